@@ -1,0 +1,105 @@
+package api
+
+import "time"
+
+// Event is one thing that happened. GET /v1/events?since=SEQ streams them as NDJSON; SEQ 0 is "from now on", and a
+// client that was away resumes after the last sequence it saw (the daemon keeps the newest 4096; older ones are gone
+// and the stream then starts with a Kind "gap").
+type Event struct {
+	Seq      uint64    `json:"seq"`
+	Time     time.Time `json:"time"`
+	Resource string    `json:"resource"` // name of a service or an app; empty for the stack
+	Instance int       `json:"instance"`
+	Kind     Kind      `json:"kind"`
+	From     string    `json:"from"`
+	To       string    `json:"to"`
+	Cause    string    `json:"cause"`
+	Message  string    `json:"message"` // for people
+	Progress *Progress `json:"progress"`
+	Result   *Result   `json:"result"`
+}
+
+// Kind says what an Event is about.
+type Kind string
+
+// Every kind of event.
+const (
+	KindService Kind = "service" // a container changed its state or health (From, To)
+	KindProcess Kind = "process" // a process changed its status (From, To)
+	KindReady   Kind = "ready"   // a resource became ready or stopped being so (To: ready, not ready)
+	KindWaiting Kind = "waiting" // what a resource waits for changed (To: names, comma-separated)
+	KindOp      Kind = "op"      // a step of a plan (To: started, done, failed)
+	KindPull    Kind = "pull"    // image pull progress
+	KindBuild   Kind = "build"   // output of the build command
+	KindWarning Kind = "warning" // Message says what and what to do
+	KindGap     Kind = "gap"     // events between the client's and the oldest kept one are lost
+	KindResult  Kind = "result"  // the last event of an action's stream
+)
+
+// Progress is how far a pull has come.
+type Progress struct {
+	Current int64  `json:"current"` // bytes
+	Total   int64  `json:"total"`
+	Detail  string `json:"detail"`
+}
+
+// Result ends an action.
+type Result struct {
+	Exit     Code      `json:"exit"`
+	Error    string    `json:"error"` // what, where, why; empty on success
+	Hint     string    `json:"hint"`  // the next command
+	Failures []Failure `json:"failures"`
+	Notes    []string  `json:"notes"` // what the user should know although it worked
+	State    *State    `json:"state"`
+}
+
+// Failure is one resource that is not what was asked for; the first is the cause named first.
+type Failure struct {
+	Resource  string   `json:"resource"`
+	Exit      Code     `json:"exit"`
+	Message   string   `json:"message"`
+	LastLines []string `json:"last_lines"`
+	LogFile   string   `json:"log_file"`
+}
+
+// Code is a process exit code of the commands.
+type Code int
+
+// The exit codes of every command. Several at once: the first in Files, Environment, PortTaken, Engine, Process, Timeout.
+const (
+	ExitDone        Code = 0
+	ExitBug         Code = 1 // a bug or an I/O error
+	ExitUsage       Code = 2 // usage, unknown name
+	ExitFiles       Code = 3 // files: missing, syntax, key, cycle
+	ExitEnvironment Code = 4 // required variables, artifacts, Node, disk
+	ExitEngine      Code = 5 // no engine, no image, a service cannot get healthy
+	ExitTimeout     Code = 6 // time ran out with everything alive
+	ExitProcess     Code = 7 // a process exited
+	ExitNotRunning  Code = 8 // needs a running stack
+	ExitPortTaken   Code = 9
+	ExitInterrupted Code = 130
+)
+
+// First returns the code that is reported when several apply; ExitDone if there are none.
+func First(codes ...Code) Code {
+	for _, c := range []Code{
+		ExitBug, ExitUsage, ExitFiles, ExitEnvironment, ExitPortTaken, ExitEngine, ExitProcess, ExitTimeout,
+		ExitNotRunning, ExitInterrupted,
+	} {
+		for _, got := range codes {
+			if got == c {
+				return c
+			}
+		}
+	}
+	return ExitDone
+}
+
+// Error is the body of every non-2xx answer, and the error type that Client returns for it.
+type Error struct {
+	Exit    Code   `json:"exit"`
+	Message string `json:"error"`
+	Hint    string `json:"hint"`
+}
+
+func (e *Error) Error() string { return e.Message }

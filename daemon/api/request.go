@@ -1,0 +1,64 @@
+package api
+
+import "time"
+
+// UpRequest is POST /v1/up. The daemon reads the files itself: what the user has on disk now is what runs.
+type UpRequest struct {
+	Files
+	Names       []string      `json:"names"` // empty: everything
+	Only        bool          `json:"only"`  // without the dependencies of Names
+	Build       bool          `json:"build"`
+	DryRun      bool          `json:"dry_run"`
+	NoInfra     bool          `json:"no_infra"`
+	Infra       string        `json:"infra"`       // auto, docker
+	Timeout     time.Duration `json:"timeout_ns"`  // 0: 120 s
+	Environment []string      `json:"environment"` // the caller's whole environment, KEY=VALUE; memory only
+}
+
+// Files says which stack is meant.
+type Files struct {
+	File    string `json:"file"`    // absolute path of ecosystem.yaml
+	Project string `json:"project"` // -p; empty: as docker compose finds it
+	Profile string `json:"profile"`
+}
+
+// DownRequest is POST /v1/down.
+type DownRequest struct {
+	Volumes   bool `json:"volumes"`
+	KeepInfra bool `json:"keep_infra"`
+}
+
+// ActionRequest is POST /v1/{start,stop,restart}.
+type ActionRequest struct {
+	Names       []string      `json:"names"` // empty: all processes
+	Timeout     time.Duration `json:"timeout_ns"`
+	Environment []string      `json:"environment"`
+}
+
+// LogsRequest is the query of GET /v1/logs, which streams LogRecords as NDJSON.
+type LogsRequest struct {
+	Names  []string  `json:"names"`
+	Lines  int       `json:"lines"`  // per stream, of what is already there
+	Stream string    `json:"stream"` // out, err or empty for both
+	Follow bool      `json:"follow"`
+	Since  time.Time `json:"since"` // zero: no limit
+}
+
+// LogRecord is one line of output.
+type LogRecord struct {
+	Timestamp time.Time `json:"timestamp"`
+	Type      string    `json:"type"` // out, err
+	AppName   string    `json:"app_name"`
+	ProcessID *int      `json:"process_id"` // null for containers
+	Instance  int       `json:"instance"`
+	Message   string    `json:"message"` // without the line end
+}
+
+// Check is one row of preflight.
+type Check struct {
+	Name   string `json:"name"`
+	Status string `json:"status"` // ok, warning, failed
+	Detail string `json:"detail"`
+	Fix    string `json:"fix"`
+	Exit   Code   `json:"exit"`
+}

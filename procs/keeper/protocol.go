@@ -1,0 +1,150 @@
+package keeper
+
+import "time"
+
+// ProtocolVersion is spoken in hello. Fields and verbs are only ever added, so that a keeper serves older and
+// newer daemons; a daemon that needs more than the keeper offers says so and goes on without it.
+const ProtocolVersion = 1
+
+// MaxMessage is the largest frame, in bytes, either side accepts.
+const MaxMessage = 64 << 20
+
+// File descriptors of a daemon that the keeper started.
+const (
+	FDListener = 3 // the listening API socket (ctl.sock); connections wait in its backlog while no daemon runs
+	FDKeeper   = 4 // the stream socket to the keeper: frames of 4 bytes big-endian length, then one JSON Message
+)
+
+// MarkerEnv names the variable by which every descendant of a launch can be recognised; its value is Key.Marker.
+const MarkerEnv = "DEVSTACK_LAUNCH"
+
+// Verb names a request of the daemon or, where noted, a notification of the keeper.
+type Verb string
+
+// Requests carry an ID and are answered by a Message with the same ID; notifications have ID 0.
+const (
+	Hello    Verb = "hello"    // first request: versions and the keeper's identity
+	Start    Verb = "launch"   // Message.Launch -> Message.Launched
+	Signal   Verb = "signal"   // Message.Signal: to a launch's process group, its whole tree or its IPC channel
+	List     Verb = "list"     // -> Message.List: every launch that runs or whose exit is not acked
+	Ack      Verb = "ack"      // Message.Key: the exit of this launch is on record, forget it
+	Stash    Verb = "stash"    // Message.Blob: keep it in memory for the next daemon
+	Fetch    Verb = "fetch"    // -> Message.Blob
+	Shutdown Verb = "shutdown" // end what still runs, remove the sockets, release the lock, exit
+
+	Exited Verb = "exited" // notification: Message.Exit; repeated by List until acked
+	IPC    Verb = "ipc"    // notification: Message.IPC
+	Ping   Verb = "ping"   // notification and answer in both directions: the watchdog of a hung daemon
+)
+
+// Message is the one frame type of both directions; which fields are set follows from Verb.
+type Message struct {
+	ID    uint64 `json:"id,omitempty"`
+	Verb  Verb   `json:"verb"`
+	Error *Error `json:"error,omitempty"` // only in answers
+
+	Version  int        `json:"version,omitempty"`
+	Identity *Identity  `json:"identity,omitempty"`
+	Key      *Key       `json:"key,omitempty"`
+	Launch   *Launch    `json:"launch,omitempty"`
+	Launched *Launched  `json:"launched,omitempty"`
+	Signal   *SignalReq `json:"signal,omitempty"`
+	List     []Running  `json:"list,omitempty"`
+	Exit     *Exit      `json:"exit,omitempty"`
+	IPC      *IPCLine   `json:"ipc,omitempty"`
+	Blob     []byte     `json:"blob,omitempty"`
+}
+
+// Error is a failed request. Errno lets the daemon tell "no such file" from "try again later" (0: not a system error).
+type Error struct {
+	Text  string `json:"text"`
+	Errno int    `json:"errno,omitempty"`
+}
+
+// Identity tells a daemon where and for whom it runs.
+type Identity struct {
+	Project  string    `json:"project"`   // 12 hex digits of the project directory's real path
+	Dir      string    `json:"dir"`       // the project directory
+	StateDir string    `json:"state_dir"` // sockets, journal, state file, log indexes
+	Pid      int       `json:"pid"`       // of the keeper
+	Since    time.Time `json:"since"`
+}
+
+// Key names one launch. A generation is used once per instance, so a key never names two processes.
+type Key struct {
+	App        string `json:"app"`
+	Instance   int    `json:"instance"`
+	Generation int64  `json:"generation"`
+}
+
+// Launch is everything the keeper needs to start a process; all decisions are already taken.
+type Launch struct {
+	Key   Key      `json:"key"`
+	Argv  []string `json:"argv"` // argv[0] is the executable's path
+	Dir   string   `json:"dir"`
+	Env   []string `json:"env"` // complete; the keeper adds MarkerEnv and, with IPC, NODE_CHANNEL_FD
+	Logs  Logs     `json:"logs"`
+	IPC   bool     `json:"ipc,omitempty"`
+	Grace Grace    `json:"grace"` // how the keeper ends this launch by itself when no daemon is there to do it
+}
+
+// Grace is a launch's stop ladder: signal, wait, SIGKILL.
+type Grace struct {
+	Signal  int           `json:"signal"`
+	Timeout time.Duration `json:"timeout"`
+	OverIPC bool          `json:"over_ipc,omitempty"` // send the IPC message "shutdown" instead of Signal
+}
+
+// Logs says where a launch's output goes. Launches that name the same file share one writer.
+type Logs struct {
+	Out      string `json:"out,omitempty"` // absolute path; empty discards
+	Err      string `json:"err,omitempty"` // the same path as Out merges the streams
+	Combined string `json:"combined,omitempty"`
+	Format   string `json:"format,omitempty"` // "" raw bytes, "text" a timestamp before each line, "json" one record per line
+	// Layout is the Go time layout of Format text; the daemon translates PM2's tokens.
+	Layout   string `json:"layout,omitempty"`
+	MaxSize  int64  `json:"max_size,omitempty"`  // bytes before rotation; 0: 10 MiB
+	MaxFiles int    `json:"max_files,omitempty"` // rotated files kept; 0: all
+	// ID is the process id shown in json records.
+	ID int `json:"id,omitempty"`
+}
+
+// Launched is the answer to a launch that started.
+type Launched struct {
+	Pid       int       `json:"pid"`
+	StartTime uint64    `json:"start_time"` // /proc/PID/stat field 22; with the boot id it identifies a process for ever
+	At        time.Time `json:"at"`
+}
+
+// SignalReq asks for a signal to a launch. The keeper signals only launches that it has not reaped yet.
+type SignalReq struct {
+	Key    Key `json:"key"`
+	Signal int `json:"signal,omitempty"`
+	// Tree also reaches what left the process group: reparented children, then whatever bears the launch marker.
+	// It works after the launch itself has exited, too.
+	Tree    bool   `json:"tree,omitempty"`
+	Message string `json:"message,omitempty"` // instead of a signal: a JSON line for the IPC channel
+}
+
+// Running is one row of List.
+type Running struct {
+	Key      Key      `json:"key"`
+	Launched Launched `json:"launched"`
+	Ready    bool     `json:"ready"` // the process has sent "ready" over IPC
+	Exit     *Exit    `json:"exit,omitempty"`
+}
+
+// Exit is how a launch ended. Exactly one of Code and Signal is meaningful: a death by signal has Code -1.
+type Exit struct {
+	Key     Key       `json:"key"`
+	Code    int       `json:"code"`
+	Signal  int       `json:"signal,omitempty"`
+	Unknown bool      `json:"unknown,omitempty"` // the status could not be had; policy treats it as a failure
+	At      time.Time `json:"at"`
+}
+
+// IPCLine is one line of JSON that a process wrote to its Node IPC channel.
+type IPCLine struct {
+	Key  Key    `json:"key"`
+	Line []byte `json:"line"`
+}
