@@ -1,0 +1,89 @@
+// Package procs supervises the stack's processes. The whole policy is Machine.Step, a pure function; one goroutine per
+// instance feeds it and carries out its effects through the keeper. It promises that no instance ever runs twice, that no
+// descendant of a stopped or crashed process survives, and that every exit is counted once, also across a kill -9 of
+// the daemon.
+package procs
+
+import (
+	"time"
+
+	"devstack/probe"
+)
+
+// State is a process's status in PM2's words, plus Waiting.
+type State string
+
+// The states. Waiting (a dependency's gate is closed) is devstack's own.
+const (
+	Stopped        State = "stopped"
+	Waiting        State = "waiting"
+	Launching      State = "launching"
+	Online         State = "online"
+	Stopping       State = "stopping"
+	WaitingRestart State = "waiting restart"
+	Errored        State = "errored"
+)
+
+// Reason is why a launch ended.
+type Reason string
+
+// The reasons. Watch, cron and liveness come with the features of these names.
+const (
+	Crash    Reason = "crash"
+	Manual   Reason = "manual"
+	Memory   Reason = "memory"
+	Liveness Reason = "liveness"
+)
+
+// Process is a snapshot of one instance.
+type Process struct {
+	ID            int
+	App           string
+	Namespace     string
+	Instance      int
+	Pid           int // 0: none
+	State         State
+	Ready         bool
+	ReadyBy       string // ipc, healthcheck, uptime, exit
+	Restarts      int    // of any cause since the last up that changed it
+	Unstable      int    // unstable exits in a row
+	StartedAt     time.Time
+	Memory        int64   // bytes, whole tree; -1 unknown
+	CPU           float64 // percent of one core, whole tree; -1 unknown
+	Children      []int
+	WaitingFor    []string
+	Exits         []Exit        // newest last, at most 20
+	Probes        []ProbeRecord // newest last, at most 5
+	NextRestartAt time.Time     // zero: none pending
+	Generation    int64
+	LastError     string // why the last launch could not even start
+}
+
+// Exit is how one launch ended. Code is -1 after a death by signal and when the status is unknown.
+type Exit struct {
+	Code      int           `json:"code"`
+	Signal    int           `json:"signal"`
+	Unknown   bool          `json:"unknown"`
+	Reason    Reason        `json:"reason"`
+	At        time.Time     `json:"at"`
+	Uptime    time.Duration `json:"uptime"`
+	LastLines []string      `json:"last_lines"`
+}
+
+// ProbeRecord is one readiness probe.
+type ProbeRecord struct {
+	At time.Time
+	probe.Result
+}
+
+// Notice is a change of one process, for the daemon to publish and to re-judge its gates. Kind: process (From, To are
+// states), ready (To: ready, not ready), warning.
+type Notice struct {
+	App      string
+	Instance int
+	Kind     string
+	From     string
+	To       string
+	Cause    string
+	Message  string
+}
