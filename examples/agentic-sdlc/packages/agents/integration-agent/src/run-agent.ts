@@ -1,0 +1,4 @@
+import { runAgent } from '@agentic-sdlc/shared';
+import { integration } from './work';
+
+runAgent('integration', integration);

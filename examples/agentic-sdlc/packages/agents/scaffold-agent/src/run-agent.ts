@@ -1,0 +1,4 @@
+import { runAgent } from '@agentic-sdlc/shared';
+import { scaffold } from './work';
+
+runAgent('scaffold', scaffold);

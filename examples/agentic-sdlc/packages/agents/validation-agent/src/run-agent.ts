@@ -1,0 +1,4 @@
+import { runAgent } from '@agentic-sdlc/shared';
+import { validation } from './work';
+
+runAgent('validation', validation);
