@@ -27,10 +27,11 @@ export class Publisher {
   }
 
   async run(stop: AbortSignal): Promise<void> {
+    stop.addEventListener('abort', () => this.wake());
     while (!stop.aborted) {
       this.bell = new AbortController();
       await this.publishDue();
-      await pause(pollMs, AbortSignal.any([stop, this.bell.signal]));
+      await pause(pollMs, this.bell.signal);
     }
   }
 

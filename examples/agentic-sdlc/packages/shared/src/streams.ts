@@ -10,7 +10,7 @@ export interface Message {
   fields: Record<string, string>;
 }
 
-/** A place in a consumer group. Only idle entries of the whole group are claimed, the dead consumer's and our own. */
+/** A place in a consumer group; the name of the consumer stays the same over restarts. */
 export interface Subscription {
   stream: string;
   group: string;
@@ -51,7 +51,8 @@ export async function receive(redis: Redis, sub: Subscription): Promise<Message[
     const streams = await redis.xReadGroup(sub.group, sub.consumer, { key: sub.stream, id: '>' }, { COUNT: 10, BLOCK: blockMs });
     return (streams ?? []).flatMap((stream) => stream.messages.map(toMessage));
   } catch (err) {
-    if (!isReply(err, 'NOGROUP')) throw err;
+    // UNBLOCKED: it vanished while we were waiting.
+    if (!isReply(err, 'NOGROUP') && !isReply(err, 'UNBLOCKED')) throw err;
     await ensureGroup(redis, sub);
     return [];
   }
