@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// benchCase is one row of DESIGN's budgets: the same work done by several sides.
+type benchCase struct {
+	id    string
+	title string
+	unit  string // ms, MB, %
+	// budgets, each against one side's median; all must hold. A budget against the empty name is absolute.
+	budgets []budget
+	sides   func(*environment) ([]side, error)
+}
+
+// budget is "devstack's median is at most factor × that of side", or at most factor units when side is empty.
+type budget struct {
+	side   string
+	factor float64
+}
+
+// side is one way to do the work. Run returns the figure in the case's unit and an error if the work was not done.
+type side struct {
+	name  string
+	setUp func(context.Context) error // once, before the rounds; may be nil
+	run   func(context.Context) (float64, error)
+	end   func() // once, after the rounds, also on failure; may be nil
+}
+
+const devstackSide = "devstack"
+
+type report struct {
+	c       benchCase
+	medians map[string]float64
+	order   []string
+}
+
+type reports []report
+
+// measure alternates the sides, so that a slow moment of the machine meets all of them, and drops a first round that
+// warms caches for all of them alike.
+func measure(ctx context.Context, env *environment, c benchCase, rounds int) (reports, error) {
+	sides, err := c.sides(env)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sides {
+		if s.end != nil {
+			defer s.end()
+		}
+	}
+	for _, s := range sides {
+		if s.setUp != nil {
+			if err := s.setUp(ctx); err != nil {
+				return nil, fmt.Errorf("%s: %w", s.name, err)
+			}
+		}
+	}
+	figures := map[string][]float64{}
+	for round := range rounds + 1 {
+		for i := range sides {
+			s := sides[(i+round)%len(sides)]
+			v, err := s.run(ctx)
+			if err != nil {
+				return nil, fmt.Errorf("%s, round %d: %w", s.name, round, err)
+			}
+			if round > 0 {
+				figures[s.name] = append(figures[s.name], v)
+			}
+		}
+	}
+	r := report{c: c, medians: map[string]float64{}}
+	for _, s := range sides {
+		r.order = append(r.order, s.name)
+		r.medians[s.name] = median(figures[s.name])
+	}
+	return reports{r}, nil
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	n := len(v)
+	if n == 0 {
+		return 0
+	}
+	if n%2 == 1 {
+		return v[n/2]
+	}
+	return (v[n/2-1] + v[n/2]) / 2
+}
+
+// verdict compares devstack's median with every budget.
+func (r report) verdict() (text string, ok bool) {
+	ok = true
+	var parts []string
+	mine := r.medians[devstackSide]
+	for _, b := range r.c.budgets {
+		if b.side == "" {
+			parts = append(parts, fmt.Sprintf("≤ %g %s", b.factor, r.c.unit))
+			ok = ok && mine <= b.factor
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("≤ %.4g × %s", b.factor, b.side))
+		ok = ok && mine <= b.factor*r.medians[b.side]
+	}
+	return strings.Join(parts, ", "), ok
+}
+
+func (rs reports) line() string {
+	var parts []string
+	for _, r := range rs {
+		for _, name := range r.order {
+			parts = append(parts, fmt.Sprintf("%s %.4g %s", name, r.medians[name], r.c.unit))
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
+func markdown(rs []report, rounds int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Performance\n\nWritten by `make bench`: %d rounds, sides alternating, medians. %d cores, Linux %s, %s.\n", rounds, runtime.NumCPU(), kernel(), runtime.Version())
+	b.WriteString("Ratios count, not seconds: a ratio is that side's median over devstack's, so more than 1 means devstack is better.\n\n")
+	b.WriteString("| # | work | side | median | side ÷ devstack | budget | verdict |\n|---|---|---|---|---|---|---|\n")
+	for _, r := range rs {
+		want, ok := r.verdict()
+		for _, name := range r.order {
+			ratio := r.medians[name] / r.medians[devstackSide]
+			row := []string{r.c.id, r.c.title, name, fmt.Sprintf("%.4g %s", r.medians[name], r.c.unit), fmt.Sprintf("%.2f", ratio), "", ""}
+			if name == devstackSide {
+				row[4], row[5], row[6] = "1", want, map[bool]string{true: "met", false: "**missed**"}[ok]
+			}
+			fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+		}
+	}
+	return b.String()
+}
+
+func kernel() string {
+	var u syscall.Utsname
+	if syscall.Uname(&u) != nil {
+		return "?"
+	}
+	var b []byte
+	for _, c := range u.Release {
+		if c == 0 || c == '-' {
+			break
+		}
+		b = append(b, byte(c))
+	}
+	return string(b)
+}
+
+// environment is what the cases share.
+type environment struct {
+	devstack, compose, pm2 string
+	tmp                    string
+}
+
+func (e *environment) check() error {
+	for _, path := range []string{e.devstack, e.compose, e.pm2} {
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("%s is missing: run `make bench`, which makes everything ready: %w", path, err)
+		}
+	}
+	return nil
+}
