@@ -1,6 +1,13 @@
 package stack
 
-import "context"
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
 
 // Options says which stack to load and for whom.
 type Options struct {
@@ -10,5 +17,148 @@ type Options struct {
 	Environment []string // the caller's, KEY=VALUE: interpolation, precedence, COMPOSE_*
 }
 
-// Load reads, merges, validates and resolves.
-func Load(ctx context.Context, o Options) (*Stack, error) { panic("being written") }
+// Load reads, merges, validates and resolves. What is wrong with the files is Errors, all at once; a profile that
+// does not exist is an *UnknownError.
+func Load(ctx context.Context, o Options) (*Stack, error) {
+	profile, err := selectProfile(o)
+	if err != nil {
+		return nil, err
+	}
+	file, dir, err := locate(o.File)
+	if err != nil {
+		return nil, Errors{{File: o.File, Message: "cannot read: " + plainCause(err).Error()}}
+	}
+	data, err := readRegular(file)
+	if err != nil {
+		return nil, Errors{{File: file, Message: "cannot read: " + plainCause(err).Error()}}
+	}
+	var s *Stack
+	p := &problems{file: file}
+	warnings := warningsOf(func() {
+		if e := readEcosystem(p, data, dir, profile, shellMap(o.Environment)); e != nil {
+			s, err = e.assemble(ctx, file, o)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	s.Warnings = warnings
+	return s, nil
+}
+
+func selectProfile(o Options) (string, error) {
+	profile := o.Profile
+	if profile == "" {
+		profile = shellMap(o.Environment)["DEVSTACK_PROFILE"]
+	}
+	if profile == "" {
+		profile = "dev"
+	}
+	if !slices.Contains(profileNames, profile) {
+		return "", &UnknownError{Kind: "profile", Name: profile, Hint: didYouMean(profile, profileNames)}
+	}
+	return profile, nil
+}
+
+// locate is the file below the real path of its directory: symlinks and bind mounts lead to the same stack.
+func locate(path string) (file, dir string, err error) {
+	if path, err = filepath.Abs(path); err != nil {
+		return "", "", err
+	}
+	if dir, err = filepath.EvalSymlinks(filepath.Dir(path)); err != nil {
+		return "", "", err
+	}
+	return filepath.Join(dir, filepath.Base(path)), dir, nil
+}
+
+// assemble joins the ecosystem file with the Compose project into a Stack.
+func (s *ecosystem) assemble(ctx context.Context, file string, o Options) (*Stack, error) {
+	out := &Stack{
+		Name: s.name, Dir: s.dir, File: file, Profile: s.profile,
+		LogDir: s.logDir, Build: s.build, RequiredEnv: s.env.required,
+		origins: map[string]map[string]string{},
+	}
+	composeOK := s.loadContainers(ctx, out, o)
+	if len(s.apps) == 0 && len(s.compose) == 0 {
+		s.at(nil, "there are no apps and no containers").Hint = "write `apps`, `compose`, or both"
+	}
+	if composeOK {
+		s.connect(out)
+	}
+	for _, d := range s.apps {
+		out.Overrides = append(out.Overrides, d.resolve(&s.env, s.dir)...)
+		var err error
+		if d.Hash, err = d.App.hash(); err != nil {
+			return nil, err
+		}
+		out.Apps = append(out.Apps, d.App)
+		out.origins[d.Name] = d.origins
+	}
+	slices.Sort(out.Overrides)
+	out.Overrides = slices.Compact(out.Overrides)
+	for _, key := range s.env.required {
+		if s.missing(out, key) {
+			out.Missing = append(out.Missing, key)
+		}
+	}
+	if out.Name == "" || o.Project != "" {
+		out.Name = out.Project
+	}
+	return out, nil
+}
+
+// missing says that a required variable is set neither for all apps nor, in a stack without apps, at all.
+func (s *ecosystem) missing(out *Stack, key string) bool {
+	if len(out.Apps) == 0 {
+		value, _ := s.env.lookup(key)
+		return value == ""
+	}
+	return slices.ContainsFunc(out.Apps, func(a App) bool { return a.lacks(key) })
+}
+
+// loadContainers fills in the Compose project and its name; it says whether the services are known.
+func (s *ecosystem) loadContainers(ctx context.Context, out *Stack, o Options) bool {
+	var err error
+	if len(s.compose) == 0 {
+		if out.Project, err = projectName(o.Project, s.env.shell, s.dir); err != nil {
+			s.at(nil, "%v", err)
+		}
+		return true
+	}
+	for i, path := range s.compose {
+		if _, err := os.Stat(path); err != nil {
+			s.at(listed(s.composeNode)[i], "cannot read the Compose file %s: %v", path, plainCause(err))
+			return false
+		}
+	}
+	all, err := loadCompose(ctx, composeRequest{s.compose, o.Project, s.profile, o.Environment})
+	if err != nil {
+		s.composeError(err)
+		return false
+	}
+	if !s.checkServices(all) {
+		return false
+	}
+	if out.Compose, err = selectServices(all, s.services); err != nil {
+		s.composeError(err)
+		return false
+	}
+	out.Project = out.Compose.Name
+	return true
+}
+
+// checkServices says whether every selected service exists.
+func (s *ecosystem) checkServices(all *types.Project) bool {
+	names := append(all.ServiceNames(), all.DisabledServiceNames()...)
+	ok := true
+	for i, name := range s.services {
+		if !slices.Contains(names, name) {
+			s.at(listed(s.servicesNode)[i], "%s has no service %q%s", filepath.Base(s.compose[0]), name, didYouMean(name, names))
+			ok = false
+		}
+	}
+	return ok
+}

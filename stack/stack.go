@@ -26,6 +26,8 @@ type Stack struct {
 	Missing     []string // of RequiredEnv, what neither the shell nor a file sets
 	Overrides   []string // declared keys whose value in the caller's shell beats the files'; for one line of `up`
 	Warnings    []string
+
+	origins map[string]map[string]string // app -> key -> the layer its value comes from
 }
 
 // Build is how missing artifacts are made.
@@ -63,6 +65,8 @@ type App struct {
 	RestartDelay *time.Duration `json:"restart_delay"`      // nil: growing, from BackoffBase
 	BackoffBase  time.Duration  `json:"backoff_base"`       // 100 ms; ×1.5 each, at most 15 s; the first restart is at once
 	MaxMemory    int64          `json:"max_memory_restart"` // bytes of the whole tree; 0: no limit
+	// StopExitCodes end an app for good: after an exit with one of them it is not restarted.
+	StopExitCodes []int `json:"stop_exit_codes"`
 
 	KillSignal          string        `json:"kill_signal"` // SIGTERM
 	KillTimeout         time.Duration `json:"kill_timeout"`

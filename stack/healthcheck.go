@@ -1,0 +1,192 @@
+package stack
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+var (
+	healthcheckKinds  = []string{"http", "exec", "tcp", "log_line"}
+	healthcheckTimers = []string{"interval", "timeout", "retries", "start_period"}
+)
+
+// healthcheck reads one probe with its timers. A probe is missing in a layer that only sets timers: define sees the
+// merged mapping, and there it is required.
+func (d *definition) healthcheck(n *yaml.Node) *Healthcheck {
+	h := &Healthcheck{Interval: 5 * time.Second, Timeout: 2 * time.Second, Retries: 3}
+	known := slices.Concat(healthcheckKinds, healthcheckTimers)
+	var kinds []string
+	for _, e := range d.entries(n, "healthcheck") {
+		what := "healthcheck." + e.key.Value
+		if slices.Contains(healthcheckKinds, e.key.Value) {
+			kinds = append(kinds, e.key.Value)
+		}
+		switch e.key.Value {
+		case "http":
+			h.HTTP = d.httpProbe(e.value)
+		case "exec":
+			h.Exec = d.argv(e.value, what)
+		case "tcp":
+			h.TCP = d.tcpProbe(e.value)
+		case "log_line":
+			h.LogLine = d.text(e.value, what)
+			if _, err := regexp.Compile(h.LogLine); err != nil {
+				d.at(e.value, "healthcheck.log_line is no regular expression: %v", err)
+			}
+		case "interval":
+			h.Interval = d.positive(e.value, what)
+		case "timeout":
+			h.Timeout = d.positive(e.value, what)
+		case "retries":
+			h.Retries = d.integer(e.value, what, 1, math.MaxInt)
+		case "start_period":
+			h.StartPeriod = d.duration(e.value, what)
+		case "test":
+			d.at(e.key, "healthcheck.test is Compose's; an app's is exec, http, tcp or log_line")
+		default:
+			d.unknownKey(e, "healthcheck", known)
+		}
+	}
+	switch {
+	case len(kinds) > 1:
+		d.at(n, "a healthcheck is one of http, exec, tcp and log_line, not %s", strings.Join(kinds, " and "))
+	case len(kinds) == 0 && d.Name != "" && n.Kind == yaml.MappingNode:
+		d.at(n, "the healthcheck of app %q needs http, exec, tcp or log_line", d.Name)
+	}
+	return h
+}
+
+// httpProbe is a path on the app's port, or a whole URL.
+func (p *problems) httpProbe(n *yaml.Node) string {
+	v := p.text(n, "healthcheck.http")
+	if v == "" || strings.HasPrefix(v, "/") {
+		return v
+	}
+	if u, err := url.Parse(v); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		p.at(n, "healthcheck.http must be a path such as /healthz or an http(s) URL, not %q", v)
+	}
+	return v
+}
+
+// tcpProbe is host:port; a port alone means this machine's.
+func (p *problems) tcpProbe(n *yaml.Node) string {
+	v := strings.TrimPrefix(p.element(n, "healthcheck.tcp"), ":")
+	if !strings.Contains(v, ":") {
+		v = "localhost:" + v
+	}
+	host, port, err := net.SplitHostPort(v)
+	if number, convErr := strconv.Atoi(port); err != nil || convErr != nil || number < 1 || number > 65535 || host == "" {
+		p.at(n, "healthcheck.tcp must be host:port, not %s", describe(n))
+		return ""
+	}
+	return v
+}
+
+// mergeHealthchecks merges key by key; a probe in upper replaces another kind of probe in lower.
+func mergeHealthchecks(lower, upper *yaml.Node) *yaml.Node {
+	if lower == nil || lower.Kind != yaml.MappingNode {
+		return upper
+	}
+	for _, kind := range healthcheckKinds {
+		if lookup(upper, kind) != nil {
+			lower = without(lower, healthcheckKinds)
+			break
+		}
+	}
+	return mergeMappings(lower, upper)
+}
+
+// without is a mapping without some keys.
+func without(n *yaml.Node, keys []string) *yaml.Node {
+	out := *n
+	out.Content = nil
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if !slices.Contains(keys, n.Content[i].Value) {
+			out.Content = append(out.Content, n.Content[i], n.Content[i+1])
+		}
+	}
+	return &out
+}
+
+func showHealthcheck(a *App) any {
+	h := a.Healthcheck
+	if h == nil {
+		return nil
+	}
+	out := map[string]any{
+		"interval": formatDuration(h.Interval), "timeout": formatDuration(h.Timeout),
+		"retries": h.Retries, "start_period": formatDuration(h.StartPeriod),
+	}
+	switch {
+	case h.HTTP != "":
+		out["http"] = MaskText(h.HTTP)
+	case h.Exec != nil:
+		out["exec"] = MaskArgs(h.Exec)
+	case h.TCP != "":
+		out["tcp"] = h.TCP
+	default:
+		out["log_line"] = h.LogLine
+	}
+	return out
+}
+
+// String names the probe, for messages: http /healthz.
+func (h *Healthcheck) String() string {
+	switch {
+	case h.HTTP != "":
+		return "http " + h.HTTP
+	case h.Exec != nil:
+		return fmt.Sprintf("exec %s", strings.Join(h.Exec, " "))
+	case h.TCP != "":
+		return "tcp " + h.TCP
+	}
+	return "log_line " + h.LogLine
+}
+
+// dependsOn reads a list of names, which wait for ready, or Compose's map of conditions.
+func (p *problems) dependsOn(n *yaml.Node) []edge {
+	var out []edge
+	switch n.Kind {
+	case yaml.SequenceNode:
+		for _, child := range n.Content {
+			name := p.element(child, "an element of depends_on")
+			if slices.ContainsFunc(out, func(e edge) bool { return e.Name == name }) {
+				p.at(child, "depends_on names %q twice", name)
+				continue
+			}
+			out = append(out, edge{child, Dependency{Name: name, Condition: Healthy}})
+		}
+	case yaml.MappingNode:
+		for _, e := range p.entries(n, "depends_on") {
+			out = append(out, edge{e.key, Dependency{Name: e.key.Value, Condition: p.condition(e)}})
+		}
+	default:
+		p.at(n, "depends_on must be a list of names, or a mapping of names to conditions, not %s", describe(n))
+	}
+	return out
+}
+
+func (p *problems) condition(dependency entry) Condition {
+	what := "depends_on." + dependency.key.Value
+	condition := Healthy
+	for _, e := range p.entries(dependency.value, what) {
+		switch e.key.Value {
+		case "condition":
+			condition = Condition(p.oneOf(e.value, what+".condition", string(Healthy), string(Started), string(Completed)))
+		case "restart", "required":
+			p.at(e.key, "%s.%s is for containers only", what, e.key.Value)
+		default:
+			p.unknownKey(e, what, []string{"condition"})
+		}
+	}
+	return condition
+}
