@@ -1,0 +1,83 @@
+package daemon
+
+import (
+	"slices"
+	"testing"
+
+	"devstack/infra"
+	"devstack/procs"
+	"devstack/stack"
+)
+
+func TestGates(t *testing.T) {
+	healthy := func(name string) stack.Dependency {
+		return stack.Dependency{Name: name, Service: true, Condition: stack.Healthy}
+	}
+	app := func(name string, c stack.Condition) stack.Dependency {
+		return stack.Dependency{Name: name, Condition: c}
+	}
+	for _, tc := range []struct {
+		name      string
+		deps      []stack.Dependency
+		loose     bool
+		services  []infra.Service
+		processes []procs.Process
+		want      []string
+	}{
+		{name: "no dependencies"},
+		{name: "nothing known yet", deps: []stack.Dependency{healthy("redis"), app("web", stack.Healthy)}, want: []string{"redis", "web"}},
+		{name: "only", deps: []stack.Dependency{healthy("redis")}, loose: true},
+		{
+			name: "per dependency", deps: []stack.Dependency{healthy("redis"), healthy("postgres")},
+			services: []infra.Service{{Name: "redis", Ready: true}, {Name: "postgres", State: "running"}},
+			want:     []string{"postgres"},
+		},
+		{
+			name:     "started is less than ready",
+			deps:     []stack.Dependency{{Name: "postgres", Service: true, Condition: stack.Started}},
+			services: []infra.Service{{Name: "postgres", State: "running"}},
+		},
+		{
+			name:     "a service that completed",
+			deps:     []stack.Dependency{{Name: "seed", Service: true, Condition: stack.Completed}},
+			services: []infra.Service{{Name: "seed", State: "exited", Exits: []infra.Exit{{Code: 0}}}},
+		},
+		{
+			name:     "a service that failed",
+			deps:     []stack.Dependency{{Name: "seed", Service: true, Condition: stack.Completed}},
+			services: []infra.Service{{Name: "seed", State: "exited", Exits: []infra.Exit{{Code: 1}}}},
+			want:     []string{"seed"},
+		},
+		{
+			name: "every instance counts", deps: []stack.Dependency{app("web", stack.Healthy)},
+			processes: []procs.Process{{App: "web", Ready: true}, {App: "web", Instance: 1}},
+			want:      []string{"web"},
+		},
+		{
+			name: "a process has started", deps: []stack.Dependency{app("web", stack.Started)},
+			processes: []procs.Process{{App: "web", Pid: 7, State: procs.Launching}},
+		},
+		{
+			name: "a process completed", deps: []stack.Dependency{app("migrate", stack.Completed)},
+			processes: []procs.Process{{App: "migrate", State: procs.Stopped, Exits: []procs.Exit{{Code: 0}}}},
+		},
+		{
+			name: "stopped by hand is not completed", deps: []stack.Dependency{app("migrate", stack.Completed)},
+			processes: []procs.Process{{App: "migrate", State: procs.Stopped, Exits: []procs.Exit{{Code: 0, Reason: procs.Manual}}}},
+			want:      []string{"migrate"},
+		},
+		{
+			name: "a signal is not completed", deps: []stack.Dependency{app("migrate", stack.Completed)},
+			processes: []procs.Process{{App: "migrate", State: procs.Stopped, Exits: []procs.Exit{{Code: -1, Signal: 9}}}},
+			want:      []string{"migrate"},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			apps := []stack.App{{Name: "a", DependsOn: tc.deps}}
+			got := gates(apps, map[string]bool{"a": tc.loose}, tc.services, tc.processes)["a"]
+			if got == nil || !slices.Equal(got, tc.want) {
+				t.Errorf("gates = %#v, want %#v", got, tc.want)
+			}
+		})
+	}
+}
