@@ -1,0 +1,159 @@
+package daemon
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"devstack/daemon/api"
+	"devstack/infra"
+	"devstack/probe"
+	"devstack/procs"
+	"devstack/stack"
+)
+
+// at is second s of an action that began at second 100.
+func at(s int64) time.Time { return time.Unix(s, 0) }
+
+func TestJudge(t *testing.T) {
+	crashed := []procs.Exit{{Code: 1, Reason: procs.Crash, At: at(101), LastLines: []string{"boom"}}}
+	old := []procs.Exit{{Code: 1, Reason: procs.Crash, At: at(50), LastLines: []string{"long ago"}}}
+	web := stack.App{Name: "web", ListenTimeout: 30 * time.Second, ErrorFile: "/logs/web-error.log"}
+	agent := stack.App{Name: "agent"}
+	for _, tc := range []struct {
+		name      string
+		services  []infra.Service
+		processes []procs.Process
+		apps      []stack.App
+		pending   []string
+		failed    []string // resource=code
+		blocked   []string
+		contains  string // the first failure's message
+		recheck   time.Time
+	}{
+		{name: "nothing wanted"},
+		{
+			name: "all ready", apps: []stack.App{web}, services: []infra.Service{{Name: "redis", Ready: true}},
+			processes: []procs.Process{{App: "web", State: procs.Online, Ready: true}},
+		},
+		{name: "not there yet", apps: []stack.App{web}, pending: []string{"web"}},
+		{
+			name: "launching", apps: []stack.App{web}, pending: []string{"web"}, recheck: at(131),
+			processes: []procs.Process{{App: "web", State: procs.Launching, StartedAt: at(101)}},
+		},
+		{
+			name: "launching again after a crash", apps: []stack.App{web}, pending: []string{"web"}, recheck: at(132),
+			processes: []procs.Process{{App: "web", State: procs.Launching, StartedAt: at(102), Exits: crashed}},
+		},
+		{
+			name: "listen_timeout passed", apps: []stack.App{web}, failed: []string{"web=6"}, contains: "30s: refused",
+			processes: []procs.Process{{
+				App: "web", State: procs.Launching, StartedAt: at(60), Probes: []procs.ProbeRecord{{Result: probe.Result{Detail: "refused"}}},
+			}},
+		},
+		{
+			name: "crash loop with delay", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "exited with code 1 and goes on",
+			processes: []procs.Process{{App: "web", State: procs.WaitingRestart, Exits: crashed}},
+		},
+		{
+			name: "crashed before this action", apps: []stack.App{web}, pending: []string{"web"},
+			processes: []procs.Process{{App: "web", State: procs.WaitingRestart, Exits: old}},
+		},
+		{
+			name: "errored", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "errored",
+			processes: []procs.Process{{App: "web", State: procs.Errored, Exits: old}},
+		},
+		{
+			name: "cannot even start", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "no such file",
+			processes: []procs.Process{{App: "web", State: procs.Errored, LastError: "no such file"}},
+		},
+		{
+			name: "stopped and about to start", apps: []stack.App{web}, pending: []string{"web"},
+			processes: []procs.Process{{App: "web", State: procs.Stopped, Exits: old}},
+		},
+		{
+			name: "a one-shot that succeeded", apps: []stack.App{{Name: "web", OneShot: true}},
+			processes: []procs.Process{{App: "web", State: procs.Stopped, Exits: []procs.Exit{{At: at(50)}}}},
+		},
+		{
+			name: "one instance of two", apps: []stack.App{web}, pending: []string{"web"},
+			processes: []procs.Process{{App: "web", Ready: true}, {App: "web", Instance: 1, State: procs.Stopping}},
+		},
+		{
+			name: "blocked through another app", apps: []stack.App{web, agent, {Name: "later"}}, failed: []string{"web=7"},
+			blocked: []string{"agent", "later"},
+			processes: []procs.Process{
+				{App: "web", State: procs.WaitingRestart, Exits: crashed},
+				{App: "agent", State: procs.Waiting, WaitingFor: []string{"web"}},
+				{App: "later", State: procs.Waiting, WaitingFor: []string{"agent"}},
+			},
+		},
+		{
+			name: "waiting for what still comes", apps: []stack.App{agent}, services: []infra.Service{{Name: "redis", Health: infra.Starting}},
+			processes: []procs.Process{{App: "agent", State: procs.Waiting, WaitingFor: []string{"redis"}}},
+			pending:   []string{"redis", "agent"},
+		},
+		{
+			name: "unhealthy service", apps: []stack.App{agent}, failed: []string{"redis=5"}, blocked: []string{"agent"}, contains: "wrong password",
+			services:  []infra.Service{{Name: "redis", Health: infra.Unhealthy, Detail: "wrong password"}},
+			processes: []procs.Process{{App: "agent", State: procs.Waiting, WaitingFor: []string{"redis"}}},
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := goal{apps: tc.apps, began: at(100)}
+			for _, s := range tc.services {
+				g.services = append(g.services, s.Name)
+			}
+			v := judge(g, tc.services, tc.processes, at(110))
+			var pending, failed []string
+			for _, f := range v.pending {
+				pending = append(pending, f.Resource)
+			}
+			for _, f := range v.failures {
+				failed = append(failed, f.Resource+"="+string(rune('0'+f.Exit)))
+				if f.LastLines == nil {
+					t.Errorf("last_lines of %s is null", f.Resource)
+				}
+			}
+			if d := cmp.Diff(tc.pending, pending); d != "" {
+				t.Errorf("pending: %s", d)
+			}
+			if d := cmp.Diff(tc.failed, failed); d != "" {
+				t.Errorf("failures: %s", d)
+			}
+			if d := cmp.Diff(tc.blocked, v.blocked); d != "" {
+				t.Errorf("blocked: %s", d)
+			}
+			if !v.recheck.Equal(tc.recheck) {
+				t.Errorf("recheck at %v, want %v", v.recheck, tc.recheck)
+			}
+			if tc.contains != "" && !strings.Contains(v.failures[0].Message, tc.contains) {
+				t.Errorf("message %q does not say %q", v.failures[0].Message, tc.contains)
+			}
+		})
+	}
+}
+
+func TestExitCode(t *testing.T) {
+	failures := []api.Failure{
+		{Resource: "slow", Exit: api.ExitTimeout},
+		{Resource: "web", Exit: api.ExitProcess},
+		{Resource: "redis", Exit: api.ExitPortTaken},
+		{Resource: "agent", Exit: api.ExitProcess},
+	}
+	if got := exitCode(failures); got != api.ExitPortTaken {
+		t.Errorf("exit code %d", got)
+	}
+	var order []string
+	for _, f := range failures {
+		order = append(order, f.Resource)
+	}
+	if d := cmp.Diff([]string{"redis", "web", "agent", "slow"}, order); d != "" {
+		t.Errorf("order: %s", d)
+	}
+	if got := exitCode(nil); got != api.ExitDone {
+		t.Errorf("exit code of nothing: %d", got)
+	}
+}
