@@ -1,6 +1,9 @@
 package keeper
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // ProtocolVersion is spoken in hello. Fields and verbs are only ever added, so that a keeper serves older and
 // newer daemons; a daemon that needs more than the keeper offers says so and goes on without it.
@@ -147,4 +150,9 @@ type Exit struct {
 type IPCLine struct {
 	Key  Key    `json:"key"`
 	Line []byte `json:"line"`
+}
+
+// Marker is the value of MarkerEnv in a launch of the given project: it names the launch among all of this machine.
+func (k Key) Marker(project string) string {
+	return fmt.Sprintf("%s/%s/%d/%d", project, k.App, k.Instance, k.Generation)
 }

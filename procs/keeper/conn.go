@@ -1,0 +1,235 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+)
+
+// ErrGone is returned by every method of a Conn after the keeper has gone.
+var ErrGone = errors.New("the keeper is gone")
+
+// Handler receives the keeper's notifications, one at a time and in order, on a goroutine of its own, so it may
+// call the Conn. An exit can be delivered before Launch has returned, and more than once until it is acked.
+type Handler struct {
+	Exited func(Exit)
+	IPC    func(IPCLine)
+}
+
+// Conn is the daemon's end of the connection to its keeper. Its methods may be used concurrently.
+type Conn struct {
+	conn net.Conn
+	done chan struct{}
+
+	sending sync.Mutex // one frame at a time
+
+	mu      sync.Mutex
+	lastID  uint64
+	waiting map[uint64]chan *Message
+	inbox   []*Message    // notifications not yet delivered
+	arrived chan struct{} // capacity 1
+}
+
+// Inherited connects to the keeper that started this process.
+func Inherited(h Handler) (*Conn, error) {
+	return Dial(os.NewFile(FDKeeper, "keeper"), h)
+}
+
+// Listener returns the API socket that the keeper bound and handed to this process.
+func Listener() (net.Listener, error) {
+	f := os.NewFile(FDListener, "api")
+	defer f.Close()
+	l, err := net.FileListener(f)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the inherited API socket: %w", err)
+	}
+	return l, nil
+}
+
+// Dial takes over f, one end of a stream socket whose other end is a keeper's.
+func Dial(f *os.File, h Handler) (*Conn, error) {
+	nc, err := net.FileConn(f)
+	f.Close()
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the connection to the keeper: %w", err)
+	}
+	c := &Conn{
+		conn:    nc,
+		done:    make(chan struct{}),
+		waiting: map[uint64]chan *Message{},
+		arrived: make(chan struct{}, 1),
+	}
+	go c.read()
+	go c.deliver(h)
+	return c, nil
+}
+
+// Done is closed when the keeper is gone.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Close gives the connection up; the keeper and its launches go on.
+func (c *Conn) Close() error { return c.conn.Close() }
+
+// Hello introduces the daemon and returns the keeper's identity and protocol version.
+func (c *Conn) Hello(ctx context.Context) (Identity, int, error) {
+	m, err := c.ask(ctx, &Message{Verb: Hello, Version: ProtocolVersion})
+	if err != nil {
+		return Identity{}, 0, err
+	}
+	if m.Identity == nil {
+		return Identity{}, 0, errors.New("cannot talk to the keeper: its hello has no identity")
+	}
+	return *m.Identity, m.Version, nil
+}
+
+// Launch starts a process. A system error (syscall.ENOENT, EACCES, EAGAIN, ...) is found with errors.Is; EEXIST
+// means that the key was used before, ESHUTDOWN that the keeper is ending.
+func (c *Conn) Launch(ctx context.Context, l Launch) (Launched, error) {
+	m, err := c.ask(ctx, &Message{Verb: Start, Launch: &l})
+	if err != nil {
+		return Launched{}, err
+	}
+	if m.Launched == nil {
+		return Launched{}, errors.New("cannot launch: the keeper's answer is empty")
+	}
+	return *m.Launched, nil
+}
+
+// Signal sends a signal or an IPC message to a launch. syscall.ESRCH: it has exited; never an error with Tree.
+func (c *Conn) Signal(ctx context.Context, s SignalReq) error {
+	_, err := c.ask(ctx, &Message{Verb: Signal, Signal: &s})
+	return err
+}
+
+// List returns every launch that runs or whose exit is not acked.
+func (c *Conn) List(ctx context.Context) ([]Running, error) {
+	m, err := c.ask(ctx, &Message{Verb: List})
+	if err != nil {
+		return nil, err
+	}
+	return m.List, nil
+}
+
+// Ack lets the keeper forget an exited launch. Acking what it does not know is not an error.
+func (c *Conn) Ack(ctx context.Context, k Key) error {
+	_, err := c.ask(ctx, &Message{Verb: Ack, Key: &k})
+	return err
+}
+
+// Stash replaces the blob that the keeper holds, in memory only, for the next daemon.
+func (c *Conn) Stash(ctx context.Context, blob []byte) error {
+	_, err := c.ask(ctx, &Message{Verb: Stash, Blob: blob})
+	return err
+}
+
+// Fetch returns the stashed blob, empty if there is none.
+func (c *Conn) Fetch(ctx context.Context) ([]byte, error) {
+	m, err := c.ask(ctx, &Message{Verb: Fetch})
+	if err != nil {
+		return nil, err
+	}
+	return m.Blob, nil
+}
+
+// Shutdown ends what still runs and returns when all of it is gone and every log is on disk. The keeper then waits
+// a moment for the daemon to exit, releases the project and exits.
+func (c *Conn) Shutdown(ctx context.Context) error {
+	_, err := c.ask(ctx, &Message{Verb: Shutdown})
+	return err
+}
+
+func (c *Conn) ask(ctx context.Context, m *Message) (*Message, error) {
+	answer := make(chan *Message, 1)
+	c.mu.Lock()
+	c.lastID++
+	m.ID = c.lastID
+	c.waiting[m.ID] = answer
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		delete(c.waiting, m.ID)
+		c.mu.Unlock()
+	}()
+	if err := c.send(m); err != nil {
+		return nil, err
+	}
+	select {
+	case a := <-answer:
+		if a.Error != nil {
+			return nil, a.Error
+		}
+		return a, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-c.done:
+		return nil, ErrGone
+	}
+}
+
+func (c *Conn) send(m *Message) error {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	err := writeFrame(c.conn, m)
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, net.ErrClosed) {
+		return ErrGone
+	}
+	return err
+}
+
+func (c *Conn) read() {
+	defer close(c.done)
+	defer c.conn.Close()
+	for {
+		m, err := readFrame(c.conn)
+		if err != nil {
+			return
+		}
+		switch {
+		case m.ID != 0:
+			c.mu.Lock()
+			answer := c.waiting[m.ID]
+			c.mu.Unlock()
+			if answer != nil {
+				answer <- m
+			}
+		case m.Verb == Ping:
+			if c.send(&Message{Verb: Ping}) != nil {
+				return
+			}
+		default:
+			c.mu.Lock()
+			c.inbox = append(c.inbox, m)
+			c.mu.Unlock()
+			select {
+			case c.arrived <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+func (c *Conn) deliver(h Handler) {
+	for {
+		select {
+		case <-c.arrived:
+		case <-c.done:
+			return
+		}
+		c.mu.Lock()
+		batch := c.inbox
+		c.inbox = nil
+		c.mu.Unlock()
+		for _, m := range batch {
+			switch {
+			case m.Verb == Exited && m.Exit != nil && h.Exited != nil:
+				h.Exited(*m.Exit)
+			case m.Verb == IPC && m.IPC != nil && h.IPC != nil:
+				h.IPC(*m.IPC)
+			}
+		}
+	}
+}

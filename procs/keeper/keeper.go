@@ -1,0 +1,197 @@
+// Package keeper is the small parent of everything that devstack runs in one project: of each process and of the
+// daemon itself. It forks, waits, owns the pipes and the log files, and hands the API socket to the daemon. It
+// takes no decisions.
+//
+// Promise: the daemon may be killed, hang or be replaced at any time; no process notices, no log line and no exit
+// status is lost, nothing runs twice. An exit is kept until the daemon has acked it.
+//
+// Limits: a keeper killed with SIGKILL takes the reading end of every pipe with it, so processes that write die of
+// EPIPE; statuses and at most one unfinished line per stream are lost. The next keeper ends what survived before
+// it starts anything. Nothing is synced to the platter: after a power cut, logs lack what the kernel had not written.
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Options is what a keeper is started with.
+type Options struct {
+	Dir      string   // the project directory, which is locked
+	ID       string   // 12 hex digits of its real path
+	StateDir string   // journal, logs of keeper and daemon, log indexes; made with mode 0700
+	Socket   string   // the API socket
+	Daemon   []string // the daemon's argv
+	Environ  []string // the daemon's environment; nil: the keeper's own
+
+	// Ready, if not nil, gets one line and is closed: "ok" once the socket is bound and the daemon runs, "locked"
+	// if another keeper has the project, or "error: ...".
+	Ready *os.File
+
+	// For tests. 0: 5 s between pings, 1 s as the first delay of a respawn, 2 s until a failed log write is retried.
+	PingEvery, RespawnDelay, RetryWrite time.Duration
+}
+
+// ErrLocked is returned by Run when another keeper has the project.
+var ErrLocked = errors.New("another keeper runs this project")
+
+type keeper struct {
+	opts     Options
+	since    time.Time
+	log      *slog.Logger
+	null     *os.File
+	listener *net.UnixListener
+	journal  *journal
+	logs     *logs
+	children *children
+	tree     *tree
+
+	finished chan struct{} // closed when the shutdown is complete
+
+	mu       sync.Mutex
+	launches map[Key]*launch // running, or exited and not acked
+	session  *session        // the daemon's connection, nil while none runs
+	stash    []byte
+	ending   bool
+	hurry    []chan struct{} // one per stop ladder: halve what is left of the grace
+}
+
+// Run is the keeper's life: it returns after a shutdown, or when the keeper could not begin. The caller is the
+// leader of a session of its own.
+func Run(o Options) error {
+	k, unlock, err := begin(o)
+	tellReady(o.Ready, err)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	k.loop()
+	return nil
+}
+
+func tellReady(w *os.File, err error) {
+	if w == nil {
+		return
+	}
+	defer w.Close()
+	switch {
+	case err == nil:
+		io.WriteString(w, "ok\n")
+	case errors.Is(err, ErrLocked):
+		io.WriteString(w, "locked\n")
+	default:
+		fmt.Fprintf(w, "error: %v\n", err)
+	}
+}
+
+func begin(o Options) (_ *keeper, unlock func(), err error) {
+	lock, err := lockProject(o.Dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			lock.Close()
+		}
+	}()
+	k, err := newKeeper(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if pids := killSurvivors(o.ID); len(pids) > 0 {
+		k.log.Warn("ended what an earlier keeper left behind", "pids", pids)
+	}
+	if k.listener, err = bindSocket(o.Socket); err != nil {
+		return nil, nil, err
+	}
+	if err := k.startDaemon(); err != nil {
+		k.listener.Close()
+		os.Remove(o.Socket)
+		return nil, nil, err
+	}
+	return k, func() { lock.Close() }, nil
+}
+
+func newKeeper(o Options) (*keeper, error) {
+	if err := privateDir(o.StateDir); err != nil {
+		return nil, err
+	}
+	logFile, err := beginFile(filepath.Join(o.StateDir, "keeper.log"), maxJournal)
+	if err != nil {
+		return nil, err
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	journal, err := openJournal(filepath.Join(o.StateDir, "journal"))
+	if err != nil {
+		return nil, err
+	}
+	if err := becomeSubreaper(); err != nil {
+		return nil, fmt.Errorf("cannot become the parent of orphans: %w", err)
+	}
+	if o.PingEvery == 0 {
+		o.PingEvery = 5 * time.Second
+	}
+	if o.RespawnDelay == 0 {
+		o.RespawnDelay = time.Second
+	}
+	if o.RetryWrite == 0 {
+		o.RetryWrite = 2 * time.Second
+	}
+	log := slog.New(slog.NewTextHandler(logFile, nil)).With("pid", os.Getpid())
+	return &keeper{
+		opts:     o,
+		since:    time.Now(),
+		log:      log,
+		null:     null,
+		journal:  journal,
+		logs:     newLogs(o.StateDir, o.RetryWrite, log),
+		children: &children{alive: map[int]func(syscall.WaitStatus){}},
+		tree:     &tree{},
+		finished: make(chan struct{}),
+		launches: map[Key]*launch{},
+	}, nil
+}
+
+func (k *keeper) loop() {
+	k.log.Info("keeper runs", "project", k.opts.ID, "dir", k.opts.Dir)
+	defer k.log.Info("keeper ends")
+	sigs := make(chan os.Signal, 16)
+	signal.Notify(sigs, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(sigs)
+	died := make(chan os.Signal, 1)
+	signal.Notify(died, syscall.SIGCHLD)
+	defer signal.Stop(died)
+	k.children.reap() // whoever died before we listened
+	for {
+		select {
+		case <-died:
+			k.children.reap()
+		case s := <-sigs:
+			k.log.Info("asked to end", "signal", s.String())
+			if !k.shutdown(nil) {
+				k.hurryUp()
+			}
+		case <-k.finished:
+			return
+		}
+	}
+}
+
+// notify sends a notification to the daemon, if there is one; otherwise List will tell. k.mu is held.
+func (k *keeper) notify(m *Message) {
+	if k.session != nil {
+		k.session.out.add(m)
+	}
+}

@@ -1,0 +1,161 @@
+package keeper
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// launch is one process that the daemon asked for, from fork until its exit is acked.
+type launch struct {
+	key      Key
+	grace    Grace
+	launched Launched
+	channel  *channel      // nil without IPC
+	ended    chan struct{} // closed when exit is set
+
+	// guarded by keeper.mu
+	ready bool
+	exit  *Exit
+}
+
+// launch starts a process, or leaves nothing behind.
+func (k *keeper) launch(req Launch) (Launched, error) {
+	if len(req.Argv) == 0 {
+		return Launched{}, fmt.Errorf("cannot launch %s: no command: %w", req.Key.App, syscall.EINVAL)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ending {
+		return Launched{}, fmt.Errorf("cannot launch %s: the keeper is ending: %w", req.Key.App, syscall.ESHUTDOWN)
+	}
+	if k.launches[req.Key] != nil {
+		return Launched{}, fmt.Errorf("cannot launch %s: generation %d was launched before: %w",
+			req.Key.App, req.Key.Generation, syscall.EEXIST)
+	}
+	l := &launch{key: req.Key, grace: req.Grace, ended: make(chan struct{})}
+	stdio, err := k.openStdio(req)
+	if err != nil {
+		return Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
+	}
+	pid, err := k.children.start(req.Argv[0], req.Argv, &syscall.ProcAttr{
+		Dir:   req.Dir,
+		Env:   launchEnv(req, k.opts.ID),
+		Files: stdio.childFiles(),
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	}, func(status syscall.WaitStatus) { k.exited(l, status) })
+	stdio.closeChildEnds()
+	if err != nil {
+		stdio.closeOwnEnds()
+		return Launched{}, explainExec(req, err)
+	}
+	l.launched = Launched{Pid: pid, StartTime: startTime(pid), At: time.Now()}
+	k.launches[l.key] = l
+	k.journal.launched(l.key, l.launched)
+	k.readStdio(l, req, stdio)
+	return l.launched, nil
+}
+
+// exited is called by the reaper. It waits for launch to have recorded the process.
+func (k *keeper) exited(l *launch, status syscall.WaitStatus) {
+	e := &Exit{Key: l.key, Code: -1, At: time.Now()}
+	switch {
+	case status.Exited():
+		e.Code = status.ExitStatus()
+	case status.Signaled():
+		e.Signal = int(status.Signal())
+	default:
+		e.Unknown = true
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l.exit = e
+	close(l.ended)
+	k.journal.exited(*e)
+	k.notify(&Message{Verb: Exited, Exit: e})
+}
+
+// launchEnv is the launch's environment with the keeper's own variables; whatever Node put into the environment
+// of the shell that ran `devstack up` must not reach it.
+func launchEnv(req Launch, project string) []string {
+	env := slices.DeleteFunc(slices.Clone(req.Env), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return name == MarkerEnv || name == "NODE_CHANNEL_FD" || name == "NODE_CHANNEL_SERIALIZATION_MODE"
+	})
+	env = append(env, MarkerEnv+"="+req.Key.Marker(project))
+	if req.IPC {
+		env = append(env, fmt.Sprintf("NODE_CHANNEL_FD=%d", childIPC), "NODE_CHANNEL_SERIALIZATION_MODE=json")
+	}
+	return env
+}
+
+// explainExec names what was missing: exec and chdir fail with the same number.
+func explainExec(req Launch, err error) error {
+	if req.Dir != "" {
+		fi, dirErr := os.Stat(req.Dir)
+		if dirErr != nil {
+			return fmt.Errorf("cannot start %s in %s: %w", req.Key.App, req.Dir, dirErr)
+		}
+		if !fi.IsDir() {
+			return fmt.Errorf("cannot start %s in %s: %w", req.Key.App, req.Dir, syscall.ENOTDIR)
+		}
+	}
+	return fmt.Errorf("cannot start %s: %s: %w", req.Key.App, req.Argv[0], err)
+}
+
+// runningList is the answer to List, oldest launch first.
+func (k *keeper) runningList() []Running {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	list := make([]Running, 0, len(k.launches))
+	for _, l := range k.launches {
+		list = append(list, Running{Key: l.key, Launched: l.launched, Ready: l.ready, Exit: l.exit})
+	}
+	slices.SortFunc(list, func(a, b Running) int { return a.Launched.At.Compare(b.Launched.At) })
+	return list
+}
+
+// ack forgets an exited launch.
+func (k *keeper) ack(key Key) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.launches[key]
+	if l == nil {
+		return nil
+	}
+	if l.exit == nil {
+		return fmt.Errorf("cannot ack %s: it still runs: %w", key.App, syscall.EBUSY)
+	}
+	delete(k.launches, key)
+	return nil
+}
+
+// signal serves SignalReq. Tree works for launches that have exited or were acked, too.
+func (k *keeper) signal(req SignalReq) error {
+	k.mu.Lock()
+	l := k.launches[req.Key]
+	k.mu.Unlock()
+	if req.Message != "" {
+		if l == nil || l.channel == nil {
+			return fmt.Errorf("cannot send to %s: no IPC channel: %w", req.Key.App, syscall.ENOTCONN)
+		}
+		return l.channel.send(req.Message)
+	}
+	sig, pid := syscall.Signal(req.Signal), 0
+	err := error(syscall.ESRCH)
+	if l != nil {
+		pid = l.launched.Pid
+		err = k.children.signalGroup(pid, sig)
+	}
+	if req.Tree {
+		k.tree.signal(&sweep{marker: req.Key.Marker(k.opts.ID), session: pid, grouped: err == nil, sig: sig})
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot signal %s: %w", req.Key.App, err)
+	}
+	return nil
+}

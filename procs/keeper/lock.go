@@ -1,0 +1,92 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// The lock of a project is an flock on the directory itself: it meets through symlinks and bind mounts, needs no
+// file, and ends with the keeper, however that ends. No child inherits it.
+
+// lockProject takes the project's lock or returns ErrLocked. It is patient for a moment, because those who look
+// whether the lock is free hold it while they look.
+func lockProject(dir string) (*os.File, error) {
+	f, err := openDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for range 10 {
+		err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
+		if err != syscall.EWOULDBLOCK {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	switch err {
+	case nil:
+		return f, nil
+	case syscall.EWOULDBLOCK:
+		f.Close()
+		return nil, ErrLocked
+	}
+	f.Close()
+	return nil, fmt.Errorf("cannot lock %s: %w", dir, err)
+}
+
+// Locked reports whether a keeper has the project.
+func Locked(dir string) (bool, error) {
+	f, err := openDir(dir)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	switch err := flock(f, syscall.LOCK_SH|syscall.LOCK_NB); err {
+	case nil:
+		return false, nil
+	case syscall.EWOULDBLOCK:
+		return true, nil
+	default:
+		return false, fmt.Errorf("cannot look at the lock of %s: %w", dir, err)
+	}
+}
+
+// WaitGone returns when no keeper has the project, at once if none had it.
+func WaitGone(ctx context.Context, dir string) error {
+	f, err := openDir(dir)
+	if err != nil {
+		return err
+	}
+	free := make(chan error, 1)
+	go func() { // outlives a cancelled ctx until the lock is free: flock cannot be interrupted
+		free <- flock(f, syscall.LOCK_SH)
+		f.Close()
+	}()
+	select {
+	case err := <-free:
+		if err != nil {
+			return fmt.Errorf("cannot wait for the keeper of %s: %w", dir, err)
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func openDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the project directory: %w", err)
+	}
+	return f, nil
+}
+
+func flock(f *os.File, how int) error {
+	for {
+		if err := syscall.Flock(int(f.Fd()), how); err != syscall.EINTR {
+			return err
+		}
+	}
+}

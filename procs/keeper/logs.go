@@ -1,0 +1,126 @@
+package keeper
+
+import (
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// How output travels: one goroutine per stream waits for the pipe, reads, cuts at a line end, formats, and puts
+// the chunk into the queue of its file; the file's goroutine writes. While the disk works, a process that writes
+// faster than the disk is slowed down by its pipe, as with any file. When the disk fails or stands still, reading
+// goes on and whole lines are dropped and counted. Queued output is bounded, per stream and in all; beside it each
+// stream holds one buffer while it reads, and an unfinished line of at most 64 KiB.
+const (
+	bufSize     = 64 << 10           // a read, and the longest line that stays in one piece
+	poolBuffers = 16 << 20 / bufSize // queued, of all streams
+	ownBuffers  = 1 << 20 / bufSize  // queued, of one stream
+	patience    = time.Second        // a stream waits so long for a disk that does not answer, then drops
+)
+
+// logs is every log file and every stream of a keeper.
+type logs struct {
+	stateDir string
+	retry    time.Duration // until a failed write is tried again
+	log      *slog.Logger
+	tokens   chan struct{} // one per queued buffer
+	buffers  sync.Pool     // of *[bufSize]byte
+
+	mu      sync.Mutex
+	files   map[string]*file // by path, for the keeper's life
+	open    int              // streams before EOF
+	drained chan struct{}    // closed when open falls to 0 in a drain
+}
+
+func newLogs(stateDir string, retry time.Duration, log *slog.Logger) *logs {
+	return &logs{
+		stateDir: stateDir,
+		retry:    retry,
+		log:      log,
+		tokens:   make(chan struct{}, poolBuffers),
+		buffers:  sync.Pool{New: func() any { return new([bufSize]byte) }},
+		files:    map[string]*file{},
+	}
+}
+
+// read starts reading r until its end, into the given file and into the combined one.
+func (ls *logs) read(r *os.File, key Key, kind string, cfg Logs, path string) {
+	s := &stream{
+		logs:   ls,
+		r:      r,
+		own:    make(chan struct{}, ownBuffers),
+		format: newFormat(cfg, key, kind),
+	}
+	for _, p := range []string{path, cfg.Combined} {
+		if kept(p) {
+			s.sinks = append(s.sinks, ls.file(p, cfg))
+		}
+	}
+	ls.mu.Lock()
+	ls.open++
+	ls.mu.Unlock()
+	go s.run()
+}
+
+// file returns the one writer of a path. Size and number of files are those of the path's first launch.
+func (ls *logs) file(path string, cfg Logs) *file {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	f := ls.files[path]
+	if f == nil {
+		f = newFile(ls, path, cfg.MaxSize, cfg.MaxFiles)
+		ls.files[path] = f
+	}
+	return f
+}
+
+func (ls *logs) streamEnded() {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.open--
+	if ls.open == 0 && ls.drained != nil {
+		close(ls.drained)
+		ls.drained = nil
+	}
+}
+
+// drain waits until every stream has ended and everything is written, each for at most the given time.
+func (ls *logs) drain(limit time.Duration) {
+	ls.mu.Lock()
+	var drained chan struct{}
+	if ls.open > 0 {
+		drained = make(chan struct{})
+		ls.drained = drained
+	}
+	files := make([]*file, 0, len(ls.files))
+	for _, f := range ls.files {
+		files = append(files, f)
+	}
+	ls.mu.Unlock()
+	if drained != nil {
+		select {
+		case <-drained:
+		case <-time.After(limit):
+			ls.log.Warn("some output is still held open by a process that survives; not waiting for it")
+		}
+	}
+	over := time.After(limit)
+	for _, f := range files {
+		select {
+		case <-f.idle():
+		case <-over:
+			ls.log.Warn("log not written to its end", "path", f.path)
+			return
+		}
+	}
+}
+
+// buffer and release manage the memory of chunks.
+func (ls *logs) buffer() []byte { return ls.buffers.Get().(*[bufSize]byte)[:] }
+
+func (ls *logs) release(b []byte) {
+	if cap(b) == bufSize {
+		ls.buffers.Put((*[bufSize]byte)(b[:bufSize]))
+	}
+}

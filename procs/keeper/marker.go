@@ -1,0 +1,16 @@
+package keeper
+
+import "bytes"
+
+// markerIn finds the launch marker in a block of NUL-separated variables.
+func markerIn(env []byte) string {
+	name := []byte(MarkerEnv + "=")
+	for len(env) > 0 {
+		entry, rest, _ := bytes.Cut(env, []byte{0})
+		if v, ok := bytes.CutPrefix(entry, name); ok {
+			return string(v)
+		}
+		env = rest
+	}
+	return ""
+}

@@ -1,0 +1,166 @@
+package keeper
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// session is one daemon's life and its connection.
+type session struct {
+	pid        int
+	conn       *os.File
+	out        *outbox
+	unanswered atomic.Int32  // pings in a row
+	ended      chan struct{} // closed when the daemon was reaped
+}
+
+func newSession(conn *os.File) *session {
+	return &session{conn: conn, out: newOutbox(), ended: make(chan struct{})}
+}
+
+// serve answers requests in order; those that may take a while answer later, out of order.
+func (k *keeper) serve(s *session) {
+	for {
+		m, err := readFrame(s.conn)
+		if err != nil {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) {
+				k.log.Error("connection to the daemon failed", "err", err)
+			}
+			k.hungUp(s)
+			return
+		}
+		if m.Verb == Ping {
+			s.unanswered.Store(0)
+			continue
+		}
+		k.handle(s, m)
+	}
+}
+
+// hungUp ends a daemon that has closed the connection and stays: it cannot be talked to any more.
+func (k *keeper) hungUp(s *session) {
+	select {
+	case <-s.ended:
+		return
+	case <-time.After(leaveTime):
+	}
+	if !k.isEnding() { // else the shutdown deals with it
+		k.endDaemon(s, syscall.SIGTERM)
+	}
+}
+
+func (k *keeper) handle(s *session, m *Message) {
+	a := &Message{ID: m.ID, Verb: m.Verb}
+	answer := func(err error) {
+		if err != nil {
+			a.Error = wireError(err)
+		}
+		s.out.add(a)
+	}
+	switch {
+	case m.Verb == Hello:
+		a.Version = ProtocolVersion
+		a.Identity = &Identity{
+			Project: k.opts.ID, Dir: k.opts.Dir, StateDir: k.opts.StateDir, Pid: os.Getpid(), Since: k.since,
+		}
+		answer(nil)
+	case m.Verb == Start && m.Launch != nil:
+		launched, err := k.launch(*m.Launch)
+		if err == nil {
+			a.Launched = &launched
+		}
+		answer(err)
+	case m.Verb == Signal && m.Signal != nil && (m.Signal.Tree || m.Signal.Message != ""):
+		go func() { answer(k.signal(*m.Signal)) }()
+	case m.Verb == Signal && m.Signal != nil:
+		answer(k.signal(*m.Signal))
+	case m.Verb == List:
+		a.List = k.runningList()
+		answer(nil)
+	case m.Verb == Ack && m.Key != nil:
+		answer(k.ack(*m.Key))
+	case m.Verb == Stash:
+		k.mu.Lock()
+		k.stash = m.Blob
+		k.mu.Unlock()
+		answer(nil)
+	case m.Verb == Fetch:
+		k.mu.Lock()
+		a.Blob = k.stash
+		k.mu.Unlock()
+		answer(nil)
+	case m.Verb == Shutdown:
+		k.log.Info("asked to end by the daemon")
+		if !k.shutdown(func() { answer(nil) }) {
+			answer(errors.New("cannot shut down: the keeper is ending already"))
+		}
+	default:
+		answer(errors.New("cannot serve " + string(m.Verb) + ": unknown verb or empty request"))
+	}
+}
+
+// maxIPCBacklog is how many IPC lines wait for a daemon that does not read; later ones are dropped. Everything
+// else is bounded by the number of launches and of requests under way.
+const maxIPCBacklog = 1024
+
+// outbox queues messages for a daemon, so that nobody in the keeper ever waits for it.
+type outbox struct {
+	mu     sync.Mutex
+	wake   *sync.Cond
+	queue  []*Message
+	ipc    int // IPC lines in queue
+	closed bool
+}
+
+func newOutbox() *outbox {
+	o := &outbox{}
+	o.wake = sync.NewCond(&o.mu)
+	return o
+}
+
+func (o *outbox) add(m *Message) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if m.Verb == IPC {
+		if o.ipc >= maxIPCBacklog {
+			return
+		}
+		o.ipc++
+	}
+	o.queue = append(o.queue, m)
+	o.wake.Signal()
+}
+
+func (o *outbox) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	o.wake.Signal()
+}
+
+// writeTo ends when the outbox is closed or the daemon has hung up.
+func (o *outbox) writeTo(w io.Writer) {
+	for {
+		o.mu.Lock()
+		for len(o.queue) == 0 && !o.closed {
+			o.wake.Wait()
+		}
+		if o.closed {
+			o.mu.Unlock()
+			return
+		}
+		batch := o.queue
+		o.queue, o.ipc = nil, 0
+		o.mu.Unlock()
+		for _, m := range batch {
+			if writeFrame(w, m) != nil {
+				return
+			}
+		}
+	}
+}

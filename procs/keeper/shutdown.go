@@ -1,0 +1,118 @@
+package keeper
+
+import (
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// drainTime is how long a shutdown waits for pipes that survivors of SIGKILL hold open, and for the log files.
+const drainTime = 2 * time.Second
+
+// shutdown begins the end and returns at once; false if it has begun before. done, if not nil, is called when
+// nothing runs any more and the logs are on disk; the daemon that asked then exits by itself.
+func (k *keeper) shutdown(done func()) bool {
+	k.mu.Lock()
+	if k.ending {
+		k.mu.Unlock()
+		return false
+	}
+	k.ending = true
+	var running []*launch
+	for _, l := range k.launches {
+		if l.exit == nil {
+			running = append(running, l)
+		}
+	}
+	ladders := make([]chan struct{}, len(running))
+	for i := range ladders {
+		ladders[i] = make(chan struct{}, 1)
+	}
+	k.hurry = ladders
+	k.mu.Unlock()
+	go func() {
+		k.endLaunches(running, ladders)
+		k.logs.drain(drainTime)
+		k.leave(done)
+		close(k.finished)
+	}()
+	return true
+}
+
+// hurryUp halves what is left of every grace time.
+func (k *keeper) hurryUp() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, h := range k.hurry {
+		select {
+		case h <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// endLaunches climbs all stop ladders side by side.
+func (k *keeper) endLaunches(running []*launch, ladders []chan struct{}) {
+	var all sync.WaitGroup
+	for i, l := range running {
+		all.Go(func() { k.endLaunch(l, ladders[i]) })
+	}
+	all.Wait()
+}
+
+// endLaunch: signal or message, grace, SIGKILL; then whatever descends from it.
+func (k *keeper) endLaunch(l *launch, hurry <-chan struct{}) {
+	req := SignalReq{Key: l.key, Signal: l.grace.Signal}
+	if req.Signal == 0 {
+		req.Signal = int(syscall.SIGTERM)
+	}
+	if l.grace.OverIPC && l.channel != nil {
+		req.Message = `"shutdown"`
+	}
+	deadline := time.Now().Add(l.grace.Timeout)
+	if err := k.signal(req); err != nil {
+		k.log.Warn("cannot ask to end", "app", l.key.App, "instance", l.key.Instance, "gen", l.key.Generation, "err", err)
+	}
+	for over := false; !over; {
+		timer := time.NewTimer(time.Until(deadline))
+		select {
+		case <-l.ended:
+			over = true
+		case <-timer.C:
+			over = true
+		case <-hurry:
+			deadline = time.Now().Add(time.Until(deadline) / 2)
+		}
+		timer.Stop()
+	}
+	_ = k.signal(SignalReq{Key: l.key, Signal: int(syscall.SIGKILL), Tree: true})
+	select {
+	case <-l.ended:
+	case <-time.After(5 * time.Second):
+		k.log.Error("cannot kill: the kernel does not let go", "app", l.key.App, "instance", l.key.Instance, "gen", l.key.Generation)
+	}
+}
+
+// leave lets the daemon go and removes the socket; the project's lock ends with the process.
+func (k *keeper) leave(done func()) {
+	k.mu.Lock()
+	s := k.session
+	k.mu.Unlock()
+	if done != nil {
+		done()
+	}
+	if s != nil {
+		if done != nil {
+			select {
+			case <-s.ended:
+			case <-time.After(leaveTime):
+			}
+		}
+		k.endDaemon(s, syscall.SIGTERM)
+	}
+	k.listener.Close()
+	if err := os.Remove(k.opts.Socket); err != nil && !os.IsNotExist(err) {
+		k.log.Warn("cannot remove the API socket", "err", err)
+	}
+}

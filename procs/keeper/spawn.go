@@ -1,0 +1,132 @@
+package keeper
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// SpawnOptions is what a command needs to start the keeper of a project.
+type SpawnOptions struct {
+	Self     string   // the executable whose hidden subcommand `keeper` calls Command; default: this one
+	Dir      string   // as in Options
+	ID       string   //
+	StateDir string   //
+	Socket   string   //
+	Daemon   []string //
+	Env      []string // of keeper and daemon; nil: our own
+}
+
+// Spawn makes sure that a keeper runs the project and that its socket can be connected to; already says that one
+// did. Commands that call it at the same time wait for each other.
+func Spawn(o SpawnOptions) (already bool, err error) {
+	if err := privateDir(o.StateDir); err != nil {
+		return false, err
+	}
+	turn, err := os.OpenFile(filepath.Join(o.StateDir, "start.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return false, fmt.Errorf("cannot wait for a turn to start: %w", err)
+	}
+	defer turn.Close()
+	if err := flock(turn, syscall.LOCK_EX); err != nil {
+		return false, fmt.Errorf("cannot wait for a turn to start: %w", err)
+	}
+	for range 2 {
+		locked, err := Locked(o.Dir)
+		if err != nil {
+			return false, err
+		}
+		if locked {
+			if conn, err := net.Dial("unix", o.Socket); err == nil {
+				conn.Close()
+				return true, nil
+			}
+			if err := waitLeaving(o.Dir); err != nil {
+				return false, err
+			}
+		}
+		if err := startKeeper(o); !errors.Is(err, ErrLocked) {
+			return false, err
+		}
+		// somebody with another state directory was faster; look again
+	}
+	return false, errOtherHome(o.Dir)
+}
+
+// waitLeaving waits for a keeper that has removed its socket and is about to exit.
+func waitLeaving(dir string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	err := WaitGone(ctx, dir)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errOtherHome(dir)
+	}
+	return err
+}
+
+func errOtherHome(dir string) error {
+	return fmt.Errorf("cannot start: %s is run by a keeper with another state directory; use its DEVSTACK_HOME, or run `devstack kill` with it", dir)
+}
+
+func startKeeper(o SpawnOptions) error {
+	if o.Self == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("cannot find our own executable: %w", err)
+		}
+		o.Self = self
+	}
+	if o.Env == nil {
+		o.Env = os.Environ()
+	}
+	ready, child, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("cannot start the keeper: %w", err)
+	}
+	defer ready.Close()
+	cmd := exec.Command(o.Self, append([]string{"keeper", o.Dir, o.ID, o.StateDir, o.Socket}, o.Daemon...)...)
+	cmd.Dir = "/"
+	cmd.Env = slices.DeleteFunc(slices.Clone(o.Env), func(kv string) bool { return strings.HasPrefix(kv, MarkerEnv+"=") })
+	cmd.ExtraFiles = []*os.File{child}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = cmd.Start()
+	child.Close()
+	if err != nil {
+		return fmt.Errorf("cannot start the keeper: %w", err)
+	}
+	line, _ := bufio.NewReader(ready).ReadString('\n')
+	line = strings.TrimSuffix(line, "\n")
+	if line == "ok" {
+		return cmd.Process.Release()
+	}
+	_ = cmd.Wait()
+	switch text, isError := strings.CutPrefix(line, "error: "); {
+	case line == "locked":
+		return ErrLocked
+	case isError:
+		return errors.New(text)
+	default:
+		return fmt.Errorf("cannot start the keeper: it ended at once; see %s", filepath.Join(o.StateDir, "keeper.log"))
+	}
+}
+
+// Command is the hidden subcommand `keeper`: args are what Spawn passes after that word.
+func Command(args []string) error {
+	if len(args) < 5 {
+		return errors.New("usage: keeper DIR ID STATE_DIR SOCKET DAEMON [ARG...]; started by devstack up")
+	}
+	syscall.CloseOnExec(3)
+	return Run(Options{
+		Dir: args[0], ID: args[1], StateDir: args[2], Socket: args[3], Daemon: args[4:],
+		Ready: os.NewFile(3, "ready"),
+	})
+}

@@ -1,0 +1,142 @@
+package keeper
+
+import (
+	"os"
+	"sync"
+	"syscall"
+)
+
+// sweep asks for a signal to everything that descends from one launch.
+type sweep struct {
+	marker  string
+	session int  // the launch's pid, 0 if unknown
+	grouped bool // the launch's process group has had the signal already
+	sig     syscall.Signal
+	done    chan struct{}
+}
+
+// tree finds the descendants that left their launch's process group. A descendant is known by the launch marker in
+// its environment, or, if it erased that, by the launch's session, provided it still descends from the keeper.
+// Limit: a process that left the session *and* erased its environment is not found.
+//
+// One walk of the process table serves every request that waits, so stopping 200 launches costs a few walks.
+type tree struct {
+	mu      sync.Mutex
+	pending []*sweep
+	running bool
+}
+
+// signal returns when the signal has been sent; for SIGKILL, when a walk has found no further descendant.
+func (t *tree) signal(s *sweep) {
+	s.done = make(chan struct{})
+	t.mu.Lock()
+	t.pending = append(t.pending, s)
+	if !t.running {
+		t.running = true
+		go t.run()
+	}
+	t.mu.Unlock()
+	<-s.done
+}
+
+func (t *tree) run() {
+	for {
+		t.mu.Lock()
+		batch := t.pending
+		t.pending = nil
+		t.running = len(batch) > 0
+		t.mu.Unlock()
+		if len(batch) == 0 {
+			return
+		}
+		signalled := map[process]bool{}
+		// A process can fork while we walk: again until nothing new is found. The bound is for a fork bomb that
+		// outruns us; its members in the process group are dead already.
+		for range 50 {
+			if !walk(batch, signalled) {
+				break
+			}
+		}
+		for _, s := range batch {
+			close(s.done)
+		}
+	}
+}
+
+// walk reports whether it killed something new. Other signals are sent once, to what the first walk finds.
+func walk(batch []*sweep, signalled map[process]bool) (again bool) {
+	byMarker, bySession := map[string]*sweep{}, map[int]*sweep{}
+	for _, s := range batch {
+		byMarker[s.marker] = s
+		if s.session != 0 {
+			bySession[s.session] = s
+		}
+	}
+	first := len(signalled) == 0
+	table := processTable()
+	for pid, p := range table {
+		if signalled[p] || pid == os.Getpid() {
+			continue
+		}
+		var s *sweep
+		if m := marker(pid); m != "" {
+			s = byMarker[m]
+		} else if s = bySession[p.session]; s != nil && !descends(table, pid, os.Getpid()) {
+			s = nil
+		}
+		if s == nil || s.sig != syscall.SIGKILL && (!first || s.grouped && p.group == s.session) {
+			continue
+		}
+		signalled[p] = true
+		signalProcess(p, s.sig)
+		again = again || s.sig == syscall.SIGKILL
+	}
+	return again
+}
+
+// descends follows the parents; the table is a snapshot, so a loop in it ends after as many steps as it has rows.
+func descends(table map[int]process, pid, ancestor int) bool {
+	for range len(table) {
+		p, ok := table[pid]
+		if !ok {
+			return false
+		}
+		if p.parent == ancestor {
+			return true
+		}
+		pid = p.parent
+	}
+	return false
+}
+
+// killSurvivors ends what an earlier keeper of this project left behind when it was killed together with its
+// daemon, so that nothing is ever run twice. It returns the pids. Our own ancestors are spared.
+func killSurvivors(project string) []int {
+	killed := map[process]bool{}
+	for range 50 {
+		table, again := processTable(), false
+		for pid, p := range table {
+			if killed[p] || pid == os.Getpid() || descends(table, os.Getpid(), pid) || !ofProject(marker(pid), project) {
+				continue
+			}
+			killed[p] = true
+			again = true
+			if own := table[os.Getpid()]; p.group == pid && p.group != own.group {
+				syscall.Kill(-p.group, syscall.SIGKILL)
+			}
+			signalProcess(p, syscall.SIGKILL)
+		}
+		if !again {
+			break
+		}
+	}
+	pids := make([]int, 0, len(killed))
+	for p := range killed {
+		pids = append(pids, p.pid)
+	}
+	return pids
+}
+
+func ofProject(marker, project string) bool {
+	return len(marker) > len(project) && marker[:len(project)] == project && marker[len(project)] == '/'
+}
