@@ -24,14 +24,14 @@ confirm() {
 # debian: is this a machine whose packages can be had with apt-get?
 debian() { command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; }
 
-# install_packages WHY PACKAGE...: from Debian, announced first and asked for on a terminal.
+# install_packages WHY PACKAGE...: from Debian, announced first and asked for on a terminal. Fails if not installed.
 install_packages() {
 	local why=$1
 	shift
 	say "$why"
 	say "  apt-get update"
 	say "  apt-get install -y --no-install-recommends $*"
-	confirm "Install these packages?" || die 4 "nothing was installed"
-	apt-get update -qq >&2
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null >&2
+	confirm "Install these packages?" &&
+		apt-get update -qq >&2 &&
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null >&2
 }
