@@ -1,0 +1,117 @@
+# Everything that people and CI do with this repository. `make` alone lists it.
+
+# INFRA: where `make up` gets redis and postgres from: auto, docker, native or none.
+# ROUNDS: how often `make soak` repeats what `make test` does a few times.
+INFRA  ?= auto
+ROUNDS ?= 50
+
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+GO_TEST  := go test -count=1 -timeout 20m
+LINT     := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+
+# Tests live beside the code. These two need an engine; everything else is UNIT.
+DOCKER := ./infra/docker/...
+SCRIPT := ./cmd/...
+UNIT    = $(shell go list ./... | grep -vE '^devstack/(infra/docker|cmd|bench)(/|$$)')
+
+export INFRA
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## List these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+.PHONY: setup
+setup: ## Make a fresh clone ready: Node, the sample, .env, an engine and its images
+	@scripts/setup
+
+.PHONY: build
+build: ## Build bin/devstack and bin/devstackd
+	@$(GO_BUILD) -o bin/ ./cmd/devstack ./cmd/devstackd
+
+.PHONY: up
+up: setup build ## Start the sample stack (INFRA=auto|docker|native|none)
+	@bin/devstack up --infra $(INFRA)
+
+.PHONY: down
+down: build ## Stop the sample stack; its volumes stay
+	@bin/devstack down
+
+.PHONY: test
+test: ## Run all tests, the parts below one after the other
+	@INFRA=docker scripts/setup
+	@$(MAKE) --no-print-directory -k test-unit test-docker test-script test-sample \
+		&& echo "PASS: all tests" || { echo "FAIL: some tests, see above" >&2; exit 1; }
+
+.PHONY: test-unit
+test-unit: ## Test what needs no engine: pure decisions, virtual time, real processes
+	$(GO_TEST) $(UNIT)
+
+.PHONY: test-docker
+test-docker: ## Test against the real Docker Engine
+	$(GO_TEST) $(DOCKER)
+
+.PHONY: test-script
+test-script: ## Test the commands as a person types them
+	$(GO_TEST) $(SCRIPT)
+
+.PHONY: test-sample
+test-sample: ## Test the sample's own code
+	@npm test --prefix examples/agentic-sdlc --silent
+
+.PHONY: race
+race: ## Test for data races
+	@scripts/compiler
+	$(GO_TEST) -race $(UNIT) $(DOCKER)
+
+.PHONY: fault
+fault: ## Kill, hang and remove things under a running stack (the tests called TestFault...)
+	@INFRA=docker scripts/setup
+	$(GO_TEST) -v -run Fault ./...
+
+.PHONY: soak
+soak: ## Repeat the tests called TestSoak... ROUNDS times (50)
+	@INFRA=docker scripts/setup
+	DEVSTACK_ROUNDS=$(ROUNDS) go test -count=1 -timeout 3h -v -run Soak ./...
+
+.PHONY: bench
+bench: build ## Measure devstack beside PM2, docker compose and the floor
+	@INFRA=docker scripts/setup
+	@scripts/compose >/dev/null
+	@scripts/pm2 >/dev/null
+	go run ./bench
+
+.PHONY: lint
+lint: ## Look for mistakes and style: go vet and a pinned golangci-lint
+	go vet ./...
+	$(LINT) run
+
+.PHONY: format
+format: ## Format the Go code as lint wants it
+	$(LINT) fmt
+
+.PHONY: cross
+cross: ## Build and vet for the other platforms
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go build ./...
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./...
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build ./...
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go vet ./...
+
+.PHONY: dist
+dist: $(addprefix dist-,$(subst /,-,$(PLATFORMS))) ## Pack both executables for each platform into dist/
+
+dist-%: os = $(word 1,$(subst -, ,$*))
+dist-%: arch = $(word 2,$(subst -, ,$*))
+dist-%: name = devstack-$(VERSION)-$(os)-$(arch)
+dist-%:
+	@mkdir -p dist/$(name)
+	GOOS=$(os) GOARCH=$(arch) $(GO_BUILD) -o dist/$(name)/ ./cmd/devstack ./cmd/devstackd
+	@cp LICENSE README.md dist/$(name)/
+	@tar -C dist -czf dist/$(name).tar.gz $(name) && rm -r dist/$(name)
+
+.PHONY: clean
+clean: ## Remove what was built: bin/, dist/ and .cache/
+	rm -rf bin dist .cache
