@@ -57,6 +57,14 @@ type Process struct {
 	NextRestartAt time.Time     // zero: none pending
 	Generation    int64
 	LastError     string // why the last launch could not even start
+	Late          bool   // launching for longer than listen_timeout
+	Ports         []Port // listened on, whole tree; only filled by SnapshotWithPorts
+}
+
+// Port is an address that a process listens on. Host is an IP; 0.0.0.0 and :: mean every one.
+type Port struct {
+	Host string
+	Port int
 }
 
 // Exit is how one launch ended. Code is -1 after a death by signal and when the status is unknown.
@@ -76,12 +84,21 @@ type ProbeRecord struct {
 	probe.Result
 }
 
-// Notice is a change of one process, for the daemon to publish and to re-judge its gates. Kind: process (From, To are
-// states), ready (To: ready, not ready), warning.
+// NoticeKind says what a Notice is about.
+type NoticeKind string
+
+// Every kind of notice.
+const (
+	NoticeProcess NoticeKind = "process" // From and To are states
+	NoticeReady   NoticeKind = "ready"   // To: ready, not ready
+	NoticeWarning NoticeKind = "warning" // Message says what
+)
+
+// Notice is a change of one process, for the daemon to publish and to re-judge its gates.
 type Notice struct {
 	App      string
 	Instance int
-	Kind     string
+	Kind     NoticeKind
 	From     string
 	To       string
 	Cause    string

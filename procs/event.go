@@ -1,0 +1,99 @@
+package procs
+
+import (
+	"syscall"
+	"time"
+)
+
+// Event is something that happened to an instance. Those about a launch carry its generation (Gen).
+type Event interface{ generation() int64 }
+
+// What people and the stack ask for.
+type (
+	Start   struct{} // run, if it does not
+	Stop    struct{} // do not run
+	Restart struct{} // run anew; runs also what was stopped
+	Changed struct{} // the definition is another: run anew what runs, with all counters at zero
+	Gate    struct{ Open bool }
+)
+
+// What a launch does.
+type (
+	Exited struct {
+		Gen     int64
+		Code    int // -1 after a death by signal and when the status is unknown
+		Signal  int
+		Unknown bool
+		Uptime  time.Duration
+	}
+	LaunchFailed struct {
+		Gen       int64
+		Permanent bool // trying again cannot help: no such file, not executable
+	}
+	Ready          struct{ Gen int64 } // the readiness watcher is satisfied
+	Unhealthy      struct{ Gen int64 } // the healthcheck failed too often after it had been ready
+	MemoryExceeded struct{ Gen int64 }
+	Elapsed        struct {
+		Gen   int64
+		Timer Timer
+	}
+)
+
+func (Start) generation() int64            { return 0 }
+func (Stop) generation() int64             { return 0 }
+func (Restart) generation() int64          { return 0 }
+func (Changed) generation() int64          { return 0 }
+func (Gate) generation() int64             { return 0 }
+func (e Exited) generation() int64         { return e.Gen }
+func (e LaunchFailed) generation() int64   { return e.Gen }
+func (e Ready) generation() int64          { return e.Gen }
+func (e Unhealthy) generation() int64      { return e.Gen }
+func (e MemoryExceeded) generation() int64 { return e.Gen }
+func (e Elapsed) generation() int64        { return e.Gen }
+
+// Timer is what an instance's one timer is set for.
+type Timer string
+
+// The timers. A state has at most one of them.
+const (
+	ListenTimer  Timer = "listen_timeout" // launching: report that it is late
+	KillTimer    Timer = "kill_timeout"   // stopping: SIGKILL
+	RestartTimer Timer = "restart_delay"  // waiting restart: launch
+)
+
+// Effect is something to do; the supervisor does the effects of a step in order.
+type Effect interface{ effect() }
+
+// Every effect.
+type (
+	Launch struct{ Gen int64 }
+	// Signal goes to the launch's process group; with Shutdown the IPC message "shutdown" goes instead.
+	Signal struct {
+		Gen      int64
+		Signal   syscall.Signal
+		Shutdown bool
+	}
+	// KillTree ends whatever descends from a launch that has exited, before anything else happens.
+	KillTree struct{ Gen int64 }
+	// SetTimer replaces the timer. The supervisor may vary After a little if Jitter is set, so that processes which
+	// crashed together do not come back together.
+	SetTimer struct {
+		Gen    int64
+		Timer  Timer
+		After  time.Duration
+		Jitter bool
+	}
+	StopTimer struct{}
+	// Record puts an exit into the history.
+	Record struct {
+		Exit   Exited
+		Reason Reason
+	}
+)
+
+func (Launch) effect()    {}
+func (Signal) effect()    {}
+func (KillTree) effect()  {}
+func (SetTimer) effect()  {}
+func (StopTimer) effect() {}
+func (Record) effect()    {}

@@ -1,0 +1,214 @@
+package procs
+
+import (
+	"slices"
+	"syscall"
+	"time"
+)
+
+// Machine is where one instance is: all that the policy knows and all of it that a new daemon needs to go on.
+// docs/states.md shows it as a diagram, generated from Step.
+type Machine struct {
+	State    State  `json:"state"`
+	Gen      int64  `json:"generation"` // of the newest launch; every launch has its own
+	Ready    bool   `json:"ready"`      // stopped and ready: a one_shot that succeeded
+	Late     bool   `json:"late"`       // launching for longer than listen_timeout
+	Closed   bool   `json:"closed"`     // the gate: a dependency is not as far as it must be
+	Again    bool   `json:"again"`      // stopping: launch again afterwards
+	Reason   Reason `json:"reason"`     // stopping: why
+	Restarts int    `json:"restarts"`   // of any cause
+	Unstable int    `json:"unstable"`   // unstable exits in a row
+	Failed   int    `json:"failed"`     // launches in a row that could not even start
+
+	Policy Policy `json:"-"`
+}
+
+// Step is the whole policy: from where the instance is and what just happened to where it is now and what to do about
+// it. It is pure. An event without a case in a state is ignored in that state.
+func (m Machine) Step(ev Event) (Machine, []Effect) {
+	if g := ev.generation(); g != 0 && g != m.Gen {
+		return m, nil // about a launch that is already over
+	}
+	if gate, ok := ev.(Gate); ok {
+		m.Closed = !gate.Open // what runs goes on running; it counts at the next launch
+	}
+	switch m.State {
+	case Stopped, Errored:
+		switch ev.(type) {
+		case Start, Restart:
+			return m.forgiven().launch()
+		case Stop:
+			m.State = Stopped
+		case Changed:
+			m.Restarts, m.Ready = 0, false
+			if m.State == Errored {
+				return m.forgiven().launch()
+			}
+		}
+	case Waiting:
+		switch ev.(type) {
+		case Gate:
+			return m.launch()
+		case Stop:
+			m.State = Stopped
+		case Changed:
+			m.Restarts = 0
+			return m.forgiven(), nil
+		}
+	case Launching, Online:
+		switch ev := ev.(type) {
+		case Ready:
+			m.State, m.Ready, m.Late = Online, true, false
+			return m, []Effect{StopTimer{}}
+		case Elapsed:
+			m.Late = m.State == Launching && ev.Timer == ListenTimer
+		case Exited:
+			return m.exited(ev)
+		case LaunchFailed:
+			return m.launchFailed(ev)
+		case Stop:
+			return m.stop(Manual, false)
+		case Restart:
+			m.Restarts++
+			return m.forgiven().stop(Manual, true)
+		case Changed:
+			m.Restarts = 0
+			return m.forgiven().stop(Manual, true)
+		case MemoryExceeded:
+			m.Restarts++
+			return m.stop(Memory, true)
+		case Unhealthy:
+			m.Restarts++
+			return m.stop(Liveness, true)
+		}
+	case Stopping:
+		switch ev := ev.(type) {
+		case Exited:
+			return m.exited(ev)
+		case Elapsed:
+			if ev.Timer == KillTimer {
+				return m, []Effect{Signal{Gen: m.Gen, Signal: syscall.SIGKILL}}
+			}
+		case Start, Restart:
+			m.Again = true
+		case Stop:
+			m.Again = false
+		case Changed:
+			m.Restarts = 0
+		}
+	case WaitingRestart:
+		switch ev := ev.(type) {
+		case Elapsed:
+			if ev.Timer == RestartTimer {
+				return m.launch()
+			}
+		case Start, Restart: // wins over any backoff
+			return m.forgiven().launch()
+		case Changed:
+			m.Restarts = 0
+			return m.forgiven().launch()
+		case Stop:
+			m.State = Stopped
+			return m, []Effect{StopTimer{}}
+		}
+	}
+	return m, nil
+}
+
+// launch runs the instance, or waits for its gate. A one_shot is online from the start: only its end can say more.
+func (m Machine) launch() (Machine, []Effect) {
+	m.Ready, m.Late, m.Again, m.Reason = false, false, false, ""
+	if m.Closed {
+		m.State = Waiting
+		return m, []Effect{StopTimer{}}
+	}
+	m.Gen++
+	if m.Policy.OneShot {
+		m.State = Online
+		return m, []Effect{StopTimer{}, Launch{m.Gen}}
+	}
+	m.State = Launching
+	return m, []Effect{SetTimer{Gen: m.Gen, Timer: ListenTimer, After: m.Policy.ListenTimeout}, Launch{m.Gen}}
+}
+
+// stop begins the stop ladder: kill_signal or message, SIGKILL after kill_timeout.
+func (m Machine) stop(why Reason, again bool) (Machine, []Effect) {
+	m.State, m.Reason, m.Again, m.Ready, m.Late = Stopping, why, again, false, false
+	return m, []Effect{
+		Signal{Gen: m.Gen, Signal: m.Policy.KillSignal, Shutdown: m.Policy.ShutdownWithMessage},
+		SetTimer{Gen: m.Gen, Timer: KillTimer, After: m.Policy.KillTimeout},
+	}
+}
+
+// exited decides what comes after a launch. Nothing that it left behind survives it.
+func (m Machine) exited(ev Exited) (Machine, []Effect) {
+	why := Crash
+	if m.State == Stopping {
+		why = m.Reason
+	}
+	done := []Effect{StopTimer{}, KillTree{m.Gen}, Record{ev, why}}
+	succeeded := ev.Code == 0 && ev.Signal == 0 && !ev.Unknown
+	wasStopping := m.State == Stopping
+	m.Ready, m.Late, m.Failed, m.State, m.Reason = false, false, 0, Stopped, ""
+
+	switch p := m.Policy; {
+	case wasStopping && !m.Again:
+		return m, done
+	case wasStopping:
+		next, effects := m.launch()
+		return next, append(done, effects...)
+	case p.OneShot && succeeded:
+		m.Ready, m.Unstable = true, 0
+		return m, done
+	case p.OneShot && !p.Autorestart:
+		m.State = Errored
+		return m, done
+	case !p.Autorestart, ev.Code >= 0 && slices.Contains(p.StopExitCodes, ev.Code):
+		return m, done
+	case m.Closed: // it lost what it depends on: not its fault
+		m.State = Waiting
+		m.Restarts++
+		return m, done
+	case ev.Uptime >= p.MinUptime:
+		m.Unstable = 0
+	default:
+		m.Unstable++
+		if p.MaxRestarts >= 0 && m.Unstable > p.MaxRestarts {
+			m.State = Errored
+			return m, done
+		}
+	}
+	m.Restarts++
+	delay := m.Policy.restartDelay(m.Unstable)
+	if delay == 0 {
+		next, effects := m.launch()
+		return next, append(done, effects...)
+	}
+	m.State = WaitingRestart
+	return m, append(done, m.restartTimer(delay))
+}
+
+// launchFailed gives up when trying again cannot help; else it waits, longer each time: the machine is short of
+// something, and that is not the program's fault.
+func (m Machine) launchFailed(ev LaunchFailed) (Machine, []Effect) {
+	if ev.Permanent {
+		m.State = Errored
+		return m, []Effect{StopTimer{}}
+	}
+	m.Failed++
+	m.State = WaitingRestart
+	return m, []Effect{m.restartTimer(m.Policy.backoff(m.Failed))}
+}
+
+func (m Machine) restartTimer(after time.Duration) Effect {
+	return SetTimer{Gen: m.Gen, Timer: RestartTimer, After: after, Jitter: m.Failed > 0 || m.Policy.RestartDelay == nil}
+}
+
+// forgiven is the machine after somebody has asked for it to run: its failures in a row start over.
+func (m Machine) forgiven() Machine {
+	m.Unstable, m.Failed = 0, 0
+	return m
+}
+
+// live says whether a launch may exist: exactly then an exit is still to come.
+func (m Machine) live() bool { return m.State == Launching || m.State == Online || m.State == Stopping }

@@ -1,0 +1,231 @@
+package procs
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"devstack/procs/keeper"
+	"devstack/stack"
+)
+
+// Keeper is the part of keeper.Conn that supervising needs; tests in virtual time bring their own.
+type Keeper interface {
+	Launch(context.Context, keeper.Launch) (keeper.Launched, error)
+	Signal(context.Context, keeper.SignalReq) error
+	Ack(context.Context, keeper.Key) error
+}
+
+// Options are a Manager's surroundings.
+type Options struct {
+	Keeper Keeper
+	Log    *slog.Logger // nil: silent
+	// Publish is called for every notice, in order per instance, and must not wait for anything. nil: nobody listens.
+	Publish func(Notice)
+	// Save writes Saved to disk. It is called after every change, never twice at a time, and an exit is acked to the
+	// keeper only after a Save that began after it has succeeded. nil: nothing is written.
+	Save func() error
+}
+
+// Manager supervises all processes of a stack. Its methods may be used concurrently, and none waits for a process:
+// outcomes are seen in notices and snapshots.
+type Manager struct {
+	opts   Options
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	saver  *saver
+	jitter func(time.Duration) time.Duration
+	ports  portCache
+
+	mu     sync.Mutex
+	byName map[string]*supervisor
+	order  []string // names in file order; those being removed come last
+	nextID int
+}
+
+// Changes is what Apply found.
+type Changes struct {
+	Added, Changed, Removed []string
+}
+
+// NewManager returns a Manager that supervises nothing yet. Close it.
+func NewManager(o Options) *Manager {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Publish == nil {
+		o.Publish = func(Notice) {}
+	}
+	if o.Save == nil {
+		o.Save = func() error { return nil }
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m := &Manager{opts: o, ctx: ctx, cancel: cancel, jitter: spread, byName: map[string]*supervisor{}}
+	m.saver = &saver{save: o.Save, acks: o.Keeper.Ack, log: o.Log, dirty: make(chan struct{}, 1)}
+	m.wg.Go(func() { m.saver.run(ctx) })
+	m.wg.Go(m.measure)
+	return m
+}
+
+// Close ends the supervision. No child notices.
+func (m *Manager) Close() {
+	m.cancel()
+	m.wg.Wait()
+}
+
+// Apply sets the definitions. A new app is known and stopped; one with another Hash is restarted unless it is stopped;
+// one with the same Hash gets its new environment at its next launch; one that is gone is stopped, then removed.
+func (m *Manager) Apply(apps []stack.App) Changes {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var c Changes
+	order := make([]string, 0, len(apps))
+	for _, app := range apps {
+		order = append(order, app.Name)
+		s := m.byName[app.Name]
+		if s == nil {
+			m.add(newSupervisor(m, app, m.newID()))
+			c.Added = append(c.Added, app.Name)
+			continue
+		}
+		s.wanted = true
+		changed := s.setHash(app.Hash)
+		if changed {
+			c.Changed = append(c.Changed, app.Name)
+		}
+		s.inbox.put(func() { s.define(app, changed) })
+	}
+	for _, name := range m.order {
+		if !slices.Contains(order, name) {
+			order = append(order, name)
+			s := m.byName[name]
+			if s.wanted {
+				c.Removed = append(c.Removed, name)
+			}
+			s.wanted = false
+			s.inbox.put(s.leave)
+		}
+	}
+	m.order = order
+	m.saver.changed()
+	return c
+}
+
+// setHash reports whether the definition is another one than before.
+func (s *supervisor) setHash(hash string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := s.hash != hash
+	s.hash = hash
+	return changed
+}
+
+func (m *Manager) newID() int {
+	m.nextID++
+	return m.nextID - 1
+}
+
+// add takes s over; m.mu is held.
+func (m *Manager) add(s *supervisor) {
+	m.byName[s.name] = s
+	m.wg.Go(s.run)
+}
+
+// remove forgets an instance that has left the file and no longer runs, unless it has come back meanwhile.
+func (m *Manager) remove(s *supervisor) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s.wanted {
+		return
+	}
+	delete(m.byName, s.name)
+	m.order = slices.DeleteFunc(slices.Clone(m.order), func(name string) bool { return name == s.name })
+	s.cancel()
+	m.saver.changed()
+}
+
+// Start runs the named apps unless they run; unknown names are ignored. A backoff ends at once.
+func (m *Manager) Start(names ...string) { m.send(Start{}, "started", names) }
+
+// Stop ends the named apps, and what they are about to become.
+func (m *Manager) Stop(names ...string) { m.send(Stop{}, "stopped", names) }
+
+// Restart ends and runs the named apps; stopped ones are run, too.
+func (m *Manager) Restart(names ...string) { m.send(Restart{}, "restarted", names) }
+
+func (m *Manager) send(ev Event, cause string, names []string) {
+	for _, name := range names {
+		if s := m.find(name); s != nil {
+			s.send(ev, cause)
+		}
+	}
+}
+
+// SetGate says what an app waits for; nothing means that it may start. Until the first call, an app with dependencies
+// waits for all of them.
+func (m *Manager) SetGate(app string, waitingFor []string) {
+	if s := m.find(app); s != nil {
+		s.inbox.put(func() { s.setGate(waitingFor) })
+	}
+}
+
+// Exited takes a notification of the keeper; it may come more than once.
+func (m *Manager) Exited(e keeper.Exit) {
+	s := m.find(e.Key.App)
+	if s == nil || s.instance != e.Key.Instance {
+		m.saver.ack(e.Key) // of a former app: nobody has anything to count
+		return
+	}
+	s.inbox.put(func() { s.exited(e) })
+}
+
+// IPC takes a message of a process.
+func (m *Manager) IPC(line keeper.IPCLine) {
+	if s := m.find(line.Key.App); s != nil && s.instance == line.Key.Instance {
+		s.inbox.put(func() { s.ipc(line) })
+	}
+}
+
+// Names returns the apps in file order.
+func (m *Manager) Names() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.order)
+}
+
+// Snapshot returns every process in file order. It costs next to nothing; Ports are left out.
+func (m *Manager) Snapshot() []Process {
+	list := []Process{}
+	for _, s := range m.supervisors() {
+		list = append(list, s.snapshot())
+	}
+	return list
+}
+
+// Process returns one instance.
+func (m *Manager) Process(app string, instance int) (Process, bool) {
+	s := m.find(app)
+	if s == nil || s.instance != instance {
+		return Process{}, false
+	}
+	return s.snapshot(), true
+}
+
+func (m *Manager) find(name string) *supervisor {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.byName[name]
+}
+
+func (m *Manager) supervisors() []*supervisor {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := make([]*supervisor, 0, len(m.order))
+	for _, name := range m.order {
+		list = append(list, m.byName[name])
+	}
+	return list
+}

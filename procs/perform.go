@@ -1,0 +1,150 @@
+package procs
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"devstack/procs/keeper"
+	"devstack/procs/node"
+)
+
+// perform carries out one effect. It returns the event that says that it failed, if that concerns the policy.
+func (s *supervisor) perform(e Effect) Event {
+	switch e := e.(type) {
+	case Launch:
+		return s.launch(e.Gen)
+	case Signal:
+		s.signal(e)
+	case KillTree:
+		req := keeper.SignalReq{Key: s.key(e.Gen), Signal: int(syscall.SIGKILL), Tree: true}
+		if err := s.m.opts.Keeper.Signal(s.ctx, req); err != nil {
+			s.log.Warn("cannot end what the launch left behind", "gen", e.Gen, "err", err)
+		}
+	case SetTimer:
+		s.setTimer(e)
+	case StopTimer:
+		s.stopTimer()
+	case Record:
+		s.record(e)
+	}
+	return nil
+}
+
+func (s *supervisor) key(gen int64) keeper.Key {
+	return keeper.Key{App: s.name, Instance: s.instance, Generation: gen}
+}
+
+func (s *supervisor) launch(gen int64) Event {
+	s.mu.Lock()
+	id := s.view.ID
+	s.view.Pid, s.view.StartedAt, s.view.Memory, s.view.CPU, s.view.Children = 0, time.Time{}, -1, -1, []int{}
+	s.mu.Unlock()
+	s.logsAtStart = offsetsOf(s.app)
+	req, err := launchOf(s.app, s.key(gen), id)
+	if err != nil {
+		return s.launchFailed(gen, err)
+	}
+	launched, err := s.m.opts.Keeper.Launch(s.ctx, req)
+	if err != nil {
+		return s.launchFailed(gen, err)
+	}
+	s.launchedAt = time.Now()
+	s.mu.Lock()
+	s.launched = launched
+	s.view.Pid, s.view.StartedAt, s.view.LastError = launched.Pid, launched.At, ""
+	s.mu.Unlock()
+	s.log.Info("launched", "gen", gen, "pid", launched.Pid)
+	s.watch(gen)
+	return nil
+}
+
+func (s *supervisor) launchFailed(gen int64, err error) Event {
+	permanent := false
+	for _, errno := range []syscall.Errno{
+		syscall.ENOENT, syscall.EACCES, syscall.ENOTDIR, syscall.ENOEXEC, syscall.EPERM, syscall.ELOOP, syscall.EINVAL,
+	} {
+		permanent = permanent || errors.Is(err, errno)
+	}
+	s.mu.Lock()
+	s.view.LastError = err.Error()
+	s.mu.Unlock()
+	s.log.Warn("launch failed", "gen", gen, "err", err)
+	return LaunchFailed{Gen: gen, Permanent: permanent}
+}
+
+// signal falls back from the IPC message to kill_signal: a process that closed its channel must stop as well.
+func (s *supervisor) signal(e Signal) {
+	req := keeper.SignalReq{Key: s.key(e.Gen), Message: node.Shutdown}
+	if e.Shutdown {
+		err := s.m.opts.Keeper.Signal(s.ctx, req)
+		if err == nil {
+			return
+		}
+		s.log.Warn("cannot send shutdown over IPC, sending a signal", "gen", e.Gen, "err", err)
+	}
+	req = keeper.SignalReq{Key: s.key(e.Gen), Signal: int(e.Signal)}
+	if err := s.m.opts.Keeper.Signal(s.ctx, req); err != nil && !errors.Is(err, syscall.ESRCH) {
+		s.log.Warn("cannot signal", "gen", e.Gen, "err", err)
+	}
+}
+
+func (s *supervisor) setTimer(e SetTimer) {
+	s.stopTimer()
+	after := e.After
+	if e.Jitter {
+		after = s.m.jitter(after)
+	}
+	if e.Timer == RestartTimer {
+		s.mu.Lock()
+		s.view.NextRestartAt = time.Now().Add(after)
+		s.mu.Unlock()
+	}
+	s.timer = time.AfterFunc(after, func() {
+		s.send(Elapsed{Gen: e.Gen, Timer: e.Timer}, string(e.Timer))
+	})
+}
+
+func (s *supervisor) stopTimer() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}
+
+// spread varies a delay by up to a fifth in both directions.
+func spread(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}
+
+func (s *supervisor) record(e Record) {
+	exit := Exit{
+		Code: e.Exit.Code, Signal: e.Exit.Signal, Unknown: e.Exit.Unknown, Reason: e.Reason,
+		At: time.Now(), Uptime: e.Exit.Uptime, LastLines: lastLinesSince(s.app, s.logsAtStart, exitLines),
+	}
+	s.exitCause = exit.String()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.view.Exits = appendBounded(s.view.Exits, exit, maxExits)
+}
+
+// appendBounded appends and keeps the newest.
+func appendBounded[T any](list []T, item T, limit int) []T {
+	list = append(list[:len(list):len(list)], item)
+	return list[max(0, len(list)-limit):]
+}
+
+// String says how it ended, for people: "crash: exit code 1", "memory: SIGKILL".
+func (e Exit) String() string {
+	how := fmt.Sprintf("exit code %d", e.Code)
+	switch {
+	case e.Unknown:
+		how = "exit code unknown"
+	case e.Signal != 0:
+		how = unix.SignalName(syscall.Signal(e.Signal))
+	}
+	return fmt.Sprintf("%s: %s", e.Reason, how)
+}

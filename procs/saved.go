@@ -1,0 +1,156 @@
+package procs
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"devstack/procs/keeper"
+	"devstack/stack"
+)
+
+// savedState is the processes' part of the state file. It holds no environment.
+type savedState struct {
+	NextID    int            `json:"next_id"`
+	Instances []savedProcess `json:"instances"`
+}
+
+type savedProcess struct {
+	App        string          `json:"app"`
+	Instance   int             `json:"instance"`
+	ID         int             `json:"id"`
+	Hash       string          `json:"hash"`
+	Machine    Machine         `json:"machine"`
+	Launched   keeper.Launched `json:"launched"`
+	Exits      []Exit          `json:"exits"`
+	LastError  string          `json:"last_error"`
+	WaitingFor []string        `json:"waiting_for"`
+}
+
+// Saved returns what the next daemon needs to go on.
+func (m *Manager) Saved() (json.RawMessage, error) {
+	m.mu.Lock()
+	st := savedState{NextID: m.nextID}
+	m.mu.Unlock()
+	for _, s := range m.supervisors() {
+		st.Instances = append(st.Instances, s.saved())
+	}
+	return json.Marshal(st)
+}
+
+func (s *supervisor) saved() savedProcess {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return savedProcess{
+		App: s.name, Instance: s.instance, ID: s.view.ID, Hash: s.hash, Machine: s.kept, Launched: s.launched,
+		Exits: slices.Clone(s.view.Exits), LastError: s.view.LastError, WaitingFor: slices.Clone(s.view.WaitingFor),
+	}
+}
+
+// Restore takes over from an earlier daemon, once, on a new Manager: apps are the definitions, saved is what Saved
+// returned last (nil: nothing was saved), running is the keeper's list. Nothing is restarted by it: an app whose
+// definition has changed since is restarted by the next Apply. Launches of apps that are no longer defined are ended.
+func (m *Manager) Restore(apps []stack.App, saved json.RawMessage, running []keeper.Running) error {
+	var st savedState
+	if saved != nil {
+		if err := json.Unmarshal(saved, &st); err != nil {
+			return fmt.Errorf("cannot read the saved state of the processes: %w", err)
+		}
+	}
+	byName := map[string]savedProcess{}
+	for _, p := range st.Instances {
+		byName[p.App] = p
+	}
+	rows := map[string][]keeper.Running{}
+	for _, r := range running {
+		rows[r.Key.App] = append(rows[r.Key.App], r)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.nextID = st.NextID
+	for _, app := range apps {
+		p, known := byName[app.Name]
+		if !known {
+			p = savedProcess{ID: m.newID(), Hash: app.Hash, Machine: Machine{State: Stopped, Closed: len(app.DependsOn) > 0}}
+			p.WaitingFor = dependencyNames(app)
+		}
+		s := newSupervisor(m, app, p.ID)
+		mine := rows[app.Name]
+		delete(rows, app.Name)
+		s.inbox.put(func() { s.restore(p, mine) })
+		s.preview(p)
+		m.add(s)
+		m.order = append(m.order, app.Name)
+	}
+	for _, left := range rows {
+		m.wg.Go(func() { m.endStrangers(left) })
+	}
+	return nil
+}
+
+// preview makes snapshots true before the goroutine has resumed.
+func (s *supervisor) preview(p savedProcess) {
+	s.hash = p.Hash
+	s.launched = p.Launched
+	s.view.Exits = append([]Exit{}, p.Exits...)
+	s.view.LastError = p.LastError
+	s.view.WaitingFor = append([]string{}, p.WaitingFor...)
+	s.machine = p.Machine
+	s.machine.Policy = policyOf(s.app)
+	s.show(s.machine)
+	if s.machine.live() {
+		s.view.Pid, s.view.StartedAt = p.Launched.Pid, p.Launched.At
+	}
+}
+
+// restore resumes the machine, watches what still runs and acks every exit that it has counted.
+func (s *supervisor) restore(p savedProcess, rows []keeper.Running) {
+	slices.SortFunc(rows, func(a, b keeper.Running) int { return int(a.Key.Generation - b.Key.Generation) })
+	var alive *keeper.Running
+	for i, r := range rows {
+		if r.Exit == nil {
+			alive = &rows[i]
+		}
+	}
+	if alive != nil {
+		s.mu.Lock()
+		s.launched = alive.Launched
+		s.view.Pid, s.view.StartedAt = alive.Launched.Pid, alive.Launched.At
+		s.mu.Unlock()
+	}
+	before := s.machine
+	next, effects := before.Resume(rows)
+	s.machine = next
+	var failed Event
+	for _, e := range effects {
+		if f := s.perform(e); f != nil {
+			failed = f
+		}
+	}
+	s.publish(before, next, "resumed")
+	if failed != nil {
+		s.step(failed, s.lastError())
+	}
+	if alive != nil && alive.Key.Generation == s.machine.Gen {
+		s.resumeWatch(alive.Ready)
+	}
+	for _, r := range rows {
+		if r.Exit != nil {
+			s.m.saver.ack(r.Key)
+		}
+	}
+}
+
+// endStrangers ends launches of apps that the files no longer name. Their exits are acked by Exited.
+func (m *Manager) endStrangers(rows []keeper.Running) {
+	for _, r := range rows {
+		if r.Exit != nil {
+			m.saver.ack(r.Key)
+			continue
+		}
+		sig, _ := parseSignal("SIGKILL")
+		if err := m.opts.Keeper.Signal(m.ctx, keeper.SignalReq{Key: r.Key, Signal: int(sig), Tree: true}); err != nil {
+			m.opts.Log.Warn("cannot end a launch of a former app", "app", r.Key.App, "gen", r.Key.Generation, "err", err)
+		}
+	}
+}

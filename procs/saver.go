@@ -1,0 +1,62 @@
+package procs
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"devstack/procs/keeper"
+)
+
+// saver writes the state down after every change and acks exits only afterwards, so that an exit is counted exactly
+// once whenever the daemon dies. Changes that come while a save runs share the next one.
+type saver struct {
+	save func() error
+	acks func(context.Context, keeper.Key) error
+	log  *slog.Logger
+
+	mu      sync.Mutex
+	pending []keeper.Key
+	dirty   chan struct{} // capacity 1
+}
+
+func (v *saver) changed() {
+	select {
+	case v.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// ack lets the keeper forget a launch as soon as everything up to now is saved.
+func (v *saver) ack(k keeper.Key) {
+	v.mu.Lock()
+	v.pending = append(v.pending, k)
+	v.mu.Unlock()
+	v.changed()
+}
+
+func (v *saver) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-v.dirty:
+		}
+		v.mu.Lock()
+		keys := v.pending
+		v.pending = nil
+		v.mu.Unlock()
+		if err := v.save(); err != nil {
+			v.log.Error("cannot save the state", "err", err)
+			v.mu.Lock()
+			v.pending = append(keys, v.pending...) // with the next change; the keeper remembers meanwhile
+			v.mu.Unlock()
+			continue
+		}
+		for _, k := range keys {
+			if err := v.acks(ctx, k); err != nil && ctx.Err() == nil {
+				v.log.Warn("cannot ack an exit", "app", k.App, "gen", k.Generation, "err", err)
+			}
+		}
+	}
+}

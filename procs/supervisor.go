@@ -1,0 +1,254 @@
+package procs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"devstack/procs/keeper"
+	"devstack/procs/node"
+	"devstack/stack"
+)
+
+// maxExits and maxProbes bound the histories of an instance.
+const (
+	maxExits  = 20
+	maxProbes = 5
+)
+
+// supervisor runs one instance: one goroutine steps the machine and performs its effects, everything else puts
+// things to do into its mailbox. Fields below the mailbox belong to that goroutine, those below mu to everyone.
+type supervisor struct {
+	m        *Manager
+	name     string
+	instance int
+	log      *slog.Logger
+	inbox    *mailbox
+	ctx      context.Context // ends the goroutine and the watchers; never a child
+	cancel   context.CancelFunc
+	wanted   bool // is in the file; guarded by Manager.mu
+
+	app         stack.App
+	machine     Machine
+	timer       *time.Timer
+	stopWatch   context.CancelFunc // of the newest launch's watchers
+	launchedAt  time.Time          // monotonic; zero for a launch of an earlier daemon
+	exitCause   string             // of the last exit, in words
+	removing    bool
+	logsAtStart logOffsets
+
+	mu       sync.Mutex
+	view     Process
+	kept     Machine // the machine that view was made from
+	hash     string
+	launched keeper.Launched
+	maxMem   int64
+}
+
+func newSupervisor(m *Manager, app stack.App, id int) *supervisor {
+	s := &supervisor{
+		m: m, name: app.Name, inbox: newMailbox(), wanted: true, app: app,
+		log:       m.opts.Log.With("app", app.Name, "instance", 0),
+		stopWatch: func() {},
+		hash:      app.Hash,
+		maxMem:    app.MaxMemory,
+	}
+	s.machine = Machine{State: Stopped, Closed: len(app.DependsOn) > 0, Policy: policyOf(app)}
+	s.kept = s.machine
+	s.ctx, s.cancel = context.WithCancel(m.ctx)
+	s.view = Process{
+		ID: id, App: app.Name, Namespace: app.Namespace, State: Stopped, ReadyBy: readyBy(app),
+		Memory: -1, CPU: -1, Children: []int{}, WaitingFor: dependencyNames(app),
+		Exits: []Exit{}, Probes: []ProbeRecord{}, Ports: []Port{},
+	}
+	return s
+}
+
+// dependencyNames is what an instance waits for until the first SetGate: unknown is closed.
+func dependencyNames(app stack.App) []string {
+	names := []string{}
+	for _, d := range app.DependsOn {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
+func (s *supervisor) run() {
+	defer s.stopTimer()
+	defer func() { s.stopWatch() }()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-s.inbox.arrived:
+		}
+		for _, do := range s.inbox.takeAll() {
+			if s.ctx.Err() != nil {
+				return
+			}
+			do()
+		}
+	}
+}
+
+// send is how an event reaches the machine; cause says why, in words for people.
+func (s *supervisor) send(ev Event, cause string) {
+	s.inbox.put(func() { s.step(ev, cause) })
+}
+
+// step feeds the machine, performs what it asks for, and tells what has changed.
+func (s *supervisor) step(ev Event, cause string) {
+	for ev != nil {
+		before := s.machine
+		next, effects := before.Step(ev)
+		s.machine = next
+		if next.State != Launching && next.State != Online {
+			s.stopWatch()
+		}
+		var follow Event
+		for _, e := range effects {
+			if failed := s.perform(e); failed != nil {
+				follow = failed
+			}
+		}
+		if _, exited := ev.(Exited); exited && cause == "" {
+			cause = s.exitCause
+		}
+		s.publish(before, next, cause)
+		ev, cause = follow, s.lastError()
+	}
+	if s.removing && !s.machine.live() {
+		s.m.remove(s)
+	}
+}
+
+// publish shows the machine to everyone and makes the manager write it down.
+func (s *supervisor) publish(before, now Machine, cause string) {
+	s.show(now)
+	if before.State != now.State {
+		s.notice(NoticeProcess, string(before.State), string(now.State), cause, "")
+		s.log.Info("state", "gen", now.Gen, "from", before.State, "to", now.State, "cause", cause)
+	}
+	if before.Ready != now.Ready {
+		words := map[bool]string{true: "ready", false: "not ready"}
+		s.notice(NoticeReady, words[before.Ready], words[now.Ready], cause, "")
+	}
+	if now.Late && !before.Late {
+		s.notice(NoticeWarning, "", "", "listen_timeout",
+			fmt.Sprintf("%s is not ready after %s (ready by %s)", s.name, s.machine.Policy.ListenTimeout, readyBy(s.app)))
+	}
+	s.m.saver.changed()
+}
+
+// show updates the snapshot from the machine.
+func (s *supervisor) show(m Machine) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept = m
+	v := &s.view
+	v.State, v.Ready, v.Late, v.Generation = m.State, m.Ready, m.Late, m.Gen
+	v.Restarts, v.Unstable = m.Restarts, m.Unstable
+	if !m.live() {
+		v.Pid, v.StartedAt, v.Memory, v.CPU, v.Children = 0, time.Time{}, -1, -1, []int{}
+	}
+	if m.State != WaitingRestart {
+		v.NextRestartAt = time.Time{}
+	}
+}
+
+func (s *supervisor) notice(kind NoticeKind, from, to, cause, message string) {
+	s.m.opts.Publish(Notice{
+		App: s.name, Instance: s.instance, Kind: kind, From: from, To: to, Cause: cause, Message: message,
+	})
+}
+
+func (s *supervisor) snapshot() Process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.view
+	v.Children = slices.Clone(v.Children)
+	v.WaitingFor = slices.Clone(v.WaitingFor)
+	v.Exits = slices.Clone(v.Exits)
+	v.Probes = slices.Clone(v.Probes)
+	return v
+}
+
+func (s *supervisor) lastError() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.view.LastError
+}
+
+// exited takes the keeper's word for the end of a launch. What was counted before is acked again and no more.
+func (s *supervisor) exited(e keeper.Exit) {
+	if e.Key.Generation == s.machine.Gen && s.machine.live() {
+		s.step(s.exitEvent(e), "")
+	}
+	s.m.saver.ack(e.Key)
+}
+
+// exitEvent measures the uptime by the monotonic clock where this daemon made the launch itself.
+func (s *supervisor) exitEvent(e keeper.Exit) Exited {
+	s.mu.Lock()
+	uptime := e.At.Sub(s.launched.At)
+	s.mu.Unlock()
+	if !s.launchedAt.IsZero() {
+		uptime = time.Since(s.launchedAt)
+	}
+	return Exited{
+		Gen: e.Key.Generation, Code: e.Code, Signal: e.Signal, Unknown: e.Unknown, Uptime: max(uptime, 0),
+	}
+}
+
+// ipc takes one message of the process.
+func (s *supervisor) ipc(line keeper.IPCLine) {
+	if line.Key.Generation != s.machine.Gen || !s.app.WaitReady || !node.IsReady(line.Line) || s.machine.State != Launching {
+		return
+	}
+	s.readyByIPC()
+}
+
+func (s *supervisor) readyByIPC() {
+	gen := s.machine.Gen
+	s.step(Ready{gen}, "ipc")
+	if s.app.Healthcheck != nil {
+		s.watchHealth(gen, true)
+	}
+}
+
+// define replaces the definition. Only a changed one restarts anything; the environment counts at the next launch.
+func (s *supervisor) define(app stack.App, changed bool) {
+	s.removing = false
+	s.app = app
+	s.machine.Policy = policyOf(app)
+	s.mu.Lock()
+	s.view.Namespace, s.view.ReadyBy = app.Namespace, readyBy(app)
+	s.maxMem = app.MaxMemory
+	s.mu.Unlock()
+	if changed {
+		s.step(Changed{}, "definition changed")
+	}
+}
+
+// setGate tells the machine only what is new.
+func (s *supervisor) setGate(waitingFor []string) {
+	s.mu.Lock()
+	s.view.WaitingFor = append([]string{}, waitingFor...)
+	s.mu.Unlock()
+	if open := len(waitingFor) == 0; open == s.machine.Closed {
+		cause := "dependencies are ready"
+		if !open {
+			cause = "waits for " + strings.Join(waitingFor, ", ")
+		}
+		s.step(Gate{open}, cause)
+	}
+}
+
+func (s *supervisor) leave() {
+	s.removing = true
+	s.step(Stop{}, "no longer in the file")
+}
