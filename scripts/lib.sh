@@ -1,3 +1,5 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # root is for those who source this
 # Shared by the scripts beside it; sourced, never run.
 # Everything said goes to stderr: stdout is for results, such as a path.
 

@@ -15,6 +15,7 @@ from_file() {
 sql() { PGPASSWORD=$POSTGRES_PASSWORD psql -v ON_ERROR_STOP=1 --no-password --no-psqlrc -q -U "$POSTGRES_USER" "$@"; }
 
 # init_file FILE: shell scripts are run when executable and read into this shell otherwise.
+# shellcheck disable=SC1090 # the files are the user's
 init_file() {
 	case $1 in
 	*.sql) sql -d "$POSTGRES_DB" -f "$1" ;;
