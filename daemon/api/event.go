@@ -50,6 +50,7 @@ type Result struct {
 	Hint     string    `json:"hint"`  // the next command
 	Failures []Failure `json:"failures"`
 	Notes    []string  `json:"notes"` // what the user should know although it worked
+	Plan     string    `json:"plan"`  // what up --dry-run found to be done, in lines; empty otherwise
 	State    *State    `json:"state"`
 }
 
