@@ -163,8 +163,3 @@ func (c *warningCollector) Fire(e *logrus.Entry) error {
 	}
 	return nil
 }
-
-// composeError reports what is wrong with the Compose files.
-func (s *ecosystem) composeError(err error) {
-	s.found = append(s.found, &Error{File: s.compose[0], Message: err.Error()})
-}

@@ -131,14 +131,14 @@ func define(p *problems, name string, node *yaml.Node, merged settings, used *in
 	d.Name = name
 	for _, k := range appKeys {
 		s, ok := merged[k.name]
-		if !ok {
+		if !ok || isNull(s.node) && s.node.Tag != failedTag {
 			continue
 		}
+		d.origins[k.name] = s.origin
 		if isNull(s.node) {
 			continue
 		}
 		k.set(d, s.node)
-		d.origins[k.name] = s.origin
 		d.interpolated = append(d.interpolated, used.below(s.node)...)
 	}
 	d.consistent(merged)

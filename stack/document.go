@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
-	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -70,24 +67,18 @@ func parse(p *problems, data []byte) *yaml.Node {
 	return root
 }
 
-var yamlPosition = regexp.MustCompile(`(?:at )?line (\d+)(?:, column (\d+))?: `)
-
-// syntax reports an error of the YAML parser, whose text holds the position: "while parsing a block mapping at line 1,
-// column 1: line 3, column 2: did not find expected key".
+// syntax reports an error of the YAML parser.
 func (p *problems) syntax(err error) {
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	at := &yaml.Node{Line: 1, Column: 1}
-	if all := yamlPosition.FindAllStringSubmatch(message, -1); all != nil {
-		last := all[len(all)-1]
-		at.Line, _ = strconv.Atoi(last[1])
-		if last[2] != "" {
-			at.Column, _ = strconv.Atoi(last[2])
-		}
-		context, _, _ := strings.Cut(message, all[0][0])
-		message = strings.TrimSpace(strings.TrimSuffix(context, " ")) + ": " + message[strings.LastIndex(message, last[0])+len(last[0]):]
-		message = strings.TrimPrefix(message, ": ")
+	var load *yaml.LoadError
+	if !errors.As(err, &load) {
+		p.at(nil, "not YAML: %v", err)
+		return
 	}
-	p.at(at, "%s", message)
+	message := load.Message
+	if load.ContextMsg != "" {
+		message = load.ContextMsg + ": " + message
+	}
+	p.at(&yaml.Node{Line: max(load.Mark.Line, 1), Column: max(load.Mark.Column, 1)}, "%s", message)
 }
 
 // expander copies a tree with aliases and merge keys (<<) replaced. It gives up on trees that grow beyond the limits:

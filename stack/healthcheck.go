@@ -52,6 +52,7 @@ func (d *definition) healthcheck(n *yaml.Node) *Healthcheck {
 			h.StartPeriod = d.duration(e.value, what)
 		case "test":
 			d.at(e.key, "healthcheck.test is Compose's; an app's is exec, http, tcp or log_line")
+			kinds = append(kinds, "test")
 		default:
 			d.unknownKey(e, "healthcheck", known)
 		}

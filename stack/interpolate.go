@@ -14,6 +14,9 @@ import (
 // port: "${PORT:-3000}" is a number.
 const interpolatedTag = "!interpolated"
 
+// failedTag marks a scalar whose interpolation failed, which is reported already: it counts as written, and is not read.
+const failedTag = "!failed"
+
 // interpolator replaces ${VARIABLES} in values (never in keys) by Compose's rules.
 type interpolator struct {
 	*problems
@@ -55,13 +58,15 @@ func (i *interpolator) scalar(n *yaml.Node, lenient bool) {
 		if missing.Reason != "" {
 			e.Message += ": " + missing.Reason
 		}
-		n.Tag, n.Value = "!!null", ""
+		n.Tag, n.Value = failedTag, ""
 		return
 	case errors.As(err, &invalid):
 		i.at(n, "%q is not an interpolation", invalid.Template).Hint = "write $$ for a plain $"
+		n.Tag = failedTag
 		return
 	default:
 		i.at(n, "cannot interpolate: %v", err)
+		n.Tag = failedTag
 		return
 	}
 	if names := variables(n.Value); len(names) > 0 {

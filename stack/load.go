@@ -82,7 +82,7 @@ func (s *ecosystem) assemble(ctx context.Context, file string, o Options) (*Stac
 		origins: map[string]map[string]string{},
 	}
 	composeOK := s.loadContainers(ctx, out, o)
-	if len(s.apps) == 0 && len(s.compose) == 0 {
+	if len(s.apps) == 0 && len(s.compose) == 0 && len(s.found) == 0 {
 		s.at(nil, "there are no apps and no containers").Hint = "write `apps`, `compose`, or both"
 	}
 	if composeOK {

@@ -13,7 +13,7 @@ import (
 
 // isNull says that a value was left empty, which means the default.
 func isNull(n *yaml.Node) bool {
-	return n == nil || n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
+	return n == nil || n.Kind == yaml.ScalarNode && (n.ShortTag() == "!!null" || n.Tag == failedTag)
 }
 
 // describe names what a node is, for "must be X, not Y".
