@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"devstack/daemon/api"
+)
+
+// action carries out call and shows its events: live on a terminal, as plain lines elsewhere, raw under --progress json.
+func (f *Factory) action(title string, call func(each func(api.Event)) (*api.Result, error)) (*api.Result, error) {
+	switch f.progressMode() {
+	case "json":
+		return call(rawEvents(f.IO.Out))
+	case "tty":
+		live := startLive(f.IO, title)
+		defer live.stop()
+		return call(live.event)
+	}
+	return call(newPlain(f.IO.Err, time.Now()).event)
+}
+
+func (f *Factory) progressMode() string {
+	switch {
+	case f.globals.progress != "auto" && f.globals.progress != "":
+		return f.globals.progress
+	case f.IO.ErrTTY:
+		return "tty"
+	}
+	return "plain"
+}
+
+// finish says how an action ended: the table and the endpoints, what failed and what to do next.
+func (f *Factory) finish(result *api.Result, table bool) error {
+	if f.progressMode() == "json" { // the result was the last event
+		return exitWith(result.Exit)
+	}
+	c := f.IO.ErrStyle()
+	if table && result.State != nil {
+		fmt.Fprint(f.IO.Out, renderState(result.State, time.Now(), f.IO.TableWidth(), f.IO.OutStyle()))
+		for _, line := range endpoints(result.State) {
+			fmt.Fprintln(f.IO.Out, line)
+		}
+	}
+	for _, note := range result.Notes {
+		fmt.Fprintln(f.IO.Err, c.yellow("note:"), note)
+	}
+	if note := otherVersion(result.State); note != "" {
+		fmt.Fprintln(f.IO.Err, c.yellow("note:"), note)
+	}
+	fmt.Fprint(f.IO.Err, renderFailures(result.Failures, c))
+	if result.Exit == api.ExitDone {
+		return nil
+	}
+	if table && result.State != nil && anythingRuns(result.State) {
+		fmt.Fprintln(f.IO.Err, "The rest of the stack is left running; devstack down ends it.")
+	}
+	if result.Error == "" {
+		return exitWith(result.Exit)
+	}
+	return &api.Error{Exit: result.Exit, Message: result.Error, Hint: result.Hint}
+}
+
+func exitWith(code api.Code) error {
+	if code == api.ExitDone {
+		return nil
+	}
+	return &exitError{code}
+}
+
+// otherVersion says that the running daemon was built from another version than this command.
+func otherVersion(s *api.State) string {
+	if s == nil || s.Daemon == nil || s.Daemon.Version == api.BuildVersion() {
+		return ""
+	}
+	return "the running devstackd is " + s.Daemon.Version + ", this devstack is " + api.BuildVersion() +
+		": install both together, then devstack down and devstack up"
+}
+
+func anythingRuns(s *api.State) bool {
+	return slices.ContainsFunc(s.Services, func(s api.Service) bool { return s.State == "running" }) ||
+		slices.ContainsFunc(s.Processes, func(p api.Process) bool { return p.Pid != nil })
+}
+
+// completeNames completes the names of the running stack, for the shell.
+func (f *Factory) completeNames(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	p, err := f.Project()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	state, err := f.Client(p).State(cmd.Context())
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, s := range state.Services {
+		names = append(names, s.Name)
+	}
+	for _, p := range state.Processes {
+		names = append(names, p.Name)
+	}
+	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool { return slices.Contains(args, name) })
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

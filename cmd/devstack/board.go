@@ -1,0 +1,201 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"devstack/daemon/api"
+)
+
+// board is what an action has come to, as its events tell it: the content of the live block. It is a value fed with
+// events and read with frame; it knows no terminal and no clock.
+type board struct {
+	title    string
+	start    time.Time
+	rows     []*row // in the order of their first event
+	build    []string
+	warnings []string
+}
+
+// row is one resource.
+type row struct {
+	name    string
+	what    string // its state, or the step being done
+	waiting string // names it waits for
+	pull    *api.Progress
+	ready   bool
+	failed  bool
+	began   time.Time
+	ended   time.Time // when it became ready or failed
+}
+
+// buildLines is how much of the build's output is shown.
+const buildLines = 5
+
+func (b *board) apply(e api.Event) {
+	switch e.Kind {
+	case api.KindBuild:
+		b.build = append(b.build, strings.Split(strings.TrimRight(e.Message, "\n"), "\n")...)
+		b.build = b.build[max(0, len(b.build)-buildLines):]
+		return
+	case api.KindWarning:
+		b.warnings = append(b.warnings, e.Message)
+		return
+	}
+	if e.Resource == "" {
+		return
+	}
+	b.row(e).apply(e)
+}
+
+func (b *board) row(e api.Event) *row {
+	name := instanceName(e.Resource, e.Instance)
+	for _, r := range b.rows {
+		if r.name == name {
+			return r
+		}
+	}
+	r := &row{name: name, began: e.Time}
+	b.rows = append(b.rows, r)
+	return r
+}
+
+func (r *row) apply(e api.Event) {
+	switch e.Kind {
+	case api.KindService, api.KindProcess:
+		r.what, r.pull = e.To, nil
+		r.settle(e.To == "errored" || e.To == "unhealthy", e.Time)
+	case api.KindReady:
+		r.ready = e.To == "ready"
+		r.settle(false, e.Time)
+		if r.ready {
+			r.waiting = ""
+		}
+	case api.KindWaiting:
+		r.waiting = e.To
+	case api.KindOp:
+		if e.Message != "" {
+			r.what = e.Message
+		}
+		r.pull = nil
+		r.settle(e.To == "failed", e.Time)
+	case api.KindPull:
+		r.pull, r.what = e.Progress, "pulling"
+	}
+}
+
+func (r *row) settle(failed bool, at time.Time) {
+	r.failed = failed
+	r.ended = time.Time{}
+	if r.ready || failed {
+		r.ended = at
+	}
+}
+
+// frame is the live block at the time now, no wider and no higher than asked.
+func (b *board) frame(now time.Time, width, height int, c style) []string {
+	width = max(width, 20)
+	nameWidth := 0
+	for _, r := range b.rows {
+		nameWidth = max(nameWidth, len([]rune(r.name)))
+	}
+	nameWidth = min(nameWidth, width/2)
+	ready := 0
+	for _, r := range b.rows {
+		if r.ready {
+			ready++
+		}
+	}
+	head := fmt.Sprintf("devstack %s  %s", b.title, elapsed(now.Sub(b.start)))
+	if len(b.rows) > 0 {
+		head += fmt.Sprintf("  %d of %d ready", ready, len(b.rows))
+	}
+	lines := []string{c.bold(clip(head, width))}
+	for _, r := range b.visible(max(1, height-1-len(b.build))) {
+		lines = append(lines, r.line(now, nameWidth, width, c))
+	}
+	for _, text := range b.build {
+		lines = append(lines, c.dim(clip("  │ "+printable(text), width)))
+	}
+	return lines[:min(len(lines), max(1, height))]
+}
+
+// visible are the rows that fit, those that are not ready first.
+func (b *board) visible(n int) []*row {
+	if len(b.rows) <= n {
+		return b.rows
+	}
+	rows := slices.Clone(b.rows)
+	slices.SortStableFunc(rows, func(x, y *row) int {
+		switch {
+		case x.ready == y.ready:
+			return 0
+		case x.ready:
+			return 1
+		}
+		return -1
+	})
+	return rows[:n]
+}
+
+func (r *row) line(now time.Time, nameWidth, width int, c style) string {
+	text, paint := r.text(), c.yellow
+	switch {
+	case r.failed:
+		paint = c.red
+	case r.ready:
+		paint = c.green
+	case r.waiting != "":
+		paint = c.dim
+	}
+	end := now
+	if !r.ended.IsZero() {
+		end = r.ended
+	}
+	clock := elapsed(end.Sub(r.began))
+	room := width - nameWidth - len(clock) - 6 // "✔ ", two gaps of two
+	if room < 8 {
+		return paint(r.glyph(now)) + " " + clip(r.name+" "+text, width-2)
+	}
+	return paint(r.glyph(now)) + " " + pad(clip(r.name, nameWidth), nameWidth) + "  " +
+		paint(pad(clip(text, room), room)) + "  " + c.dim(clock)
+}
+
+func (r *row) text() string {
+	switch {
+	case r.waiting != "" && !r.ready:
+		return "waits for " + r.waiting
+	case r.pull != nil:
+		return "pulling " + bar(r.pull) + " " + r.pull.Detail
+	case r.ready && (r.what == "online" || r.what == "launching" || r.what == ""):
+		return "ready"
+	}
+	return printable(r.what)
+}
+
+// spinner is the glyph of a resource on its way, one step each 100 ms.
+const spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+func (r *row) glyph(now time.Time) string {
+	switch {
+	case r.failed:
+		return "✗"
+	case r.ready:
+		return "✔"
+	case r.waiting != "":
+		return "·"
+	}
+	frames := []rune(spinner)
+	return string(frames[now.UnixMilli()/100%int64(len(frames))])
+}
+
+// bar is how far a pull has come, ten characters and the bytes.
+func bar(p *api.Progress) string {
+	if p.Total <= 0 {
+		return size(p.Current)
+	}
+	done := int(min(p.Current, p.Total) * 10 / p.Total)
+	return strings.Repeat("█", done) + strings.Repeat("░", 10-done) + " " + size(p.Current) + "/" + size(p.Total)
+}

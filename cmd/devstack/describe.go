@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"devstack/daemon/api"
+)
+
+// DescribeOptions is what `devstack describe` was asked for.
+type DescribeOptions struct {
+	*Factory
+	Name string
+	JSON bool
+	Now  func() time.Time
+}
+
+func newCmdDescribe(f *Factory, runF func(context.Context, *DescribeOptions) error) *cobra.Command {
+	o := &DescribeOptions{Factory: f, Now: time.Now}
+	cmd := &cobra.Command{
+		Use:               "describe NAME",
+		Aliases:           []string{"show", "info", "desc"},
+		Short:             "Show everything known about an app or a service",
+		GroupID:           groupLook,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: f.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Name = args[0]
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return describeRun(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "as JSON")
+	return cmd
+}
+
+func describeRun(ctx context.Context, o *DescribeOptions) error {
+	p, err := o.Project()
+	if err != nil {
+		return err
+	}
+	if err := o.checkName(ctx, p); err != nil {
+		return needsStack(p, err)
+	}
+	d, err := o.Client(p).Describe(ctx, o.Name)
+	if err != nil {
+		return needsStack(p, err)
+	}
+	if o.JSON {
+		return writeJSON(o.IO.Out, d)
+	}
+	fmt.Fprint(o.IO.Out, renderDescription(d, o.Now(), o.IO.OutStyle()))
+	return nil
+}
+
+// sheet is text in sections of aligned pairs.
+type sheet struct {
+	strings.Builder
+	style
+}
+
+func (s *sheet) section(title string) { fmt.Fprintf(s, "%s\n", s.bold(title)) }
+
+// pair is a line of a section; an empty value is left out.
+func (s *sheet) pair(key, value string) {
+	if value != "" {
+		fmt.Fprintf(s, "  %s  %s\n", s.dim(pad(key, 18)), printable(value))
+	}
+}
+
+func renderDescription(d *api.Description, now time.Time, c style) string {
+	s := &sheet{style: c}
+	if d.Service != nil {
+		s.service(*d.Service, now)
+	}
+	for i, p := range d.Process {
+		if i > 0 {
+			s.WriteString("\n")
+		}
+		s.process(p, now)
+	}
+	return s.String()
+}
+
+func (s *sheet) service(d api.ServiceDetails, now time.Time) {
+	s.section(d.Name + " (service)")
+	s.pair("status", serviceStatus(d.Service))
+	s.pair("detail", d.Detail)
+	if d.StoppedBy != nil {
+		s.pair("stopped by", stopper(*d.StoppedBy))
+	}
+	s.pair("ready", yesNo(d.Ready))
+	s.pair("engine health", d.EngineHealth)
+	s.pair("container", d.ContainerName)
+	if d.ID != nil {
+		s.pair("id", *d.ID)
+	}
+	s.pair("image", d.Image)
+	s.pair("up", since(d.StartedAt, d.State == "running", now))
+	s.pair("restarts", strconv.Itoa(d.Restarts))
+	for _, p := range d.Ports {
+		s.pair("port", fmt.Sprintf("%s:%d -> %d/%s", p.HostIP, p.HostPort, p.ContainerPort, p.Protocol))
+	}
+	s.pair("volumes", strings.Join(d.Volumes, ", "))
+	s.pair("networks", strings.Join(d.Networks, ", "))
+	s.dependencies(d.DependsOn)
+	s.probes(d.Probes, now)
+	s.exits(d.Exits, now)
+}
+
+func (s *sheet) process(d api.ProcessDetails, now time.Time) {
+	s.section(instanceName(d.Name, d.Instance) + " (process)")
+	s.pair("status", d.Status)
+	s.pair("waits for", strings.Join(d.WaitingFor, ", "))
+	s.pair("ready", readyText(d.Process))
+	if d.NextRestartAt != nil {
+		s.pair("next restart", "in "+elapsed(d.NextRestartAt.Sub(now)))
+	}
+	if d.Pid != nil {
+		s.pair("pid", strconv.Itoa(*d.Pid))
+	}
+	s.pair("children", joinInts(d.Children))
+	s.pair("up", since(d.StartedAt, d.Pid != nil, now))
+	s.pair("restarts", fmt.Sprintf("%d, %d in a row after unstable exits (limit %s)", d.Restarts, d.UnstableRestarts, limit(d.MaxRestarts)))
+	if d.MemoryBytes != nil {
+		s.pair("memory", size(*d.MemoryBytes)+memoryLimit(d.MaxMemoryBytes))
+	}
+	if d.CPUPercent != nil {
+		s.pair("cpu", fmt.Sprintf("%.1f%%", *d.CPUPercent))
+	}
+	for _, p := range d.Ports {
+		s.pair("port", fmt.Sprintf("%s:%d", p.Host, p.Port))
+	}
+	s.pair("id, namespace", fmt.Sprintf("%d, %s", d.ID, d.Namespace))
+	s.pair("exec mode", d.ExecMode)
+	s.pair("command", strings.Join(d.Command, " "))
+	s.pair("cwd", d.Cwd)
+	s.pair("out log", d.OutFile)
+	s.pair("error log", d.ErrorFile)
+	s.pair("combined log", d.LogFile)
+	s.dependencies(d.DependsOn)
+	s.environment(d.Environment)
+	s.probes(d.Probes, now)
+	s.exits(d.Exits, now)
+}
+
+func (s *sheet) dependencies(all []api.DependsOn) {
+	if len(all) > 0 {
+		s.section("depends on")
+	}
+	for _, d := range all {
+		state := "met"
+		if !d.Open {
+			state = "not met"
+		}
+		s.pair(d.Name, d.Condition+", "+state)
+	}
+}
+
+func (s *sheet) environment(all []api.EnvironmentItem) {
+	if len(all) > 0 {
+		s.section("environment (declared keys, secrets masked)")
+	}
+	for _, item := range all {
+		s.pair(item.Key, item.Value+"  ("+item.Origin+")")
+	}
+}
+
+func (s *sheet) probes(all []api.ProbeRecord, now time.Time) {
+	if len(all) > 0 {
+		s.section("last probes")
+	}
+	for _, p := range all {
+		verdict := "ready"
+		if !p.Ready {
+			verdict = "not ready"
+		}
+		s.pair(age(now.Sub(p.At))+" ago", strings.TrimSuffix(verdict+": "+p.Detail, ": "))
+	}
+}
+
+func (s *sheet) exits(all []api.ExitRecord, now time.Time) {
+	if len(all) > 0 {
+		s.section("exits, the last one at the end")
+	}
+	for _, e := range all {
+		s.pair(age(now.Sub(e.At))+" ago", exitText(e.Exit)+" after "+elapsed(time.Duration(e.UptimeMS)*time.Millisecond))
+		for _, line := range e.LastLines {
+			s.pair("", "│ "+line)
+		}
+	}
+}
+
+func readyText(p api.Process) string {
+	if p.ReadyBy == nil {
+		return yesNo(p.Ready)
+	}
+	return yesNo(p.Ready) + ", judged by " + *p.ReadyBy
+}
+
+func limit(n int) string {
+	if n < 0 {
+		return "none"
+	}
+	return strconv.Itoa(n)
+}
+
+func memoryLimit(bytes *int64) string {
+	if bytes == nil {
+		return ""
+	}
+	return " (restarted above " + size(*bytes) + ")"
+}
+
+func joinInts(ns []int) string {
+	var texts []string
+	for _, n := range ns {
+		texts = append(texts, strconv.Itoa(n))
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"devstack/daemon/api"
+)
+
+// DownOptions is what `devstack down` was asked for.
+type DownOptions struct {
+	*Factory
+	Volumes   bool
+	KeepInfra bool
+}
+
+func newCmdDown(f *Factory, runF func(context.Context, *DownOptions) error) *cobra.Command {
+	o := &DownOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:     "down",
+		Short:   "End the stack: processes in reverse order, then containers, then the daemon",
+		GroupID: groupStack,
+		Args:    cobra.NoArgs,
+		Long: `Stops the processes in reverse order, removes the containers and the network, then ends the daemon. Volumes stay unless
+-v is given. Nothing to end is no error.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Volumes && o.KeepInfra {
+				return usageError("-v removes the data of the containers that --keep-infra keeps: use one of them")
+			}
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return downRun(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().BoolVarP(&o.Volumes, "volumes", "v", false, "remove the volumes and their data, too")
+	cmd.Flags().BoolVar(&o.KeepInfra, "keep-infra", false, "leave the containers running")
+	return cmd
+}
+
+func downRun(ctx context.Context, o *DownOptions) error {
+	p, err := o.Project()
+	if err != nil {
+		return err
+	}
+	if err := o.checkName(ctx, p); err != nil && !errors.Is(err, api.ErrNotRunning) {
+		return err
+	}
+	result, err := o.action("down", func(each func(api.Event)) (*api.Result, error) {
+		return o.Client(p).Down(ctx, api.DownRequest{Volumes: o.Volumes, KeepInfra: o.KeepInfra}, each)
+	})
+	if errors.Is(err, api.ErrNotRunning) {
+		return downWithoutKeeper(ctx, o, p)
+	}
+	if err != nil {
+		return err
+	}
+	if err := o.finish(result, false); err != nil {
+		return err
+	}
+	return o.WaitGone(ctx, p.Dir)
+}
+
+// downWithoutKeeper removes the containers that a keeper left behind.
+func downWithoutKeeper(ctx context.Context, o *DownOptions, p *project) error {
+	var flags []string
+	if o.Volumes {
+		flags = append(flags, "--volumes")
+	}
+	if o.KeepInfra {
+		flags = append(flags, "--keep-infra")
+	}
+	return o.Sibling(ctx, p.siblingArgs("down", flags...))
+}

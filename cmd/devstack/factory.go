@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"devstack/daemon/api"
+	"devstack/procs/keeper"
+)
+
+// Factory is what commands are made with.
+type Factory struct {
+	IO      *IOStreams
+	Getenv  func(string) string
+	Environ func() []string
+	// Sibling runs devstackd with args and IO's streams; its exit code comes back as an error.
+	Sibling func(ctx context.Context, args []string) error
+	// SiblingOutput runs devstackd with args and returns what it wrote to standard output.
+	SiblingOutput func(ctx context.Context, args []string) ([]byte, error)
+	// Spawn starts the project's keeper if none runs, and returns when its API answers.
+	Spawn func(p *project) error
+	// WaitGone returns when no keeper of the project in dir runs.
+	WaitGone func(ctx context.Context, dir string) error
+
+	globals globals
+}
+
+func newFactory() *Factory {
+	f := &Factory{Getenv: os.Getenv, Environ: os.Environ, IO: systemStreams(os.Getenv), Spawn: spawnKeeper}
+	f.Sibling = func(ctx context.Context, args []string) error { return runSibling(ctx, f.IO, args) }
+	f.SiblingOutput = func(ctx context.Context, args []string) ([]byte, error) { return siblingOutput(ctx, f.IO, args) }
+	f.WaitGone = func(ctx context.Context, dir string) error { return keeper.WaitGone(ctx, dir) }
+	return f
+}
+
+// Project finds the stack that the command is about.
+func (f *Factory) Project() (*project, error) {
+	return findProject(&f.globals, f.Getenv)
+}
+
+// Client is a client of the project's daemon, running or not.
+func (f *Factory) Client(p *project) *api.Client {
+	return api.NewClient(p.Socket)
+}
+
+// Running is the state of the running stack. None is api.ErrNotRunning; one of another name than -p's is a usage error.
+func (f *Factory) Running(ctx context.Context, p *project) (*api.State, error) {
+	state, err := f.Client(p).State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if p.Files.Project != "" && p.Files.Project != state.Project {
+		return nil, &api.Error{
+			Exit:    api.ExitUsage,
+			Message: "the stack running in " + p.Dir + " is called " + state.Project + ", not " + p.Files.Project,
+			Hint:    "leave out -p, or end that stack first: devstack down",
+		}
+	}
+	return state, nil
+}
+
+// checkName refuses to touch a running stack of another name than -p's.
+func (f *Factory) checkName(ctx context.Context, p *project) error {
+	if p.Files.Project == "" {
+		return nil
+	}
+	_, err := f.Running(ctx, p)
+	return err
+}
+
+// siblingArgs are the arguments of devstackd's command about p.
+func (p *project) siblingArgs(command string, more ...string) []string {
+	args := []string{command, "--file", p.File}
+	if p.Files.Project != "" {
+		args = append(args, "-p", p.Files.Project)
+	}
+	if p.Profile != "" {
+		args = append(args, "--profile", p.Profile)
+	}
+	return append(args, more...)
+}
+
+// needsStack turns api.ErrNotRunning into the answer of commands that need a running stack.
+func needsStack(p *project, err error) error {
+	if !errors.Is(err, api.ErrNotRunning) {
+		return err
+	}
+	return &api.Error{Exit: api.ExitNotRunning, Message: "no stack is running in " + p.Dir, Hint: "devstack up"}
+}

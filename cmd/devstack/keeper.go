@@ -1,0 +1,30 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"devstack/procs/keeper"
+)
+
+// newCmdKeeper is what Spawn starts: the parent of the daemon and of all processes.
+func newCmdKeeper() *cobra.Command {
+	return &cobra.Command{
+		Use:                "keeper",
+		Short:              "The parent process of a stack; started by devstack up",
+		Hidden:             true,
+		DisableFlagParsing: true,
+		Args:               cobra.ArbitraryArgs,
+		RunE:               func(_ *cobra.Command, args []string) error { return keeper.Command(args) },
+	}
+}
+
+func spawnKeeper(p *project) error {
+	daemon, err := siblingPath()
+	if err != nil {
+		return err
+	}
+	_, err = keeper.Spawn(keeper.SpawnOptions{
+		Dir: p.Dir, ID: p.ID, StateDir: p.StateDir, Socket: p.Socket, Daemon: []string{daemon},
+	})
+	return err
+}

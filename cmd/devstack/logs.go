@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"devstack/daemon/api"
+)
+
+// LogsOptions is what `devstack logs` was asked for.
+type LogsOptions struct {
+	*Factory
+	Names     []string
+	Lines     int
+	Stream    string // out, err, or empty for both
+	Raw       bool
+	JSON      bool
+	Timestamp bool
+	Follow    bool
+	Since     time.Time
+	Grep      *regexp.Regexp
+	Highlight string
+}
+
+// allLines is more lines than any log holds.
+const allLines = 1 << 30
+
+func newCmdLogs(f *Factory, runF func(context.Context, *LogsOptions) error) *cobra.Command {
+	o := &LogsOptions{Factory: f}
+	var flags logsFlags
+	cmd := &cobra.Command{
+		Use:     "logs [NAME...]",
+		Aliases: []string{"log"},
+		Short:   "Print the output of processes and containers, merged by time, and follow it",
+		GroupID: groupLook,
+		Long: `Prints the last 15 lines of each stream, merged by time, then follows until Ctrl-C, which ends it with 0.
+With no stack running it prints what is on disk and ends. --since and --grep look at all lines unless --lines is given.`,
+		ValidArgsFunction: f.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Names = args
+			flags.linesGiven = cmd.Flags().Changed("lines")
+			if err := flags.apply(o, time.Now()); err != nil {
+				return err
+			}
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return logsRun(cmd.Context(), o)
+		},
+	}
+	flags.add(cmd, o)
+	return cmd
+}
+
+// logsFlags are the flags whose values need a second look.
+type logsFlags struct {
+	lines             int
+	linesGiven        bool
+	err, out          bool
+	noFollow, noTail  bool
+	since, expression string
+}
+
+func (l *logsFlags) add(cmd *cobra.Command, o *LogsOptions) {
+	flags := cmd.Flags()
+	flags.IntVar(&l.lines, "lines", 15, "how many lines of each stream")
+	flags.BoolVar(&l.err, "err", false, "only standard error")
+	flags.BoolVar(&l.out, "out", false, "only standard output")
+	flags.BoolVar(&o.Raw, "raw", false, "the lines alone, without names")
+	flags.BoolVar(&o.JSON, "json", false, "one JSON record per line")
+	flags.BoolVar(&o.Timestamp, "timestamp", false, "the time of each line")
+	flags.BoolVar(&l.noFollow, "no-follow", false, "end after what is there")
+	flags.BoolVar(&l.noTail, "nostream", false, "the same, as PM2 calls it")
+	flags.StringVar(&l.since, "since", "", "only lines since a `time`: 10m ago, or 2026-01-02T15:04:05Z")
+	flags.StringVar(&l.expression, "grep", "", "only lines that match the `regexp`")
+	flags.StringVar(&o.Highlight, "highlight", "", "mark this `text` in the lines")
+}
+
+func (l *logsFlags) apply(o *LogsOptions, now time.Time) error {
+	if l.lines < 0 {
+		return usageError("--lines is a number of lines, not %d", l.lines)
+	}
+	if o.Raw && o.JSON {
+		return usageError("--raw and --json exclude each other")
+	}
+	o.Lines, o.Follow, o.Stream = l.lines, !l.noFollow && !l.noTail, ""
+	if l.err != l.out {
+		o.Stream = map[bool]string{true: "err", false: "out"}[l.err]
+	}
+	if (l.since != "" || l.expression != "") && !l.linesGiven {
+		o.Lines = allLines
+	}
+	if l.since != "" {
+		var err error
+		if o.Since, err = sinceTime(l.since, now); err != nil {
+			return err
+		}
+	}
+	if l.expression != "" {
+		var err error
+		if o.Grep, err = regexp.Compile(l.expression); err != nil {
+			return usageError("--grep: %v", err)
+		}
+	}
+	return nil
+}
+
+// sinceTime is a duration before now, or a time.
+func sinceTime(text string, now time.Time) (time.Time, error) {
+	if d, err := time.ParseDuration(text); err == nil {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usageError("--since is a duration like 10m, or a time like 2026-01-02T15:04:05, not %q", text)
+}
+
+func logsRun(ctx context.Context, o *LogsOptions) error {
+	p, err := o.Project()
+	if err != nil {
+		return err
+	}
+	request := api.LogsRequest{Names: o.Names, Lines: o.Lines, Stream: o.Stream, Follow: o.Follow, Since: o.Since}
+	if err := o.checkName(ctx, p); err != nil && !errors.Is(err, api.ErrNotRunning) {
+		return err
+	}
+	printer := &logPrinter{LogsOptions: o, width: longestName(o.Names)}
+	printed := 0
+	for record, err := range o.Client(p).Logs(ctx, request) {
+		switch {
+		case errors.Is(err, api.ErrNotRunning) && printed == 0:
+			return logsFromDisk(ctx, o, p, printer)
+		case errors.Is(err, api.ErrNotRunning), errors.Is(err, context.Canceled) && o.Follow:
+			return nil // the stack ended, or the reader has seen enough
+		case err != nil:
+			return err
+		}
+		printed++
+		if err := printer.print(record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// logsFromDisk prints what a stack that runs no more has left.
+func logsFromDisk(ctx context.Context, o *LogsOptions, p *project, printer *logPrinter) error {
+	flags := []string{"--json", "--lines", strconv.Itoa(o.Lines)}
+	if o.Stream != "" {
+		flags = append(flags, "--stream", o.Stream)
+	}
+	if !o.Since.IsZero() {
+		flags = append(flags, "--since", o.Since.Format(time.RFC3339Nano))
+	}
+	data, err := o.SiblingOutput(ctx, p.siblingArgs("logs", append(flags, o.Names...)...))
+	if err != nil {
+		return err
+	}
+	for record, err := range records(bytes.NewReader(data)) {
+		if err != nil {
+			return fmt.Errorf("cannot read what devstackd wrote: %w", err)
+		}
+		if err := printer.print(record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func records(r io.Reader) iter.Seq2[api.LogRecord, error] {
+	return func(yield func(api.LogRecord, error) bool) {
+		decoder := json.NewDecoder(r)
+		for {
+			var record api.LogRecord
+			err := decoder.Decode(&record)
+			if err == io.EOF || !yield(record, err) || err != nil {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"devstack/daemon/api"
+)
+
+// rawEvents writes every event as a line of JSON.
+func rawEvents(w io.Writer) func(api.Event) {
+	encoder := json.NewEncoder(w)
+	return func(e api.Event) { _ = encoder.Encode(e) }
+}
+
+// plain shows progress as lines, one per step that a person would want to know of.
+type plain struct {
+	w     io.Writer
+	start time.Time
+	last  map[string]string // resource -> its last line
+}
+
+func newPlain(w io.Writer, start time.Time) *plain {
+	return &plain{w, start, map[string]string{}}
+}
+
+func (p *plain) event(e api.Event) {
+	line := plainLine(e)
+	key := instanceName(e.Resource, e.Instance)
+	if line == "" || p.last[key+string(e.Kind)] == line {
+		return
+	}
+	p.last[key+string(e.Kind)] = line
+	if key != "" {
+		line = key + ": " + line
+	}
+	fmt.Fprintf(p.w, "%6s  %s\n", elapsed(e.Time.Sub(p.start)), line)
+}
+
+// plainLine is what an event means, without its resource; empty: nothing worth a line.
+func plainLine(e api.Event) string {
+	switch e.Kind {
+	case api.KindService, api.KindProcess:
+		return because(e.To, e)
+	case api.KindReady:
+		return because(e.To, e)
+	case api.KindWaiting:
+		if e.To == "" {
+			return ""
+		}
+		return "waits for " + e.To
+	case api.KindOp:
+		if e.Message == "" || e.To == "done" {
+			return ""
+		}
+		if e.To == "failed" {
+			return "failed: " + e.Message
+		}
+		return e.Message
+	case api.KindPull:
+		return pullStep(e.Progress)
+	case api.KindBuild:
+		return strings.TrimRight(e.Message, "\n")
+	case api.KindWarning:
+		return "warning: " + e.Message
+	}
+	return ""
+}
+
+// because adds why to what happened.
+func because(what string, e api.Event) string {
+	switch {
+	case e.Message != "" && e.Message != what:
+		return what + " (" + e.Message + ")"
+	case e.Cause != "":
+		return what + " (" + e.Cause + ")"
+	}
+	return what
+}
+
+// pullStep is a pull's progress in steps of a quarter, so that a log is not flooded.
+func pullStep(p *api.Progress) string {
+	switch {
+	case p == nil || p.Total <= 0:
+		return "pulling the image"
+	case p.Current >= p.Total:
+		return "pulled the image, " + size(p.Total)
+	}
+	return fmt.Sprintf("pulling the image, %d %% of %s", p.Current*4/p.Total*25, size(p.Total))
+}
+
+// instanceName is how an instance is called; the first bears the app's name alone.
+func instanceName(name string, instance int) string {
+	if instance == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s#%d", name, instance)
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"devstack/daemon/api"
+)
+
+// renderState is the one table of containers and processes, and below it what a row has no room for. width 0: as wide
+// as it gets.
+func renderState(s *api.State, now time.Time, width int, c style) string {
+	t := &table{
+		header: []string{"NAME", "KIND", "STATUS", "READY", "↺", "UP", "CPU", "MEM", "PID", "PORTS"},
+		right:  []bool{false, false, false, false, true, true, true, true, true, false},
+	}
+	for _, service := range s.Services {
+		t.rows = append(t.rows, serviceRow(service, now))
+	}
+	for _, process := range s.Processes {
+		t.rows = append(t.rows, processRow(process, now))
+	}
+	if len(t.rows) == 0 {
+		return "The stack is empty.\n"
+	}
+	t.paint = func(row, column int, text string) string {
+		switch {
+		case row < 0:
+			return c.bold(text)
+		case column == 2:
+			return paintStatus(c, strings.TrimSpace(text), text)
+		case column == 3 && strings.TrimSpace(text) == "yes":
+			return c.green(text)
+		}
+		return text
+	}
+	return t.render(width, 9, 0, 2) + remarks(s, c)
+}
+
+func serviceRow(s api.Service, now time.Time) []string {
+	return []string{
+		s.Name, "service", serviceStatus(s), yesNo(s.Ready), strconv.Itoa(s.Restarts), since(s.StartedAt, s.State == "running", now),
+		"-", "-", "-", strings.Join(servicePorts(s), ","),
+	}
+}
+
+func processRow(p api.Process, now time.Time) []string {
+	cpu, memory, pid := "-", "-", "-"
+	if p.CPUPercent != nil {
+		cpu = fmt.Sprintf("%.0f%%", *p.CPUPercent)
+	}
+	if p.MemoryBytes != nil {
+		memory = size(*p.MemoryBytes)
+	}
+	if p.Pid != nil {
+		pid = strconv.Itoa(*p.Pid)
+	}
+	var ports []string
+	for _, port := range p.Ports {
+		ports = append(ports, strconv.Itoa(port.Port))
+	}
+	slices.Sort(ports)
+	return []string{
+		instanceName(p.Name, p.Instance), "process", p.Status, yesNo(p.Ready), strconv.Itoa(p.Restarts),
+		since(p.StartedAt, p.Pid != nil, now), cpu, memory, pid, strings.Join(slices.Compact(ports), ","),
+	}
+}
+
+// serviceStatus is the one word for a container: its health while it runs.
+func serviceStatus(s api.Service) string {
+	if s.State == "running" && s.Health != "" {
+		return s.Health
+	}
+	return s.State
+}
+
+// servicePorts are the published ports, each once, whatever addresses it is published on.
+func servicePorts(s api.Service) []string {
+	var ports []string
+	for _, p := range s.Ports {
+		text := strconv.Itoa(p.HostPort)
+		if p.Protocol != "tcp" && p.Protocol != "" {
+			text += "/" + p.Protocol
+		}
+		if !slices.Contains(ports, text) {
+			ports = append(ports, text)
+		}
+	}
+	return ports
+}
+
+func since(at *time.Time, running bool, now time.Time) string {
+	if at == nil || !running {
+		return "-"
+	}
+	return age(now.Sub(*at))
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// remarks are what rows mean, where one word does not say it.
+func remarks(s *api.State, c style) string {
+	var out strings.Builder
+	for _, service := range s.Services {
+		if service.StoppedBy != nil {
+			fmt.Fprintf(&out, "%s: stopped by %s\n", service.Name, stopper(*service.StoppedBy))
+		}
+	}
+	for _, p := range s.Processes {
+		name := instanceName(p.Name, p.Instance)
+		switch {
+		case len(p.WaitingFor) > 0:
+			fmt.Fprintf(&out, "%s: waits for %s\n", name, strings.Join(p.WaitingFor, ", "))
+		case (p.Status == "errored" || p.Status == "waiting restart") && p.Exit != nil:
+			fmt.Fprintf(&out, "%s: %s\n", name, exitText(*p.Exit))
+		}
+	}
+	return c.yellow(out.String())
+}
+
+func stopper(by string) string {
+	if by == "other" {
+		return "other (docker stop, docker compose or the like); devstack up starts it again"
+	}
+	return by
+}
+
+// exitText is how a launch ended, in words.
+func exitText(e api.Exit) string {
+	text := "ended, status unknown"
+	switch {
+	case e.Signal != nil:
+		text = "ended by " + *e.Signal
+	case e.Code != nil:
+		text = fmt.Sprintf("exited with code %d", *e.Code)
+	}
+	if e.Reason != "" {
+		text += " (" + e.Reason + ")"
+	}
+	return text
+}
+
+func paintStatus(c style, status, text string) string {
+	switch status {
+	case "online", "healthy":
+		return c.green(text)
+	case "errored", "unhealthy", "exited", "dead":
+		return c.red(text)
+	case "stopped", "absent":
+		return c.dim(text)
+	}
+	return c.yellow(text)
+}
+
+// endpoints are where the stack can be reached, as URLs without secrets, one aligned line each.
+func endpoints(s *api.State) []string {
+	type endpoint struct{ name, url string }
+	var all []endpoint
+	add := func(name, scheme, host string, port int) {
+		e := endpoint{name, scheme + "://" + net.JoinHostPort(reachable(host), strconv.Itoa(port))}
+		if !slices.Contains(all, e) {
+			all = append(all, e)
+		}
+	}
+	for _, service := range s.Services {
+		for _, p := range service.Ports {
+			if p.HostPort != 0 {
+				add(service.Name, scheme(p), p.HostIP, p.HostPort)
+			}
+		}
+	}
+	for _, process := range s.Processes {
+		for _, p := range process.Ports {
+			add(process.Name, "http", p.Host, p.Port)
+		}
+	}
+	width := 0
+	for _, e := range all {
+		width = max(width, len(e.name))
+	}
+	var lines []string
+	for _, e := range all {
+		lines = append(lines, pad(e.name, width)+"  "+e.url)
+	}
+	return lines
+}
+
+func scheme(p api.ServicePort) string {
+	switch {
+	case p.ContainerPort == 6379:
+		return "redis"
+	case p.ContainerPort == 5432:
+		return "postgres"
+	case p.Protocol == "udp":
+		return "udp"
+	}
+	return "tcp"
+}
+
+// reachable is the host to type for an address that is listened on.
+func reachable(host string) string {
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	if ip == nil || ip.IsUnspecified() || ip.IsLoopback() {
+		return "localhost"
+	}
+	return ip.String()
+}
+
+// renderFailures says of each resource that is not what was asked for why, with its last lines and its log.
+func renderFailures(failures []api.Failure, c style) string {
+	var out strings.Builder
+	for _, f := range failures {
+		fmt.Fprintf(&out, "%s %s: %s\n", c.red("✗"), c.bold(f.Resource), f.Message)
+		for _, line := range f.LastLines {
+			fmt.Fprintf(&out, "    %s\n", c.dim("│ "+printable(line)))
+		}
+		if f.LogFile != "" {
+			fmt.Fprintf(&out, "    log: %s\n", f.LogFile)
+		}
+	}
+	return out.String()
+}

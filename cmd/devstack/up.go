@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"devstack/daemon/api"
+)
+
+// UpOptions is what `devstack up` was asked for.
+type UpOptions struct {
+	*Factory
+	Names   []string
+	Only    bool
+	Build   bool
+	DryRun  bool
+	Attach  bool
+	NoInfra bool
+	Infra   string
+	Timeout time.Duration
+}
+
+func newCmdUp(f *Factory, runF func(context.Context, *UpOptions) error) *cobra.Command {
+	o := &UpOptions{Factory: f}
+	var detach, wait bool
+	cmd := &cobra.Command{
+		Use:     "up [NAME...]",
+		Short:   "Bring the stack to what the files say, and wait until it is ready",
+		GroupID: groupStack,
+		Long: `Checks the files, the environment and the ports, starts the containers, waits until they really answer, then starts the
+processes in dependency order. What already runs as it should is left alone. With names: these and what they depend on.
+
+Ends with 0 only if everything is ready. Ctrl-C leaves the stack as it is, still starting, and ends with 130; so does
+Ctrl-C under --attach.
+
+Exit codes: 2 usage, 3 files, 4 environment, 9 a port is taken, 5 engine, image or service, 7 a process exited, 6 time ran out.`,
+		ValidArgsFunction: f.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Names = args
+			if o.Infra != "auto" && o.Infra != "docker" {
+				return usageError("--infra is auto or docker, not %q", o.Infra)
+			}
+			if o.Timeout <= 0 {
+				return usageError("--timeout is a time like 90s or 2m, more than nothing")
+			}
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return upRun(cmd.Context(), o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVarP(&detach, "detach", "d", false, "already so: the stack outlives the command")
+	flags.BoolVar(&wait, "wait", false, "already so: up waits until all is ready")
+	flags.BoolVar(&o.Build, "build", false, "run the build command first")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "say what would be done, and do nothing")
+	flags.BoolVar(&o.Attach, "attach", false, "follow the logs afterwards")
+	flags.BoolVar(&o.Only, "only", false, "without the dependencies of the names")
+	flags.DurationVar(&o.Timeout, "timeout", 2*time.Minute, "how long to wait until all is ready")
+	flags.StringVar(&o.Infra, "infra", "auto", "what runs the services: auto or docker")
+	flags.BoolVar(&o.NoInfra, "no-infra", false, "start no container; wait until the services answer all the same")
+	return cmd
+}
+
+func upRun(ctx context.Context, o *UpOptions) error {
+	p, err := o.Project()
+	if err != nil {
+		return err
+	}
+	result, err := runUp(ctx, o, p)
+	if err != nil {
+		return err
+	}
+	if err := o.finish(result, !o.DryRun); err != nil || !o.Attach || o.DryRun {
+		return err
+	}
+	return attach(ctx, o, p)
+}
+
+func runUp(ctx context.Context, o *UpOptions, p *project) (*api.Result, error) {
+	if err := o.Spawn(p); err != nil {
+		return nil, err
+	}
+	request := api.UpRequest{
+		Files: p.Files, Names: o.Names, Only: o.Only, Build: o.Build, DryRun: o.DryRun, NoInfra: o.NoInfra, Infra: o.Infra,
+		Timeout: o.Timeout, Environment: o.Environ(),
+	}
+	result, err := o.action("up", func(each func(api.Event)) (*api.Result, error) {
+		return o.Client(p).Up(ctx, request, each)
+	})
+	switch {
+	case errors.Is(err, api.ErrNotRunning):
+		return nil, fmt.Errorf("the keeper left before it answered: %w", err)
+	case errors.Is(err, context.Canceled):
+		return nil, &api.Error{
+			Exit:    api.ExitInterrupted,
+			Message: "interrupted: the stack is left as it is and goes on starting",
+			Hint:    "devstack ps shows it, devstack down ends it",
+		}
+	}
+	return result, err
+}
+
+func attach(ctx context.Context, o *UpOptions, p *project) error {
+	err := logsRun(ctx, &LogsOptions{Factory: o.Factory, Names: o.Names, Lines: 0, Follow: true})
+	if err == nil && ctx.Err() != nil {
+		return &api.Error{Exit: api.ExitInterrupted, Message: "the stack in " + p.Dir + " is left running", Hint: "devstack down ends it"}
+	}
+	return err
+}
