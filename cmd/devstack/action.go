@@ -39,6 +39,7 @@ func (f *Factory) finish(result *api.Result, table bool) error {
 		return exitWith(result.Exit)
 	}
 	c := f.IO.ErrStyle()
+	fmt.Fprint(f.IO.Out, result.Plan)
 	if table && result.State != nil {
 		fmt.Fprint(f.IO.Out, renderState(result.State, time.Now(), f.IO.TableWidth(), f.IO.OutStyle()))
 		for _, line := range endpoints(result.State) {

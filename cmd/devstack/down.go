@@ -63,8 +63,11 @@ func downRun(ctx context.Context, o *DownOptions) error {
 	return o.WaitGone(ctx, p.Dir)
 }
 
-// downWithoutKeeper removes the containers that a keeper left behind.
+// downWithoutKeeper removes the containers that a keeper left behind. A keeper on its way out goes first.
 func downWithoutKeeper(ctx context.Context, o *DownOptions, p *project) error {
+	if err := o.WaitGone(ctx, p.Dir); err != nil {
+		return err
+	}
 	var flags []string
 	if o.Volumes {
 		flags = append(flags, "--volumes")

@@ -50,7 +50,7 @@ func (f *Factory) Running(ctx context.Context, p *project) (*api.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Files.Project != "" && p.Files.Project != state.Project {
+	if p.Files.Project != "" && state.Project != "" && p.Files.Project != state.Project {
 		return nil, &api.Error{
 			Exit:    api.ExitUsage,
 			Message: "the stack running in " + p.Dir + " is called " + state.Project + ", not " + p.Files.Project,

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,21 +80,20 @@ func upRun(ctx context.Context, o *UpOptions) error {
 	return attach(ctx, o, p)
 }
 
+// runUp starts the keeper if none runs and asks its daemon. One that is just leaving is waited for.
 func runUp(ctx context.Context, o *UpOptions, p *project) (*api.Result, error) {
-	if err := o.Spawn(p); err != nil {
-		return nil, err
-	}
 	request := api.UpRequest{
 		Files: p.Files, Names: o.Names, Only: o.Only, Build: o.Build, DryRun: o.DryRun, NoInfra: o.NoInfra, Infra: o.Infra,
 		Timeout: o.Timeout, Environment: o.Environ(),
 	}
-	result, err := o.action("up", func(each func(api.Event)) (*api.Result, error) {
-		return o.Client(p).Up(ctx, request, each)
-	})
-	switch {
-	case errors.Is(err, api.ErrNotRunning):
-		return nil, fmt.Errorf("the keeper left before it answered: %w", err)
-	case errors.Is(err, context.Canceled):
+	result, err := askUp(ctx, o, p, request)
+	if errors.Is(err, api.ErrNotRunning) {
+		if err := o.WaitGone(ctx, p.Dir); err != nil {
+			return nil, err
+		}
+		result, err = askUp(ctx, o, p, request)
+	}
+	if errors.Is(err, context.Canceled) {
 		return nil, &api.Error{
 			Exit:    api.ExitInterrupted,
 			Message: "interrupted: the stack is left as it is and goes on starting",
@@ -103,6 +101,15 @@ func runUp(ctx context.Context, o *UpOptions, p *project) (*api.Result, error) {
 		}
 	}
 	return result, err
+}
+
+func askUp(ctx context.Context, o *UpOptions, p *project, request api.UpRequest) (*api.Result, error) {
+	if err := o.Spawn(p); err != nil {
+		return nil, err
+	}
+	return o.action("up", func(each func(api.Event)) (*api.Result, error) {
+		return o.Client(p).Up(ctx, request, each)
+	})
 }
 
 func attach(ctx context.Context, o *UpOptions, p *project) error {

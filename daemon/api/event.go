@@ -104,3 +104,6 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.Message }
+
+// Is makes a daemon that is leaving, or has nothing to act on, ErrNotRunning.
+func (e *Error) Is(target error) bool { return target == ErrNotRunning && e.Exit == ExitNotRunning }
