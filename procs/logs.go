@@ -2,13 +2,20 @@ package procs
 
 import (
 	"context"
+	"io"
 	"iter"
-	"regexp"
+	"os"
 	"time"
 
-	"devstack/probe"
+	"devstack/procs/keeper"
 	"devstack/stack"
 )
+
+// followEvery is how often somebody who follows looks for new lines. Nobody looks when nobody follows.
+const followEvery = 100 * time.Millisecond
+
+// exitLines is how many last lines an exit keeps.
+const exitLines = 20
 
 // LogSource is one app's output on disk.
 type LogSource struct {
@@ -29,11 +36,11 @@ func SourceOf(app stack.App, id *int) LogSource {
 // LogQuery says which lines ReadLogs yields.
 type LogQuery struct {
 	Sources  []LogSource
-	StateDir string    // where the keeper keeps its log indexes; empty: raw lines have no time
+	StateDir string    // where the keeper keeps its log indexes; without it raw lines have no time
 	Lines    int       // of history, per stream; negative: all
 	Stream   string    // out, err, or empty for both
 	Follow   bool      // go on until ctx ends
-	Since    time.Time // zero: no limit; older history is left out
+	Since    time.Time // zero: no limit; lines from before are left out
 }
 
 // LogRecord is one line.
@@ -46,18 +53,167 @@ type LogRecord struct {
 	Message  string // without the line end and the timestamp that the keeper put before it
 }
 
-// ReadLogs yields history, merged by time over all streams, and then, if asked, what is written from then on.
+// ReadLogs yields history, merged by time over all streams, and then, if asked, what is written from then on. It needs
+// no daemon. The lines of one stream stay in their order whatever their times say. A stream that cannot be read
+// yields one error and is left out.
 func ReadLogs(ctx context.Context, q LogQuery) iter.Seq2[LogRecord, error] {
-	return func(func(LogRecord, error) bool) {}
+	return func(yield func(LogRecord, error) bool) {
+		streams := openStreams(q)
+		defer func() {
+			for _, s := range streams {
+				s.close()
+			}
+		}()
+		if !mergeAvailable(ctx, streams, q, yield) || !q.Follow {
+			return
+		}
+		ticker := time.NewTicker(followEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if !mergeAvailable(ctx, streams, q, yield) {
+				return
+			}
+		}
+	}
 }
 
 // LastLines returns the newest n lines of an app, both streams merged by time.
-func LastLines(src LogSource, stateDir string, n int) []string { return []string{} }
+func LastLines(src LogSource, stateDir string, n int) []string {
+	lines := []string{}
+	for r, err := range ReadLogs(context.Background(), LogQuery{Sources: []LogSource{src}, StateDir: stateDir, Lines: n}) {
+		if err == nil {
+			lines = append(lines, r.Message)
+		}
+	}
+	return lines[max(0, len(lines)-n):]
+}
 
-const exitLines = 20
+// mergeAvailable yields everything that can be read now, the oldest first.
+func mergeAvailable(ctx context.Context, streams []*logStream, q LogQuery, yield func(LogRecord, error) bool) bool {
+	for ctx.Err() == nil {
+		var oldest *logStream
+		for _, s := range streams {
+			if err := s.fill(!q.Follow); err != nil && !yield(LogRecord{App: s.src.App, Stream: s.stream}, err) {
+				return false
+			}
+			if s.head != nil && (oldest == nil || s.head.Time.Before(oldest.head.Time)) {
+				oldest = s
+			}
+		}
+		if oldest == nil {
+			return true
+		}
+		r := *oldest.head
+		oldest.head = nil
+		if !r.Time.Before(q.Since) && (q.Stream == "" || r.Stream == q.Stream) && !yield(r, nil) {
+			return false
+		}
+	}
+	return false
+}
 
-type logOffsets struct{}
+// logStream is one file being read.
+type logStream struct {
+	src      LogSource
+	stream   string
+	path     string
+	stateDir string
+	tail     *tail
+	head     *LogRecord // read and not yet yielded
+	last     time.Time  // of the record before; one without a time of its own has the same
+	quiet    int        // looks in a row that found an unfinished line
+	failed   bool
+	index    *keeper.Index
+	indexed  *os.File // the file that index belongs to
+}
 
-func offsetsOf(stack.App) logOffsets                                { return logOffsets{} }
-func lastLinesSince(app stack.App, o logOffsets, n int) []string    { return []string{} }
-func newLogProbe(*regexp.Regexp, stack.App, logOffsets) probe.Probe { return nil }
+// openStreams opens each path once, also when streams or apps share it.
+func openStreams(q LogQuery) []*logStream {
+	var streams []*logStream
+	seen := map[string]bool{}
+	for _, src := range q.Sources {
+		for _, part := range []struct{ stream, path string }{{"out", src.Out}, {"err", src.Err}} {
+			shared := src.Out == src.Err || src.Format == "json"
+			unwanted := q.Stream != "" && q.Stream != part.stream && !shared
+			if part.path == "" || part.path == os.DevNull || seen[part.path] || unwanted {
+				continue
+			}
+			seen[part.path] = true
+			var from *position
+			if q.Lines >= 0 {
+				from = lastLinesStart(part.path, q.Lines, nil)
+			}
+			streams = append(streams, &logStream{
+				src: src, stream: part.stream, path: part.path, stateDir: q.StateDir, tail: openTail(part.path, from),
+			})
+		}
+	}
+	return streams
+}
+
+// fill makes head the next record, if there is one. An unfinished line counts at once if nothing more is awaited, else
+// when it has stayed unfinished for a while.
+func (s *logStream) fill(final bool) error {
+	if s.head != nil || s.failed {
+		return nil
+	}
+	line, err := s.tail.next()
+	switch {
+	case err == nil:
+		s.quiet = 0
+	case err != io.EOF:
+		s.failed = true
+		return err
+	default:
+		if s.quiet++; !final && s.quiet < 5 {
+			return nil
+		}
+		var ok bool
+		if line, ok = s.tail.rest(); !ok {
+			return nil
+		}
+	}
+	r := LogRecord{App: s.src.App, ID: s.src.ID, Instance: s.src.Instance, Stream: s.stream}
+	parseLine(&r, line.text, s.src.Format, s.src.Layout)
+	if r.Time.IsZero() {
+		r.Time = s.indexTime(line)
+	}
+	if r.Time.IsZero() {
+		r.Time = s.last
+	}
+	s.last, s.head = r.Time, &r
+	return nil
+}
+
+// indexTime asks the keeper's index of the file that the line is in.
+func (s *logStream) indexTime(line logLine) time.Time {
+	if s.stateDir == "" {
+		return time.Time{}
+	}
+	if s.indexed != line.file {
+		if s.index != nil {
+			s.index.Close()
+		}
+		s.index, s.indexed = nil, line.file
+		if fi, err := line.file.Stat(); err == nil {
+			s.index, _ = keeper.OpenIndex(s.stateDir, s.path, fi) // without an index there is no time
+		}
+	}
+	if s.index == nil {
+		return time.Time{}
+	}
+	at, _ := s.index.Time(line.offset)
+	return at
+}
+
+func (s *logStream) close() {
+	s.tail.close()
+	if s.index != nil {
+		s.index.Close()
+	}
+}

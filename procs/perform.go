@@ -40,11 +40,12 @@ func (s *supervisor) key(gen int64) keeper.Key {
 }
 
 func (s *supervisor) launch(gen int64) Event {
+	start := logStartOf(s.app)
 	s.mu.Lock()
+	s.logStart = start
 	id := s.view.ID
 	s.view.Pid, s.view.StartedAt, s.view.Memory, s.view.CPU, s.view.Children = 0, time.Time{}, -1, -1, []int{}
 	s.mu.Unlock()
-	s.logsAtStart = offsetsOf(s.app)
 	req, err := launchOf(s.app, s.key(gen), id)
 	if err != nil {
 		return s.launchFailed(gen, err)
@@ -123,7 +124,7 @@ func spread(d time.Duration) time.Duration {
 func (s *supervisor) record(e Record) {
 	exit := Exit{
 		Code: e.Exit.Code, Signal: e.Exit.Signal, Unknown: e.Exit.Unknown, Reason: e.Reason,
-		At: time.Now(), Uptime: e.Exit.Uptime, LastLines: lastLinesSince(s.app, s.logsAtStart, exitLines),
+		At: time.Now(), Uptime: e.Exit.Uptime, LastLines: lastLinesSince(s.app, s.logStart, exitLines),
 	}
 	s.exitCause = exit.String()
 	s.mu.Lock()

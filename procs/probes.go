@@ -23,7 +23,7 @@ func (s *supervisor) probeOf(app stack.App) probe.Probe {
 		if err != nil {
 			return broken(fmt.Sprintf("log_line %q: %v", hc.LogLine, err))
 		}
-		return newLogProbe(pattern, app, s.logsAtStart)
+		return newLogProbe(pattern, app, s.logStart)
 	}
 	return execProbe{argv: hc.Exec, dir: app.Cwd, env: environ(app)}
 }

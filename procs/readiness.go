@@ -63,11 +63,17 @@ func (s *supervisor) watchHealth(gen int64, ready bool) {
 	ctx, hc := s.newWatch(), *s.app.Healthcheck
 	p := s.probeOf(s.app)
 	s.m.wg.Go(func() {
+		if c, ok := p.(interface{ close() }); ok {
+			defer c.close()
+		}
 		if !ready {
 			if !probe.Poll(ctx, p, probe.Apps(hc.Timeout), s.recordProbe).Ready {
 				return
 			}
 			s.send(Ready{gen}, "healthcheck")
+		}
+		if hc.LogLine != "" {
+			return // a line that was written stays written
 		}
 		if detail := untilUnhealthy(ctx, p, hc, s.recordProbe); ctx.Err() == nil {
 			s.send(Unhealthy{gen}, detail)

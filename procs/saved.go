@@ -22,6 +22,7 @@ type savedProcess struct {
 	Hash       string          `json:"hash"`
 	Machine    Machine         `json:"machine"`
 	Launched   keeper.Launched `json:"launched"`
+	LogStart   logStart        `json:"log_start"`
 	Exits      []Exit          `json:"exits"`
 	LastError  string          `json:"last_error"`
 	WaitingFor []string        `json:"waiting_for"`
@@ -43,7 +44,7 @@ func (s *supervisor) saved() savedProcess {
 	defer s.mu.Unlock()
 	return savedProcess{
 		App: s.name, Instance: s.instance, ID: s.view.ID, Hash: s.hash, Machine: s.kept, Launched: s.launched,
-		Exits: slices.Clone(s.view.Exits), LastError: s.view.LastError, WaitingFor: slices.Clone(s.view.WaitingFor),
+		LogStart: s.logStart, Exits: slices.Clone(s.view.Exits), LastError: s.view.LastError, WaitingFor: slices.Clone(s.view.WaitingFor),
 	}
 }
 
@@ -91,7 +92,7 @@ func (m *Manager) Restore(apps []stack.App, saved json.RawMessage, running []kee
 // preview makes snapshots true before the goroutine has resumed.
 func (s *supervisor) preview(p savedProcess) {
 	s.hash = p.Hash
-	s.launched = p.Launched
+	s.launched, s.logStart = p.Launched, p.LogStart
 	s.view.Exits = append([]Exit{}, p.Exits...)
 	s.view.LastError = p.LastError
 	s.view.WaitingFor = append([]string{}, p.WaitingFor...)

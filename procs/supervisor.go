@@ -32,20 +32,20 @@ type supervisor struct {
 	cancel   context.CancelFunc
 	wanted   bool // is in the file; guarded by Manager.mu
 
-	app         stack.App
-	machine     Machine
-	timer       *time.Timer
-	stopWatch   context.CancelFunc // of the newest launch's watchers
-	launchedAt  time.Time          // monotonic; zero for a launch of an earlier daemon
-	exitCause   string             // of the last exit, in words
-	removing    bool
-	logsAtStart logOffsets
+	app        stack.App
+	machine    Machine
+	timer      *time.Timer
+	stopWatch  context.CancelFunc // of the newest launch's watchers
+	launchedAt time.Time          // monotonic; zero for a launch of an earlier daemon
+	exitCause  string             // of the last exit, in words
+	removing   bool
 
 	mu       sync.Mutex
 	view     Process
 	kept     Machine // the machine that view was made from
 	hash     string
 	launched keeper.Launched
+	logStart logStart // of the newest launch; written by the goroutine alone
 	maxMem   int64
 }
 

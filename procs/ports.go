@@ -1,0 +1,52 @@
+package procs
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// portCache keeps what was found about listening ports; looking anew costs a walk through every process's descriptors.
+type portCache struct {
+	mu     sync.Mutex
+	at     time.Time
+	byPid  map[int][]Port
+	finder portFinder
+}
+
+// portsMaxAge is how old the ports in a snapshot may be.
+const portsMaxAge = time.Second
+
+// SnapshotWithPorts is Snapshot with the ports that each process tree listens on, at most a second old. What a process
+// began to listen on within that second may be missing.
+func (m *Manager) SnapshotWithPorts() []Process {
+	list := m.Snapshot()
+	trees := make([][]int, len(list))
+	for i, p := range list {
+		if p.Pid != 0 {
+			trees[i] = append([]int{p.Pid}, p.Children...)
+		}
+	}
+	byPid := m.ports.find(slices.Concat(trees...))
+	for i := range list {
+		list[i].Ports = []Port{}
+		for _, pid := range trees[i] {
+			for _, port := range byPid[pid] {
+				if !slices.Contains(list[i].Ports, port) {
+					list[i].Ports = append(list[i].Ports, port)
+				}
+			}
+		}
+		slices.SortFunc(list[i].Ports, func(a, b Port) int { return a.Port - b.Port })
+	}
+	return list
+}
+
+func (c *portCache) find(pids []int) map[int][]Port {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byPid == nil || time.Since(c.at) > portsMaxAge || slices.ContainsFunc(pids, func(pid int) bool { return !c.finder.knows(pid) }) {
+		c.byPid, c.at = c.finder.listening(pids), time.Now()
+	}
+	return c.byPid
+}

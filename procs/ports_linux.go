@@ -1,0 +1,110 @@
+package procs
+
+import (
+	"bufio"
+	"encoding/hex"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// portFinder matches listening sockets with the processes that hold them. A socket whose owners are known is not
+// looked for again, so that asking twice costs two small files.
+type portFinder struct {
+	owners map[string][]int // inode of a listening socket -> pids among those asked for
+	asked  map[int]bool
+}
+
+func (f *portFinder) knows(pid int) bool { return f.asked[pid] }
+
+// listening returns the ports of the given processes.
+func (f *portFinder) listening(pids []int) map[int][]Port {
+	sockets := listeningSockets()
+	complete := len(f.asked) > 0
+	for _, pid := range pids {
+		complete = complete && f.asked[pid]
+	}
+	for inode := range sockets {
+		_, known := f.owners[inode]
+		complete = complete && known
+	}
+	if !complete {
+		f.search(sockets, pids)
+	}
+	found := map[int][]Port{}
+	for inode, port := range sockets {
+		for _, pid := range f.owners[inode] {
+			found[pid] = append(found[pid], port)
+		}
+	}
+	return found
+}
+
+// search reads the descriptors of every given process.
+func (f *portFinder) search(sockets map[string]Port, pids []int) {
+	f.owners, f.asked = map[string][]int{}, map[int]bool{}
+	for inode := range sockets {
+		f.owners[inode] = nil
+	}
+	for _, pid := range pids {
+		f.asked[pid] = true
+		folder := filepath.Join("/proc", strconv.Itoa(pid), "fd")
+		dir, err := os.Open(folder)
+		if err != nil {
+			continue
+		}
+		names, _ := dir.Readdirnames(-1)
+		dir.Close()
+		for _, fd := range names {
+			target, err := os.Readlink(folder + "/" + fd)
+			if err != nil || !strings.HasPrefix(target, "socket:[") {
+				continue
+			}
+			inode := strings.TrimSuffix(strings.TrimPrefix(target, "socket:["), "]")
+			if _, ok := sockets[inode]; ok {
+				f.owners[inode] = append(f.owners[inode], pid)
+			}
+		}
+	}
+}
+
+// listeningSockets reads all TCP sockets that listen, by inode.
+func listeningSockets() map[string]Port {
+	sockets := map[string]Port{}
+	for _, path := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		file, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		lines := bufio.NewScanner(file)
+		for lines.Scan() {
+			fields := strings.Fields(lines.Text())
+			const listen = "0A"
+			if len(fields) < 10 || fields[3] != listen {
+				continue
+			}
+			if port, ok := parseSocketAddress(fields[1]); ok {
+				sockets[fields[9]] = port
+			}
+		}
+		file.Close()
+	}
+	return sockets
+}
+
+// parseSocketAddress reads 0100007F:0BB8: 32-bit words in the host's (little-endian) order, then the port.
+func parseSocketAddress(s string) (Port, bool) {
+	address, portText, _ := strings.Cut(s, ":")
+	raw, err := hex.DecodeString(address)
+	port, portErr := strconv.ParseUint(portText, 16, 16)
+	if err != nil || portErr != nil || len(raw)%4 != 0 {
+		return Port{}, false
+	}
+	for i := 0; i < len(raw); i += 4 {
+		raw[i], raw[i+1], raw[i+2], raw[i+3] = raw[i+3], raw[i+2], raw[i+1], raw[i]
+	}
+	ip, ok := netip.AddrFromSlice(raw)
+	return Port{Host: ip.Unmap().String(), Port: int(port)}, ok
+}
