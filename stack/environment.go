@@ -89,7 +89,8 @@ func plainCause(err error) error {
 	return err
 }
 
-// environment reads the env of a layer. An empty value only declares the variable: its value is the shell's, if any.
+// environment reads the env of a layer. An empty value only declares the variable: its value is the
+// shell's or a file's, if any.
 func (p *problems) environment(n *yaml.Node) []entry {
 	entries := p.entries(n, "env")
 	for _, e := range entries {
@@ -128,7 +129,6 @@ func (d *definition) resolve(e *environment, dir string) (overrides []string) {
 	for _, entry := range d.env {
 		if isNull(entry.value) {
 			named = append(named, entry.key.Value)
-			delete(values, entry.key.Value)
 			continue
 		}
 		set(entry.key.Value, entry.value.Value, originEnv, true)

@@ -139,7 +139,7 @@ func TestBadComposeFiles(t *testing.T) {
 		{"required variable", "services: {db: {image: \"${NOWHERE:?set it}\"}}\n", "", "NOWHERE is missing a value: set it"},
 		{"wrong type", "services:\n  db: {image: x, ports: 80}\n", "", "compose.yaml:2:18: services.db.ports must be a array"},
 		{"unknown top-level key", "service: {}\nservices: {a: {image: x}}\n", "", "compose.yaml:1:1: unknown key \"service\" in the file"},
-		{"unknown key below", "services: {a: {image: x, healthcheck: {tset: y}}}\n", "", "compose.yaml:1:39: unknown key \"tset\" in services.a.healthcheck"},
+		{"unknown key below", "services: {a: {image: x, healthcheck: {tset: y}}}\n", "", "compose.yaml:1:40: unknown key \"tset\" in services.a.healthcheck"},
 		{"missing env_file", "services: {a: {image: x, env_file: no.env}}\n", "", "no.env"},
 		{"unknown service", "services: {redis: {image: x}}\n", "services: [rediss]\n", `ecosystem.yaml:2:12: compose.yaml has no service "rediss"; did you mean "redis"?`},
 		{"cycle", "services: {a: {image: x, depends_on: [b]}, b: {image: x, depends_on: [a]}}\n", "", "dependency cycle"},

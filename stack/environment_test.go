@@ -1,0 +1,143 @@
+package stack_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"devstack/stack"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const environmentFile = `
+required_env: [NEEDED, ALSO, EMPTY]
+apps:
+- name: web
+  script: a.js
+  port: 3000
+  env_file: [one.env, two.env]
+  env: {APP: app, BOTH: app, SHELL_WINS: app, BARE:, NUMBER: 1, FLAG: true}
+  args: "${IN_ARGS:-x}"
+- name: other
+  script: b.js
+`
+
+func TestEnvironment(t *testing.T) {
+	dir := write(t, map[string]string{
+		"ecosystem.yaml": environmentFile,
+		".env":           "DOT=dot\nBOTH=dot\nFILE=dot\nNEEDED=dot\nBARE=dot\nPORT=1\nEMPTY=\n",
+		"one.env":        "FILE=one\nONE=one\n",
+		"two.env":        "FILE=two\nFROM=${DOT}-${HOME}\nBOTH=two\n",
+	})
+	s := load(t, dir, "HOME=/h", "SHELL_WINS=shell", "PORT=9", "BARE=shell", "IN_ARGS=y", "ALSO=")
+	want := []stack.Variable{
+		{"ALSO", "", "shell", true},
+		{"APP", "app", "env", true},
+		{"BARE", "shell", "shell", true},
+		{"BOTH", "app", "env", true},
+		{"DOT", "dot", ".env", true},
+		{"EMPTY", "", ".env", true},
+		{"FILE", "two", "env_file two.env", true},
+		{"FLAG", "true", "env", true},
+		{"FROM", "dot-/h", "env_file two.env", true},
+		{"HOME", "/h", "shell", false},
+		{"IN_ARGS", "y", "shell", true},
+		{"NEEDED", "dot", ".env", true},
+		{"NUMBER", "1", "env", true},
+		{"ONE", "one", "env_file one.env", true},
+		{"PORT", "3000", "port", true},
+		{"SHELL_WINS", "shell", "shell", true},
+	}
+	if diff := cmp.Diff(want, app(t, s, "web").Environment); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"BARE", "PORT", "SHELL_WINS"}, s.Overrides); diff != "" {
+		t.Errorf("overrides: %s", diff)
+	}
+	if diff := cmp.Diff([]string{"ALSO", "EMPTY"}, s.Missing); diff != "" {
+		t.Errorf("missing: %s", diff)
+	}
+}
+
+func TestBareVariableIsOnlyDeclared(t *testing.T) {
+	dir := write(t, map[string]string{"ecosystem.yaml": "apps: [{name: web, script: a.js, env: {DOT: , SHELL: , NONE: }}]", ".env": "DOT=dot\n"})
+	want := []stack.Variable{{"DOT", "dot", ".env", true}, {"SHELL", "sh", "shell", true}}
+	if diff := cmp.Diff(want, app(t, load(t, dir, "SHELL=sh"), "web").Environment); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestHashChangesExactlyWithTheDefinition(t *testing.T) {
+	files := map[string]string{"ecosystem.yaml": environmentFile, "one.env": "", "two.env": "", ".env": "X=1\n"}
+	dir := write(t, files)
+	hashesOf := func(environ ...string) (web, other string) {
+		s := load(t, dir, environ...)
+		return app(t, s, "web").Hash, app(t, s, "other").Hash
+	}
+	web, other := hashesOf("TERM=a", "NEEDED=1")
+	for _, c := range []struct {
+		name       string
+		environ    []string
+		web, other bool // changed
+	}{
+		{"an undeclared variable", []string{"TERM=b", "NEEDED=1", "SSH_TTY=1"}, false, false},
+		{"an override with the same value", []string{"NEEDED=1", "X=1"}, false, false},
+		{"a required variable", []string{"NEEDED=2"}, true, true},
+		{"a variable of .env", []string{"NEEDED=1", "X=2"}, true, true},
+		{"a variable of one app's env", []string{"NEEDED=1", "APP=shell"}, true, false},
+		{"an interpolated variable", []string{"NEEDED=1", "IN_ARGS=z"}, true, false},
+	} {
+		gotWeb, gotOther := hashesOf(c.environ...)
+		if (gotWeb != web) != c.web || (gotOther != other) != c.other {
+			t.Errorf("%s: web changed %v, other changed %v", c.name, gotWeb != web, gotOther != other)
+		}
+	}
+}
+
+func TestDotEnv(t *testing.T) {
+	for _, c := range []struct{ name, key, want string }{
+		{"by default", "", "dot"},
+		{"another file", "env_file: other.env\n", "other"},
+		{"several, the last wins", "env_file: [.env, other.env]\n", "other"},
+		{"none", "env_file: []\n", "unset"},
+		{"may be absent", "env_file: absent.env\n", "unset"},
+	} {
+		dir := write(t, map[string]string{
+			"ecosystem.yaml": c.key + "apps: [{name: web, script: a.js}]", ".env": "A=dot\n", "other.env": "A=other\n"})
+		if got := values(app(t, load(t, dir), "web"), "A")[0]; got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestBrokenDotEnv(t *testing.T) {
+	dir := write(t, map[string]string{"ecosystem.yaml": "apps: [{name: web, script: a.js}]", ".env": "A='open\n"})
+	if _, err := stack.Load(context.Background(), stack.Options{File: filepath.Join(dir, "ecosystem.yaml")}); err == nil {
+		t.Error("loaded without an error")
+	}
+}
+
+func TestMask(t *testing.T) {
+	for _, c := range []struct{ key, value, want string }{
+		{"POSTGRES_PASSWORD", "x", "***"},
+		{"ANTHROPIC_API_KEY", "sk-ant", "***"},
+		{"SENTRY_DSN", "x", "***"},
+		{"PASSWORD", "", ""},
+		{"DATABASE_URL", "postgresql://agentic:agentic_dev@localhost:5433/db", "postgresql://***@localhost:5433/db"},
+		{"HOSTS", "redis://:p@ss@a:1, redis://u:p@b:2", "redis://***@a:1, redis://***@b:2"},
+		{"REDIS_URL", "redis://localhost:6380", "redis://localhost:6380"},
+		{"NODE_ENV", "development", "development"},
+		{"CERT", "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", "***"},
+		{"HEADER", "Bearer eyJhbGciOi.eyJzdWIiOi.c2ln", "Bearer ***"},
+	} {
+		if got := stack.Mask(c.key, c.value); got != c.want {
+			t.Errorf("Mask(%q, %q) = %q, want %q", c.key, c.value, got, c.want)
+		}
+	}
+	args := []string{"run", "--token", "abc", "--api-key=abc", "PASSWORD=abc", "-v", "--url=http://u:p@h/", "plain"}
+	want := []string{"run", "--token", "***", "--api-key=***", "PASSWORD=***", "-v", "--url=http://***@h/", "plain"}
+	if diff := cmp.Diff(want, stack.MaskArgs(args)); diff != "" {
+		t.Error(diff)
+	}
+}
