@@ -74,7 +74,7 @@ func composeEnvFiles(env map[string]string, dir string) []string {
 		return nil
 	}
 	path := filepath.Join(dir, ".env")
-	if info, err := os.Stat(path); err != nil || info.IsDir() {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return nil
 	}
 	return []string{path}

@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// composePath is a place in a Compose file as compose-go writes it: services.db.ports.0
+// composePath is a place in a Compose file as compose-go writes it: services.db.ports.0, or service "db".
 var composePath = regexp.MustCompile(`\b(services|networks|volumes|secrets|configs)((?:\.[A-Za-z0-9_.-]+)+)|\bservice "([^"]+)"`)
 
 // composeError reports what compose-go says about the Compose files, at the position that its text leads to.
@@ -59,15 +59,34 @@ func composePlace(message string) []string {
 
 // composeMessage is compose-go's text without the file's name, which the error has already.
 func composeMessage(err error, files []string) string {
-	message := err.Error()
+	message := strings.TrimPrefix(err.Error(), "decoding failed due to the following error(s):")
+	message = composeIndex.ReplaceAllString(message, "$1.$2$3")
 	for _, path := range files {
 		message = strings.ReplaceAll(message, "validating "+path+": ", "")
 		message = strings.ReplaceAll(message, path+": ", "")
 	}
-	return strings.TrimSpace(strings.TrimSuffix(message, ": invalid compose project"))
+	return strings.Join(strings.Fields(strings.TrimSuffix(message, ": invalid compose project")), " ")
 }
 
-// syntaxOf reads a Compose file as YAML.
+// composeIndex is how some messages write a place: 'services[db].mem_limit'
+var composeIndex = regexp.MustCompile(`'(services|networks|volumes|secrets|configs)\[([^]]+)\]([^']*)'`)
+
+// duplicates reports keys that are written twice in one mapping.
+func (p *problems) duplicates(n *yaml.Node) {
+	first := map[string]int{}
+	for i, child := range n.Content {
+		p.duplicates(child)
+		if n.Kind != yaml.MappingNode || i%2 == 1 {
+			continue
+		}
+		if line := first[child.Value]; line != 0 {
+			p.at(child, "%q is written twice, first in line %d", child.Value, line)
+		}
+		first[child.Value] = child.Line
+	}
+}
+
+// syntaxOf is what is wrong with a Compose file as YAML.
 func syntaxOf(path string) *problems {
 	p := &problems{file: path}
 	data, err := readRegular(path)
@@ -84,7 +103,11 @@ func syntaxOf(path string) *problems {
 		case err != nil:
 			p.syntax(err)
 			return p
+		case len(n.Content) > 0 && n.Content[0].Kind != yaml.MappingNode:
+			p.at(n.Content[0], "a Compose file must be a mapping, not %s", describe(n.Content[0]))
+			return p
 		}
+		p.duplicates(&n)
 	}
 }
 

@@ -130,11 +130,13 @@ func notNil[T any](list []T) []T {
 	return list
 }
 
-// Artifacts are the absolute paths of the scripts that must exist before the apps can start, in file order.
-func (s *Stack) Artifacts() []string {
+// Artifacts are the absolute paths of the scripts that must exist before the named apps can start, in file order. No
+// names mean the apps that start by themselves.
+func (s *Stack) Artifacts(names ...string) []string {
 	var out []string
 	for _, a := range s.Apps {
-		if a.Script != "" && !slices.Contains(out, a.Script) {
+		wanted := slices.Contains(names, a.Name) || len(names) == 0 && a.Autostart
+		if wanted && a.Script != "" && !slices.Contains(out, a.Script) {
 			out = append(out, a.Script)
 		}
 	}
@@ -142,10 +144,11 @@ func (s *Stack) Artifacts() []string {
 }
 
 // Rel is a path as people write it: relative to the stack's directory when it is inside it.
-func (s *Stack) Rel(path string) string {
-	rel, err := filepath.Rel(s.Dir, path)
-	if err != nil || !filepath.IsLocal(rel) {
-		return path
+func (s *Stack) Rel(path string) string { return relative(s.Dir, path) }
+
+func relative(dir, path string) string {
+	if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) {
+		return rel
 	}
-	return rel
+	return path
 }

@@ -15,8 +15,6 @@ var (
 	profileNames = []string{"dev", "pilot", "prod"}
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
 // ecosystem is the ecosystem file as read: merged with the profile, not yet joined with the Compose project.
 type ecosystem struct {
 	*problems
@@ -173,6 +171,9 @@ func (s *ecosystem) readApps(top map[string]*yaml.Node, used *interpolator) {
 		d.unsupported()
 		d.checkName(merged["namespace"].node, "namespace", d.Namespace)
 		d.resolvePaths(s.dir, s.logDir)
+		if d.Interpreter == "none" && len(d.NodeArgs) > 0 {
+			d.at(merged["node_args"].key, "node_args needs an interpreter, and %s is run by itself", relative(s.dir, d.Script)).Hint = "set interpreter: node"
+		}
 		s.apps = append(s.apps, d)
 	}
 	s.checkLogFiles()
@@ -286,7 +287,7 @@ func (s *ecosystem) checkLogFiles() {
 				continue
 			}
 			if owner := owners[f.path]; owner != "" {
-				s.at(d.node, "%s of app %q is also %s: %s", f.key, d.Name, owner, f.path).Hint = "log_file holds both streams of an app"
+				s.at(d.node, "%s of app %q is also %s: %s", f.key, d.Name, owner, relative(s.dir, f.path)).Hint = "log_file holds both streams of an app"
 			}
 			owners[f.path] = f.key + " of app " + strconv.Quote(d.Name)
 		}

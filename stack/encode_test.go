@@ -3,11 +3,11 @@ package stack_test
 import (
 	"testing"
 
-	"devstack/stack"
-
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"devstack/stack"
 )
 
 const richCompose = `

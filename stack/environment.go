@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
@@ -140,7 +141,7 @@ func (d *definition) resolve(e *environment, dir string) (overrides []string) {
 		set(key, value, originShell, slices.Contains(named, key))
 	}
 	if d.Port != 0 {
-		set("PORT", itoa(d.Port), originPort, true)
+		set("PORT", strconv.Itoa(d.Port), originPort, true)
 	}
 	for _, key := range named {
 		if v, ok := values[key]; ok {

@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"devstack/stack"
-
 	"github.com/google/go-cmp/cmp"
+
+	"devstack/stack"
 )
 
 const environmentFile = `

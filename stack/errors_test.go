@@ -141,6 +141,10 @@ func TestBadComposeFiles(t *testing.T) {
 		{"unknown top-level key", "service: {}\nservices: {a: {image: x}}\n", "", "compose.yaml:1:1: unknown key \"service\" in the file"},
 		{"unknown key below", "services: {a: {image: x, healthcheck: {tset: y}}}\n", "", "compose.yaml:1:40: unknown key \"tset\" in services.a.healthcheck"},
 		{"missing env_file", "services: {a: {image: x, env_file: no.env}}\n", "", "no.env"},
+		{"duplicate key", "services:\n  a:\n    image: x\n    image: y\n", "", "compose.yaml:4:5: \"image\" is written twice, first in line 3"},
+		{"bad duration", "services:\n  a:\n    image: x\n    healthcheck: {interval: 5 s}\n", "", `compose.yaml:4:19: services.a.healthcheck.interval time: unknown unit " s" in duration "5 s"`},
+		{"a list", "[]\n", "", "compose.yaml:1:1: a Compose file must be a mapping, not a list"},
+		{"empty", "", "", "compose.yaml: empty compose file"},
 		{"unknown service", "services: {redis: {image: x}}\n", "services: [rediss]\n", `ecosystem.yaml:2:12: compose.yaml has no service "rediss"; did you mean "redis"?`},
 		{"cycle", "services: {a: {image: x, depends_on: [b]}, b: {image: x, depends_on: [a]}}\n", "", "dependency cycle"},
 		{"same name", "services: {web: {image: x}}\n", "apps: [{name: web, script: x.js}]\n", `ecosystem.yaml:2:15: app and service are both named "web"`},
@@ -182,6 +186,16 @@ func TestEvilFiles(t *testing.T) {
 			}
 		})
 	}
+	t.Run("fifo as Compose file", func(t *testing.T) {
+		dir := write(t, map[string]string{"ecosystem.yaml": "compose: compose.yaml"})
+		if err := syscall.Mkfifo(filepath.Join(dir, "compose.yaml"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := stack.Load(context.Background(), stack.Options{File: filepath.Join(dir, "ecosystem.yaml")})
+		if err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("got %v", err)
+		}
+	})
 	t.Run("fifo", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "ecosystem.yaml")
 		if err := syscall.Mkfifo(path, 0o600); err != nil {

@@ -3,8 +3,6 @@ package stack
 import (
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v4"
 )
 
 // Node is a container or an app in the dependency graph.
@@ -111,74 +109,4 @@ func dependencyNames(n Node) []string {
 		out[i] = d.Name
 	}
 	return out
-}
-
-// connect resolves the names in depends_on, and reports unknown ones, names that are used twice, and cycles.
-func (s *ecosystem) connect(out *Stack) {
-	apps := map[string]*definition{}
-	var names, disabled []string
-	if out.Compose != nil {
-		names, disabled = out.Compose.ServiceNames(), out.Compose.DisabledServiceNames()
-	}
-	services := slices.Clone(names)
-	for _, d := range s.apps {
-		if slices.Contains(services, d.Name) {
-			s.at(d.node, "app and service are both named %q", d.Name).Hint = "rename the app: dependencies and commands use one name for one thing"
-		}
-		apps[d.Name] = d
-		names = append(names, d.Name)
-	}
-	for _, d := range s.apps {
-		for _, e := range d.edges {
-			e.Service = slices.Contains(services, e.Name)
-			target := apps[e.Name]
-			switch {
-			case e.Service:
-			case target == nil && slices.Contains(disabled, e.Name):
-				s.at(e.node, "app %q depends on service %q, which is not selected", d.Name, e.Name).Hint = "add it to `services`"
-			case target == nil:
-				s.at(e.node, "app %q depends on %q, which is no app and no service%s", d.Name, e.Name, didYouMean(e.Name, names))
-			case e.Condition == Completed && target.Autorestart && !target.OneShot:
-				s.at(e.node, "app %q waits until %q has completed, but %q is restarted when it ends", d.Name, e.Name, e.Name).Hint =
-					"set one_shot: true for " + e.Name
-			}
-			d.DependsOn = append(d.DependsOn, e.Dependency)
-		}
-	}
-	s.findCycle(apps)
-}
-
-// findCycle reports the first cycle as a path, at the position of its last edge.
-func (s *ecosystem) findCycle(apps map[string]*definition) {
-	const onPath, done = 1, 2
-	state := map[string]int{}
-	var path []string
-	var visit func(name string, node *yaml.Node) bool
-	visit = func(name string, node *yaml.Node) bool {
-		switch state[name] {
-		case onPath:
-			cycle := append(path[slices.Index(path, name):], name)
-			s.at(node, "dependency cycle: %s", strings.Join(cycle, " -> ")).Hint = "remove one of these dependencies"
-			return true
-		case done:
-			return false
-		}
-		state[name] = onPath
-		path = append(path, name)
-		if d := apps[name]; d != nil {
-			for _, e := range d.edges {
-				if visit(e.Name, e.node) {
-					return true
-				}
-			}
-		}
-		path = path[:len(path)-1]
-		state[name] = done
-		return false
-	}
-	for _, d := range s.apps {
-		if visit(d.Name, d.node) {
-			return
-		}
-	}
 }

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"testing"
 
-	"devstack/stack"
-
 	"github.com/google/go-cmp/cmp"
+
+	"devstack/stack"
 )
 
 func graphStack(t *testing.T) *stack.Stack {

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"fmt"
 	"math"
 	"net"
 	"net/url"
@@ -138,56 +137,4 @@ func showHealthcheck(a *App) any {
 		out["log_line"] = h.LogLine
 	}
 	return out
-}
-
-// String names the probe, for messages: http /healthz.
-func (h *Healthcheck) String() string {
-	switch {
-	case h.HTTP != "":
-		return "http " + h.HTTP
-	case h.Exec != nil:
-		return fmt.Sprintf("exec %s", strings.Join(h.Exec, " "))
-	case h.TCP != "":
-		return "tcp " + h.TCP
-	}
-	return "log_line " + h.LogLine
-}
-
-// dependsOn reads a list of names, which wait for ready, or Compose's map of conditions.
-func (p *problems) dependsOn(n *yaml.Node) []edge {
-	var out []edge
-	switch n.Kind {
-	case yaml.SequenceNode:
-		for _, child := range n.Content {
-			name := p.element(child, "an element of depends_on")
-			if slices.ContainsFunc(out, func(e edge) bool { return e.Name == name }) {
-				p.at(child, "depends_on names %q twice", name)
-				continue
-			}
-			out = append(out, edge{child, Dependency{Name: name, Condition: Healthy}})
-		}
-	case yaml.MappingNode:
-		for _, e := range p.entries(n, "depends_on") {
-			out = append(out, edge{e.key, Dependency{Name: e.key.Value, Condition: p.condition(e)}})
-		}
-	default:
-		p.at(n, "depends_on must be a list of names, or a mapping of names to conditions, not %s", describe(n))
-	}
-	return out
-}
-
-func (p *problems) condition(dependency entry) Condition {
-	what := "depends_on." + dependency.key.Value
-	condition := Healthy
-	for _, e := range p.entries(dependency.value, what) {
-		switch e.key.Value {
-		case "condition":
-			condition = Condition(p.oneOf(e.value, what+".condition", string(Healthy), string(Started), string(Completed)))
-		case "restart", "required":
-			p.at(e.key, "%s.%s is for containers only", what, e.key.Value)
-		default:
-			p.unknownKey(e, what, []string{"condition"})
-		}
-	}
-	return condition
 }

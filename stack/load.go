@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -129,7 +128,7 @@ func (s *ecosystem) loadContainers(ctx context.Context, out *Stack, o Options) b
 		return true
 	}
 	for i, path := range s.compose {
-		if _, err := os.Stat(path); err != nil {
+		if _, err := readRegular(path); err != nil {
 			s.at(listed(s.composeNode)[i], "cannot read the Compose file %s: %v", path, plainCause(err))
 			return false
 		}

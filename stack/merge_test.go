@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"devstack/stack"
-
 	"github.com/google/go-cmp/cmp"
+
+	"devstack/stack"
 )
 
 // loadApp loads a file with the app "web" for a profile.
