@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,8 +43,8 @@ func (f *Factory) finish(result *api.Result, table bool) error {
 	fmt.Fprint(f.IO.Out, result.Plan)
 	if table && result.State != nil {
 		fmt.Fprint(f.IO.Out, renderState(result.State, time.Now(), f.IO.TableWidth(), f.IO.OutStyle()))
-		for _, line := range endpoints(result.State) {
-			fmt.Fprintln(f.IO.Out, line)
+		if urls := endpoints(result.State); len(urls) > 0 {
+			fmt.Fprintf(f.IO.Out, "\n%s\n", strings.Join(urls, "\n"))
 		}
 	}
 	for _, note := range result.Notes {

@@ -169,7 +169,7 @@ func (r *row) text() string {
 		return "waits for " + r.waiting
 	case r.pull != nil:
 		return "pulling " + bar(r.pull) + " " + r.pull.Detail
-	case r.ready && (r.what == "online" || r.what == "launching" || r.what == ""):
+	case r.ready && r.what != "healthy":
 		return "ready"
 	}
 	return printable(r.what)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -106,7 +107,7 @@ func (s *sheet) service(d api.ServiceDetails, now time.Time) {
 	s.pair("up", since(d.StartedAt, d.State == "running", now))
 	s.pair("restarts", strconv.Itoa(d.Restarts))
 	for _, p := range d.Ports {
-		s.pair("port", fmt.Sprintf("%s:%d -> %d/%s", p.HostIP, p.HostPort, p.ContainerPort, p.Protocol))
+		s.pair("port", fmt.Sprintf("%s -> %d/%s", address(p.HostIP, p.HostPort), p.ContainerPort, p.Protocol))
 	}
 	s.pair("volumes", strings.Join(d.Volumes, ", "))
 	s.pair("networks", strings.Join(d.Networks, ", "))
@@ -136,7 +137,7 @@ func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 		s.pair("cpu", fmt.Sprintf("%.1f%%", *d.CPUPercent))
 	}
 	for _, p := range d.Ports {
-		s.pair("port", fmt.Sprintf("%s:%d", p.Host, p.Port))
+		s.pair("port", address(p.Host, p.Port))
 	}
 	s.pair("id, namespace", fmt.Sprintf("%d, %s", d.ID, d.Namespace))
 	s.pair("exec mode", d.ExecMode)
@@ -204,6 +205,8 @@ func readyText(p api.Process) string {
 	}
 	return yesNo(p.Ready) + ", judged by " + *p.ReadyBy
 }
+
+func address(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 
 func limit(n int) string {
 	if n < 0 {

@@ -58,9 +58,12 @@ func report(io *IOStreams, command *cobra.Command, err error) api.Code {
 	case errors.Is(err, api.ErrInterrupted):
 		answer = &api.Error{Exit: api.ExitBug, Message: err.Error(), Hint: "devstack ps"}
 	case !errors.As(err, &ran):
-		answer = &api.Error{Exit: api.ExitUsage, Message: err.Error(), Hint: command.CommandPath() + " --help"}
+		answer = &api.Error{Exit: api.ExitUsage, Message: err.Error()}
 	default:
 		answer = &api.Error{Exit: api.ExitBug, Message: err.Error()}
+	}
+	if answer.Exit == api.ExitUsage && answer.Hint == "" {
+		answer.Hint = command.CommandPath() + " --help"
 	}
 	c := io.ErrStyle()
 	fmt.Fprintln(io.Err, c.red("error:"), answer.Message)
@@ -84,6 +87,9 @@ func newCmdRoot(f *Factory) *cobra.Command {
 			"processes of ecosystem.yaml, in dependency order.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+
+		SuggestionsMinimumDistance: 2,
+
 		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {

@@ -173,14 +173,16 @@ func endpoints(s *api.State) []string {
 	}
 	for _, service := range s.Services {
 		for _, p := range service.Ports {
-			if p.HostPort != 0 {
+			if p.HostPort != 0 && service.State == "running" {
 				add(service.Name, scheme(p), p.HostIP, p.HostPort)
 			}
 		}
 	}
 	for _, process := range s.Processes {
 		for _, p := range process.Ports {
-			add(process.Name, "http", p.Host, p.Port)
+			if process.Pid != nil {
+				add(process.Name, "http", p.Host, p.Port)
+			}
 		}
 	}
 	width := 0

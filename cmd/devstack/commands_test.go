@@ -1,0 +1,245 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"devstack/daemon/api"
+)
+
+// daemon answers like one whose stack is sampleState; posts keeps what it was told to do.
+func daemon(posts map[string]string, result api.Result) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/v1/state":
+			send(w, sampleState())
+		case r.Method == http.MethodPost:
+			var body json.RawMessage
+			_ = json.NewDecoder(r.Body).Decode(&body)
+			posts[r.URL.Path] = string(body)
+			send(w, api.Event{Seq: 1, Resource: "redis", Kind: api.KindReady, To: "ready", Time: now()},
+				api.Event{Seq: 2, Kind: api.KindResult, Result: &result})
+		case r.URL.Path == "/v1/logs":
+			send(w, api.LogRecord{Timestamp: now(), AppName: "web", Type: "out", Message: r.URL.Query().Encode()})
+		case strings.HasPrefix(r.URL.Path, "/v1/describe/"):
+			d := api.Description{}
+			for _, p := range sampleState().Processes {
+				if "/v1/describe/"+p.Name == r.URL.Path {
+					d.Process = append(d.Process, api.ProcessDetails{Process: p, OutFile: "/logs/" + p.Name + "-out.log", Command: []string{"node", "x.js"}})
+				}
+			}
+			send(w, d)
+		}
+	}
+}
+
+func TestUpShowsHowItEnded(t *testing.T) {
+	posts := map[string]string{}
+	b := newBed(t, daemon(posts, api.Result{
+		Exit: api.ExitProcess, Error: "agent-e2e does not stay up", Hint: "devstack logs agent-e2e --err", State: sampleState(),
+		Notes:    []string{"the shell overrides REDIS_URL"},
+		Failures: []api.Failure{{Resource: "agent-e2e", Message: "exited with code 1", LastLines: []string{"boom"}, LogFile: "/l.log"}},
+	}))
+	if code := b.run("up", "--timeout", "5s", "agent-e2e"); code != api.ExitProcess {
+		t.Errorf("ended with %d", code)
+	}
+	for _, want := range []string{"NAME", "agent-e2e", "\n\nredis         redis://localhost:6380\n", "http://localhost:3000"} {
+		if !strings.Contains(b.out.String(), want) {
+			t.Errorf("no %q on standard output:\n%s", want, b.out)
+		}
+	}
+	for _, want := range []string{
+		"redis: ready", "note: the shell", "│ boom", "log: /l.log", "error: agent-e2e does not stay up",
+		"next:  devstack logs agent-e2e --err", "rest of the stack is left running",
+	} {
+		if !strings.Contains(b.err.String(), want) {
+			t.Errorf("no %q on standard error:\n%s", want, b.err)
+		}
+	}
+	var request api.UpRequest
+	if err := json.Unmarshal([]byte(posts["/v1/up"]), &request); err != nil {
+		t.Fatal(err)
+	}
+	if request.File != filepath.Join(b.dir, "ecosystem.yaml") || request.Timeout.Seconds() != 5 ||
+		!reflect.DeepEqual(request.Environment, []string{"A=1"}) || b.spawned != 1 {
+		t.Errorf("asked for %+v with %d keepers", request, b.spawned)
+	}
+}
+
+func TestProgressJSONIsTheEventsAlone(t *testing.T) {
+	b := newBed(t, daemon(map[string]string{}, api.Result{Exit: api.ExitTimeout, Error: "too slow", State: sampleState()}))
+	if code := b.run("up", "--progress", "json"); code != api.ExitTimeout {
+		t.Errorf("ended with %d", code)
+	}
+	lines := strings.Split(strings.TrimSpace(b.out.String()), "\n")
+	if len(lines) != 2 || b.err.Len() > 0 {
+		t.Errorf("out %q, err %q", lines, b.err)
+	}
+	var last api.Event
+	if err := json.Unmarshal([]byte(lines[1]), &last); err != nil || last.Result == nil || last.Result.Exit != api.ExitTimeout {
+		t.Errorf("the last line is %q, %v", lines[1], err)
+	}
+}
+
+func TestDryRunPrintsThePlan(t *testing.T) {
+	b := newBed(t, daemon(map[string]string{}, api.Result{Plan: "create redis\n", State: sampleState()}))
+	if code := b.run("up", "--dry-run"); code != api.ExitDone || b.out.String() != "create redis\n" {
+		t.Errorf("ended with %d and %q", code, b.out)
+	}
+}
+
+func TestWithNoKeeper(t *testing.T) {
+	for line, want := range map[string]struct {
+		code    api.Code
+		out     string
+		err     string
+		sibling []string
+	}{
+		"ps":          {out: "The stack is empty.\n", err: "devstack up starts it", sibling: []string{"ps", "--file", "FILE", "--json"}},
+		"ps --json":   {out: `"project": "shop"`, sibling: []string{"ps", "--file", "FILE", "--json"}},
+		"jlist":       {out: "[]\n"},
+		"stop":        {err: "nothing to stop"},
+		"down -v":     {sibling: []string{"down", "--file", "FILE", "--volumes"}},
+		"restart":     {code: api.ExitNotRunning, err: "next:  devstack up"},
+		"describe x":  {code: api.ExitNotRunning, err: "next:  devstack up"},
+		"config":      {sibling: []string{"config", "--file", "FILE"}},
+		"-p x config": {sibling: []string{"config", "--file", "FILE", "-p", "x"}},
+	} {
+		b := newBed(t, nil)
+		b.answer = `{"project":"shop","services":[],"processes":[]}`
+		if code := b.run(strings.Fields(line)...); code != want.code {
+			t.Errorf("devstack %s ended with %d: %s", line, code, b.err)
+		}
+		if !strings.Contains(b.out.String(), want.out) || !strings.Contains(b.err.String(), want.err) {
+			t.Errorf("devstack %s wrote %q and %q", line, b.out, b.err)
+		}
+		var got []string
+		if len(b.sibling) > 0 {
+			got = b.sibling[0]
+		}
+		for i, arg := range want.sibling {
+			if arg == "FILE" {
+				want.sibling[i] = filepath.Join(b.dir, "ecosystem.yaml")
+			}
+		}
+		if !reflect.DeepEqual(got, want.sibling) {
+			t.Errorf("devstack %s asked devstackd for %q, not %q", line, got, want.sibling)
+		}
+		if b.spawned > 0 {
+			t.Errorf("devstack %s started a keeper", line)
+		}
+	}
+}
+
+func TestLogsWithNoKeeper(t *testing.T) {
+	b := newBed(t, nil)
+	b.answer = `{"app_name":"web","type":"out","message":"one"}` + "\n" + `{"app_name":"web","type":"err","message":"two"}` + "\n"
+	if code := b.run("logs", "--lines", "3", "--err", "web"); code != api.ExitDone || b.out.String() != "web | one\nweb ! two\n" {
+		t.Errorf("ended with %d and %q, %q", code, b.out, b.err)
+	}
+	want := []string{"logs", "--file", filepath.Join(b.dir, "ecosystem.yaml"), "--json", "--lines", "3", "--stream", "err", "web"}
+	if !reflect.DeepEqual(b.sibling, [][]string{want}) {
+		t.Errorf("asked devstackd for %q, not %q", b.sibling, want)
+	}
+}
+
+func TestDownWaitsUntilTheKeeperIsGone(t *testing.T) {
+	posts := map[string]string{}
+	b := newBed(t, daemon(posts, api.Result{}))
+	if code := b.run("down", "--keep-infra"); code != api.ExitDone || b.waited != 1 {
+		t.Errorf("ended with %d, waited %d times: %s", code, b.waited, b.err)
+	}
+	if want := `{"volumes":false,"keep_infra":true}`; posts["/v1/down"] != want {
+		t.Errorf("asked for %s, not %s", posts["/v1/down"], want)
+	}
+}
+
+func TestAnotherProjectNameIsAUsageError(t *testing.T) {
+	for _, line := range []string{"ps", "down", "stop", "describe redis", "logs", "jlist"} {
+		posts := map[string]string{}
+		b := newBed(t, daemon(posts, api.Result{}))
+		if code := b.run(append([]string{"-p", "other"}, strings.Fields(line)...)...); code != api.ExitUsage || len(posts) > 0 {
+			t.Errorf("devstack -p other %s ended with %d, did %q", line, code, posts)
+		}
+		if !strings.Contains(b.err.String(), "is called agentic-sdlc, not other") {
+			t.Errorf("it said %q", b.err)
+		}
+	}
+}
+
+func TestJlistIsPM2s(t *testing.T) {
+	b := newBed(t, daemon(nil, api.Result{}))
+	if code := b.run("jlist"); code != api.ExitDone {
+		t.Fatalf("ended with %d: %s", code, b.err)
+	}
+	var list []map[string]any
+	if err := json.Unmarshal(b.out.Bytes(), &list); err != nil {
+		t.Fatal(err)
+	}
+	first, env := list[0], list[0]["pm2_env"].(map[string]any)
+	for key, want := range map[string]any{"name": "orchestrator", "pid": 4711.0, "pm_id": 0.0} {
+		if first[key] != want {
+			t.Errorf("%s is %v, not %v", key, first[key], want)
+		}
+	}
+	for key, want := range map[string]any{
+		"status": "online", "exec_mode": "fork_mode", "pm_out_log_path": "/logs/orchestrator-out.log", "namespace": "default",
+		"pm_uptime": float64(now().UnixMilli() - 180_000), "restart_time": 0.0,
+	} {
+		if env[key] != want {
+			t.Errorf("pm2_env.%s is %v, not %v", key, env[key], want)
+		}
+	}
+	if _, there := env["exit_code"]; there {
+		t.Error("an exit code before the first exit")
+	}
+	if got := list[2]["pm2_env"].(map[string]any)["status"]; got != "launching" {
+		t.Errorf("a waiting process is %v", got)
+	}
+	if got := list[3]["pm2_env"].(map[string]any)["exit_code"]; got != 1.0 {
+		t.Errorf("the exit code is %v", got)
+	}
+}
+
+func TestFindFile(t *testing.T) {
+	root := t.TempDir()
+	deep := filepath.Join(root, "a", "b")
+	both := filepath.Join(root, "both")
+	for _, path := range []string{"ecosystem.yml", "a/b/x.yaml", "both/ecosystem.yaml", "both/ecosystem.yml"} {
+		path = filepath.Join(root, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct{ start, file, want, err string }{
+		{start: root, want: "ecosystem.yml"},
+		{start: deep, want: "ecosystem.yml"},
+		{start: deep, file: "x.yaml", want: "a/b/x.yaml"},
+		{start: deep, file: "../..", want: "ecosystem.yml"},
+		{start: deep, file: "..", err: "there is no ecosystem.yaml in " + filepath.Join(root, "a")},
+		{start: deep, file: "y.yaml", err: "there is no " + filepath.Join(deep, "y.yaml")},
+		{start: both, err: "there are both"},
+	} {
+		got, err := findFile(test.start, test.file)
+		if test.err != "" {
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("%s %s: %v, not %s", test.start, test.file, err, test.err)
+			}
+			continue
+		}
+		if err != nil || got != filepath.Join(root, test.want) {
+			t.Errorf("%s %s: %s, %v", test.start, test.file, got, err)
+		}
+	}
+	if _, err := findFile("/", ""); err == nil || !strings.Contains(err.Error(), "no ecosystem.yaml in /") {
+		t.Errorf("at the root: %v", err)
+	}
+}

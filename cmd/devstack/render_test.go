@@ -1,0 +1,220 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"devstack/daemon/api"
+)
+
+func sampleState() *api.State {
+	started := now().Add(-3 * time.Minute)
+	process := func(id int, name, status string) api.Process {
+		p := api.Process{Name: name, Namespace: "default", ID: id, Status: status, ExecMode: "fork"}
+		if status == "online" {
+			p.Pid, p.StartedAt, p.Ready = ptr(4711+id), &started, true
+			p.MemoryBytes, p.CPUPercent, p.ReadyBy = ptr(int64(54<<20)), ptr(0.4), ptr("ipc")
+		}
+		return p
+	}
+	orchestrator := process(0, "orchestrator", "online")
+	orchestrator.Ports = []api.ProcessPort{{Host: "0.0.0.0", Port: 3000}, {Host: "::", Port: 3000}}
+	waiting := process(2, "agent-integration", "waiting")
+	waiting.WaitingFor = []string{"postgres"}
+	errored := process(3, "agent-e2e", "errored")
+	errored.Restarts, errored.Exit = 10, &api.Exit{Code: ptr(1), Reason: "crash", At: now()}
+	return &api.State{
+		Project: "agentic-sdlc", Profile: "dev", Infra: "docker", Daemon: &api.Daemon{Pid: 1, Version: api.BuildVersion()},
+		Services: []api.Service{
+			{
+				Name: "redis", Driver: "docker", Image: "redis:7", State: "running", Health: "healthy", Ready: true, StartedAt: &started,
+				Ports: []api.ServicePort{port("0.0.0.0", 6380, 6379, "tcp"), port("::", 6380, 6379, "tcp")},
+			},
+			{Name: "postgres", Driver: "docker", Image: "postgres:16", State: "exited", StoppedBy: ptr("other"), Health: "stopped",
+				Ports: []api.ServicePort{port("127.0.0.1", 5433, 5432, "tcp")}},
+		},
+		Processes: []api.Process{orchestrator, process(1, "agent-scaffold", "online"), waiting, errored},
+	}
+}
+
+func TestTable(t *testing.T) {
+	for _, width := range []int{0, 80, 60} {
+		got := renderState(sampleState(), now(), width, false)
+		for _, line := range strings.Split(got, "\n")[:7] {
+			if n := utf8.RuneCountInString(line); width > 0 && n > width {
+				t.Errorf("width %d: a line of %d: %q", width, n, line)
+			}
+		}
+		golden(t, fmt.Sprintf("table-%d.txt", width), got)
+	}
+}
+
+var escape = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+func TestColoursDoNotMoveColumns(t *testing.T) {
+	plain, colored := renderState(sampleState(), now(), 80, false), renderState(sampleState(), now(), 80, true)
+	if colored == plain {
+		t.Error("no colours")
+	}
+	if got := escape.ReplaceAllString(colored, ""); got != plain {
+		t.Errorf("without colours it is\n%s\nnot\n%s", got, plain)
+	}
+}
+
+func TestEndpoints(t *testing.T) {
+	s := sampleState()
+	s.Services = append(s.Services, api.Service{Name: "web", State: "running", Ports: []api.ServicePort{port("10.0.0.7", 53, 53, "udp"), port("", 0, 80, "tcp")}})
+	got := strings.Join(endpoints(s), "\n") + "\n"
+	golden(t, "endpoints.txt", got)
+}
+
+func TestFailures(t *testing.T) {
+	golden(t, "failures.txt", renderFailures([]api.Failure{
+		{
+			Resource: "orchestrator", Exit: api.ExitProcess, Message: "exited with code 1 after 0.2 s",
+			LastLines: []string{"Error: no\x1b[2J database", "    at main"}, LogFile: "/shop/logs/orchestrator-error.log",
+		},
+		{Resource: "redis", Exit: api.ExitEngine, Message: "not healthy in time"},
+	}, false))
+}
+
+func TestChecks(t *testing.T) {
+	golden(t, "checks.txt", renderChecks([]api.Check{
+		{Name: "files", Status: "ok", Detail: "ecosystem.yaml, compose.yaml"},
+		{Name: "environment", Status: "failed", Detail: "DATABASE_URL and REDIS_URL are not set", Fix: "cp .env.example .env"},
+		{Name: "disk", Status: "warning", Detail: "900 MiB left", Fix: "docker image prune"},
+	}, false))
+}
+
+// frames plays events and takes a frame after each group.
+func TestFrames(t *testing.T) {
+	at := func(seconds float64) time.Time { return now().Add(time.Duration(seconds * float64(time.Second))) }
+	b := board{title: "up", start: now()}
+	var out strings.Builder
+	frame := func(title string, seconds float64, width, height int) {
+		lines := b.frame(at(seconds), width, height, false)
+		if len(lines) > height {
+			t.Errorf("%s: %d lines in %d", title, len(lines), height)
+		}
+		fmt.Fprintf(&out, "--- %s\n", title)
+		for _, line := range lines {
+			if n := utf8.RuneCountInString(line); n > width {
+				t.Errorf("%s: a line of %d in %d: %q", title, n, width, line)
+			}
+			fmt.Fprintf(&out, "%s\n", line)
+		}
+	}
+	frame("nothing yet", 0.1, 79, 23)
+	b.apply(api.Event{Time: at(0.1), Kind: api.KindBuild, Message: "> tsc -b\none\ntwo\nthree\nfour\nfive\n"})
+	b.apply(api.Event{Time: at(0.2), Resource: "redis", Kind: api.KindOp, To: "started", Message: "create container"})
+	b.apply(api.Event{Time: at(0.2), Resource: "postgres", Kind: api.KindPull, Progress: &api.Progress{Current: 30 << 20, Total: 100 << 20, Detail: "3 of 9 layers"}})
+	b.apply(api.Event{Time: at(0.2), Resource: "orchestrator", Kind: api.KindWaiting, To: "redis, postgres"})
+	b.apply(api.Event{Time: at(0.3), Kind: api.KindWarning, Message: "the shell overrides REDIS_URL"})
+	frame("building and pulling", 1, 79, 23)
+	frame("narrow", 1, 30, 23)
+	frame("low", 1, 79, 8)
+	b.apply(api.Event{Time: at(2), Resource: "redis", Kind: api.KindService, To: "healthy"})
+	b.apply(api.Event{Time: at(2), Resource: "redis", Kind: api.KindReady, To: "ready"})
+	b.apply(api.Event{Time: at(2.5), Resource: "postgres", Kind: api.KindService, To: "starting"})
+	b.build = nil
+	frame("one ready", 3.2, 79, 23)
+	frame("low: what is not ready comes first", 3.2, 79, 3)
+	b.apply(api.Event{Time: at(4), Resource: "postgres", Kind: api.KindReady, To: "ready"})
+	b.apply(api.Event{Time: at(4), Resource: "orchestrator", Kind: api.KindWaiting})
+	b.apply(api.Event{Time: at(4), Resource: "orchestrator", Kind: api.KindProcess, From: "waiting", To: "launching"})
+	b.apply(api.Event{Time: at(4.2), Resource: "orchestrator", Kind: api.KindProcess, To: "errored"})
+	b.apply(api.Event{Time: at(4.2), Resource: "agent", Instance: 1, Kind: api.KindProcess, To: "online"})
+	b.apply(api.Event{Time: at(4.5), Resource: "agent", Instance: 1, Kind: api.KindReady, To: "ready"})
+	frame("the end", 70, 79, 23)
+	golden(t, "frames.txt", out.String())
+}
+
+func TestPlainLines(t *testing.T) {
+	var out strings.Builder
+	p := newPlain(&out, now())
+	at := now().Add(1500 * time.Millisecond)
+	for _, e := range []api.Event{
+		{Kind: api.KindBuild, Message: "> tsc -b\n"},
+		{Resource: "redis", Kind: api.KindOp, To: "started", Message: "create container"},
+		{Resource: "redis", Kind: api.KindOp, To: "done", Message: "create container"},
+		{Resource: "pg", Kind: api.KindPull, Progress: &api.Progress{Current: 1 << 20, Total: 100 << 20}},
+		{Resource: "pg", Kind: api.KindPull, Progress: &api.Progress{Current: 2 << 20, Total: 100 << 20}},
+		{Resource: "pg", Kind: api.KindPull, Progress: &api.Progress{Current: 60 << 20, Total: 100 << 20}},
+		{Resource: "pg", Kind: api.KindPull, Progress: &api.Progress{Current: 100 << 20, Total: 100 << 20}},
+		{Resource: "web", Kind: api.KindWaiting, To: "redis"},
+		{Resource: "web", Kind: api.KindWaiting, To: ""},
+		{Resource: "web", Instance: 1, Kind: api.KindProcess, From: "online", To: "waiting restart", Cause: "exited with code 1"},
+		{Resource: "redis", Kind: api.KindReady, To: "ready"},
+		{Kind: api.KindWarning, Message: "the shell overrides REDIS_URL"},
+		{Kind: api.KindResult, Result: &api.Result{}},
+	} {
+		e.Time = at
+		p.event(e)
+	}
+	golden(t, "plain.txt", out.String())
+}
+
+func TestLogLines(t *testing.T) {
+	streams, out, _ := testStreams()
+	records := []api.LogRecord{
+		{Timestamp: now(), Type: "out", AppName: "web", ProcessID: ptr(0), Message: "listening"},
+		{Timestamp: now(), Type: "err", AppName: "web", ProcessID: ptr(1), Instance: 1, Message: "no database"},
+		{Timestamp: now(), Type: "out", AppName: "postgres", Message: "database system is ready"},
+	}
+	for _, o := range []LogsOptions{
+		{}, {Raw: true}, {JSON: true}, {Grep: regexp.MustCompile("data.*ready")},
+	} {
+		o.Factory = &Factory{IO: streams}
+		printer := &logPrinter{LogsOptions: &o, width: 8}
+		fmt.Fprintf(out, "--- raw %v, json %v, grep %v\n", o.Raw, o.JSON, o.Grep)
+		for _, r := range records {
+			if err := printer.print(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	golden(t, "logs.txt", out.String())
+}
+
+func TestLogLinesOnATerminal(t *testing.T) {
+	streams, _, _ := testStreams()
+	streams.Color, streams.OutTTY = true, true
+	printer := &logPrinter{LogsOptions: &LogsOptions{Factory: &Factory{IO: streams}, Highlight: "data"}}
+	out := printer.line(api.LogRecord{Type: "out", AppName: "web", Message: "no database"})
+	err := printer.line(api.LogRecord{Type: "err", AppName: "web", Message: "no database"})
+	if out == err || !strings.Contains(out, "\x1b[7mdata\x1b[0mbase") {
+		t.Errorf("out %q, err %q", out, err)
+	}
+	if other := printer.line(api.LogRecord{Type: "out", AppName: "api", Message: "no database"}); other[:6] == out[:6] {
+		t.Errorf("two apps of one colour: %q and %q", out, other)
+	}
+}
+
+func TestDescription(t *testing.T) {
+	s := sampleState()
+	d := &api.Description{Project: s.Project, Process: []api.ProcessDetails{{
+		Process: s.Processes[0], Command: []string{"/usr/bin/node", "server.js"}, Cwd: "/shop", OutFile: "/shop/logs/o.log",
+		Environment: []api.EnvironmentItem{{Key: "DATABASE_URL", Value: "postgresql://agentic:***@localhost:5433", Origin: ".env"}},
+		DependsOn:   []api.DependsOn{{Name: "redis", Condition: "service_healthy", Open: true}, {Name: "postgres", Condition: "ready"}},
+		Children:    []int{4712, 4713}, MaxRestarts: -1, MaxMemoryBytes: ptr(int64(1 << 30)),
+		Exits: []api.ExitRecord{{
+			Exit: api.Exit{Signal: ptr("SIGKILL"), Reason: "crash", At: now().Add(-time.Hour)}, UptimeMS: 61_000, LastLines: []string{"bye"},
+		}},
+		Probes: []api.ProbeRecord{{At: now().Add(-2 * time.Second), Ready: true, Detail: "200 OK"}},
+	}}}
+	service := &api.Description{Service: &api.ServiceDetails{
+		Service: s.Services[1], ContainerName: "agentic-sdlc-postgres", Volumes: []string{"data"}, Networks: []string{"default"},
+		Detail: "somebody stopped it 2 minutes ago",
+	}}
+	golden(t, "describe.txt", renderDescription(d, now(), false)+"---\n"+renderDescription(service, now(), false))
+}
+
+func TestAnInterruptedStreamOfControlCharactersIsHarmless(t *testing.T) {
+	if got := printable("a\x1b[2Jb\tc\x07\u009bd"); got != "a[2Jb cd" {
+		t.Errorf("got %q", got)
+	}
+}
