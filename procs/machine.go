@@ -191,6 +191,7 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 // launchFailed gives up when trying again cannot help; else it waits, longer each time: the machine is short of
 // something, and that is not the program's fault.
 func (m Machine) launchFailed(ev LaunchFailed) (Machine, []Effect) {
+	m.Ready, m.Late = false, false
 	if ev.Permanent {
 		m.State = Errored
 		return m, []Effect{StopTimer{}}

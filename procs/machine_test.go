@@ -1,0 +1,388 @@
+package procs
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const testGen = 7
+
+var allStates = []State{Stopped, Waiting, Launching, Online, Stopping, WaitingRestart, Errored}
+
+// testPolicy: three unstable exits are one too many; restarts after 4 s.
+func testPolicy() Policy {
+	delay := 4 * time.Second
+	return Policy{
+		Autorestart: true, MaxRestarts: 2, MinUptime: 10 * time.Second, RestartDelay: &delay,
+		ListenTimeout: 30 * time.Second, KillSignal: syscall.SIGTERM, KillTimeout: 10 * time.Second,
+		StopExitCodes: []int{143},
+	}
+}
+
+func machineIn(s State) Machine {
+	m := Machine{State: s, Gen: testGen, Policy: testPolicy()}
+	if s == Stopping {
+		m.Reason = Manual
+	}
+	return m
+}
+
+// allEvents is every event in the form that concerns the newest launch.
+func allEvents() []Event {
+	return []Event{
+		Start{}, Stop{}, Restart{}, Changed{}, Gate{Open: true}, Gate{Open: false},
+		Exited{Gen: testGen, Code: 1, Uptime: time.Second},
+		LaunchFailed{Gen: testGen}, LaunchFailed{Gen: testGen, Permanent: true},
+		Ready{testGen}, Unhealthy{testGen}, MemoryExceeded{testGen},
+		Elapsed{testGen, ListenTimer}, Elapsed{testGen, KillTimer}, Elapsed{testGen, RestartTimer},
+	}
+}
+
+func eventName(ev Event) string {
+	name := strings.TrimPrefix(fmt.Sprintf("%T", ev), "procs.")
+	switch ev := ev.(type) {
+	case Gate:
+		name = map[bool]string{true: "Gate opens", false: "Gate closes"}[ev.Open]
+	case Elapsed:
+		name = "Elapsed " + string(ev.Timer)
+	case LaunchFailed:
+		if ev.Permanent {
+			name += " permanently"
+		}
+	}
+	return name
+}
+
+func effectNames(effects []Effect) string {
+	var names []string
+	for _, e := range effects {
+		name := strings.TrimPrefix(fmt.Sprintf("%T", e), "procs.")
+		switch e := e.(type) {
+		case Signal:
+			name += " " + e.Signal.String()
+		case SetTimer:
+			name += " " + string(e.Timer)
+		case Record:
+			name += " " + string(e.Reason)
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// legalMoves is every move of an app with testPolicy whose gate is open. What is not here must do nothing.
+var legalMoves = []struct {
+	from    State
+	event   string
+	to      State
+	effects string
+}{
+	{Stopped, "Start", Launching, "SetTimer listen_timeout, Launch"},
+	{Stopped, "Restart", Launching, "SetTimer listen_timeout, Launch"},
+
+	{Errored, "Start", Launching, "SetTimer listen_timeout, Launch"},
+	{Errored, "Restart", Launching, "SetTimer listen_timeout, Launch"},
+	{Errored, "Changed", Launching, "SetTimer listen_timeout, Launch"},
+	{Errored, "Stop", Stopped, ""},
+
+	{Waiting, "Gate opens", Launching, "SetTimer listen_timeout, Launch"},
+	{Waiting, "Gate closes", Waiting, "StopTimer"},
+	{Waiting, "Stop", Stopped, ""},
+
+	{Launching, "Ready", Online, "StopTimer"},
+	{Launching, "Elapsed listen_timeout", Launching, ""},
+	{Launching, "Exited", WaitingRestart, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
+	{Launching, "LaunchFailed", WaitingRestart, "SetTimer restart_delay"},
+	{Launching, "LaunchFailed permanently", Errored, "StopTimer"},
+	{Launching, "Stop", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Launching, "Restart", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Launching, "Changed", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Launching, "MemoryExceeded", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Launching, "Unhealthy", Stopping, "Signal terminated, SetTimer kill_timeout"},
+
+	{Online, "Ready", Online, "StopTimer"},
+	{Online, "Exited", WaitingRestart, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
+	{Online, "LaunchFailed", WaitingRestart, "SetTimer restart_delay"},
+	{Online, "LaunchFailed permanently", Errored, "StopTimer"},
+	{Online, "Stop", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Online, "Restart", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Online, "Changed", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Online, "MemoryExceeded", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Online, "Unhealthy", Stopping, "Signal terminated, SetTimer kill_timeout"},
+
+	{Stopping, "Exited", Stopped, "StopTimer, KillTree, Record manual"},
+	{Stopping, "Elapsed kill_timeout", Stopping, "Signal killed"},
+	{Stopping, "Start", Stopping, ""},
+	{Stopping, "Restart", Stopping, ""},
+
+	{WaitingRestart, "Elapsed restart_delay", Launching, "SetTimer listen_timeout, Launch"},
+	{WaitingRestart, "Start", Launching, "SetTimer listen_timeout, Launch"},
+	{WaitingRestart, "Restart", Launching, "SetTimer listen_timeout, Launch"},
+	{WaitingRestart, "Changed", Launching, "SetTimer listen_timeout, Launch"},
+	{WaitingRestart, "Stop", Stopped, "StopTimer"},
+}
+
+func TestLegalMoves(t *testing.T) {
+	legal := map[string]bool{}
+	for _, move := range legalMoves {
+		legal[string(move.from)+"/"+move.event] = true
+		for _, ev := range allEvents() {
+			if eventName(ev) != move.event {
+				continue
+			}
+			next, effects := machineIn(move.from).Step(ev)
+			if next.State != move.to || effectNames(effects) != move.effects {
+				t.Errorf("%s, %s: got %s with %q, want %s with %q",
+					move.from, move.event, next.State, effectNames(effects), move.to, move.effects)
+			}
+		}
+	}
+	for _, state := range allStates {
+		for _, ev := range allEvents() {
+			if legal[string(state)+"/"+eventName(ev)] {
+				continue
+			}
+			before := machineIn(state)
+			next, effects := before.Step(ev)
+			if gate, ok := ev.(Gate); ok {
+				before.Closed = !gate.Open
+			}
+			if !reflect.DeepEqual(before, next) || len(effects) > 0 {
+				t.Errorf("%s, %s: got %s with %q, want nothing to happen", state, eventName(ev), next.State, effectNames(effects))
+			}
+		}
+	}
+}
+
+func TestEventsOfAnotherLaunchAreDropped(t *testing.T) {
+	for _, state := range allStates {
+		for _, ev := range []Event{
+			Exited{Gen: testGen - 1}, LaunchFailed{Gen: testGen + 1}, Ready{testGen - 1}, Unhealthy{testGen - 1},
+			MemoryExceeded{testGen - 1}, Elapsed{testGen - 1, KillTimer}, Elapsed{testGen - 1, RestartTimer},
+		} {
+			before := machineIn(state)
+			next, effects := before.Step(ev)
+			if !reflect.DeepEqual(before, next) || len(effects) > 0 {
+				t.Errorf("%s, %#v: something happened", state, ev)
+			}
+		}
+	}
+}
+
+// TestAfterAnExit covers what the definition makes of an exit.
+func TestAfterAnExit(t *testing.T) {
+	at := func(d time.Duration) *time.Duration { return &d }
+	long, short := time.Hour, time.Millisecond
+	tests := []struct {
+		name     string
+		change   func(*Machine)
+		exit     Exited
+		want     State
+		unstable int
+		restarts int
+	}{
+		{"first unstable exit", nil, Exited{Code: 1, Uptime: short}, WaitingRestart, 1, 1},
+		{"exit code 0 is restarted, too", nil, Exited{Code: 0, Uptime: short}, WaitingRestart, 1, 1},
+		{"last allowed unstable exit", func(m *Machine) { m.Unstable = 1 }, Exited{Code: 1, Uptime: short}, WaitingRestart, 2, 1},
+		{"one too many", func(m *Machine) { m.Unstable = 2 }, Exited{Code: 1, Uptime: short}, Errored, 3, 0},
+		{"a stable exit ends the row", func(m *Machine) { m.Unstable = 2 }, Exited{Code: 1, Uptime: long}, WaitingRestart, 0, 1},
+		{"exactly min_uptime is stable", func(m *Machine) { m.Unstable = 2 }, Exited{Uptime: 10 * time.Second}, WaitingRestart, 0, 1},
+		{"max_restarts 0", func(m *Machine) { m.Policy.MaxRestarts = 0 }, Exited{Uptime: short}, Errored, 1, 0},
+		{"max_restarts -1", func(m *Machine) { m.Policy.MaxRestarts, m.Unstable = -1, 99 }, Exited{Uptime: short}, WaitingRestart, 100, 1},
+		{"no delay", func(m *Machine) { m.Policy.RestartDelay = at(0) }, Exited{Uptime: short}, Launching, 1, 1},
+		{"growing: the first is at once", func(m *Machine) { m.Policy.RestartDelay = nil }, Exited{Uptime: short}, Launching, 1, 1},
+		{"growing: the second waits", func(m *Machine) { m.Policy.RestartDelay, m.Unstable = nil, 1 }, Exited{Uptime: short}, WaitingRestart, 2, 1},
+		{"no autorestart", func(m *Machine) { m.Policy.Autorestart = false }, Exited{Code: 1, Uptime: short}, Stopped, 0, 0},
+		{"stop exit code", nil, Exited{Code: 143, Uptime: short}, Stopped, 0, 0},
+		{"a signal is no exit code", nil, Exited{Code: -1, Signal: 15, Uptime: short}, WaitingRestart, 1, 1},
+		{"an unknown exit is a failure", nil, Exited{Code: -1, Unknown: true, Uptime: short}, WaitingRestart, 1, 1},
+		{"gate closed: not its fault", func(m *Machine) { m.Closed, m.Unstable = true, 2 }, Exited{Code: 1, Uptime: short}, Waiting, 2, 1},
+		{"one_shot done", func(m *Machine) { m.Policy.OneShot = true }, Exited{Code: 0, Uptime: short}, Stopped, 0, 0},
+		{"one_shot done, gate closed", func(m *Machine) { m.Policy.OneShot, m.Closed = true, true }, Exited{Code: 0}, Stopped, 0, 0},
+		{"one_shot failed", func(m *Machine) { m.Policy.OneShot = true }, Exited{Code: 1, Uptime: short}, WaitingRestart, 1, 1},
+		{"one_shot failed for good", func(m *Machine) { m.Policy.OneShot, m.Policy.Autorestart = true, false }, Exited{Code: 1}, Errored, 0, 0},
+		{"one_shot unknown", func(m *Machine) { m.Policy.OneShot = true }, Exited{Code: -1, Unknown: true}, WaitingRestart, 1, 1},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m := machineIn(Online)
+			if test.change != nil {
+				test.change(&m)
+			}
+			test.exit.Gen = testGen
+			got, effects := m.Step(test.exit)
+			if got.State != test.want || got.Unstable != test.unstable || got.Restarts != test.restarts {
+				t.Errorf("got %s, unstable %d, restarts %d; want %s, %d, %d",
+					got.State, got.Unstable, got.Restarts, test.want, test.unstable, test.restarts)
+			}
+			if want := m.Policy.OneShot && test.want == Stopped; got.Ready != want {
+				t.Errorf("ready %v, want %v", got.Ready, want)
+			}
+			if !strings.HasPrefix(effectNames(effects), "StopTimer, KillTree, Record crash") {
+				t.Errorf("effects %q: the tree has to be ended before anything else happens", effectNames(effects))
+			}
+		})
+	}
+}
+
+func TestStoppedWhileAboutToComeBack(t *testing.T) {
+	m, _ := machineIn(Online).Step(Restart{})
+	m, _ = m.Step(Stop{})
+	m, _ = m.Step(Exited{Gen: testGen})
+	if m.State != Stopped {
+		t.Errorf("restart, stop, exit: %s", m.State)
+	}
+	m, _ = machineIn(Online).Step(Stop{})
+	m, _ = m.Step(Start{})
+	m, effects := m.Step(Exited{Gen: testGen})
+	if m.State != Launching || m.Gen != testGen+1 {
+		t.Errorf("stop, start, exit: %s, generation %d, %s", m.State, m.Gen, effectNames(effects))
+	}
+}
+
+func TestClosedGateHoldsEveryLaunch(t *testing.T) {
+	for _, state := range []State{Stopped, Errored, WaitingRestart} {
+		for _, ev := range []Event{Start{}, Restart{}} {
+			m := machineIn(state)
+			m.Closed = true
+			m, effects := m.Step(ev)
+			if m.State != Waiting || m.Gen != testGen || effectNames(effects) != "StopTimer" {
+				t.Errorf("%s, %T: %s with %q", state, ev, m.State, effectNames(effects))
+			}
+		}
+	}
+	m := machineIn(WaitingRestart)
+	m.Closed = true
+	if m, _ = m.Step(Elapsed{testGen, RestartTimer}); m.State != Waiting {
+		t.Errorf("delay over: %s", m.State)
+	}
+	m = machineIn(Stopping)
+	m.Closed, m.Again = true, true
+	if m, _ = m.Step(Exited{Gen: testGen}); m.State != Waiting {
+		t.Errorf("restart while closed: %s", m.State)
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	growing := Policy{BackoffBase: 100 * time.Millisecond}
+	want := []string{"0s", "0s", "100ms", "150ms", "225ms", "337.5ms"}
+	for unstable, w := range want {
+		if got := growing.restartDelay(unstable).String(); got != w {
+			t.Errorf("after %d unstable exits: %s, want %s", unstable, got, w)
+		}
+	}
+	if got := growing.restartDelay(1000); got != 15*time.Second {
+		t.Errorf("at most 15 s, got %s", got)
+	}
+	if got := (Policy{}).backoff(1); got != 100*time.Millisecond {
+		t.Errorf("default base: %s", got)
+	}
+}
+
+// world is what the effects of a machine have made of the world.
+type world struct {
+	live    map[int64]bool
+	spawned int64
+}
+
+func (w *world) perform(t *testing.T, m Machine, effects []Effect, allowed bool) {
+	for _, e := range effects {
+		switch e := e.(type) {
+		case Launch:
+			if len(w.live) > 0 {
+				t.Fatalf("generation %d launched beside another one", e.Gen)
+			}
+			if e.Gen <= w.spawned {
+				t.Fatalf("generation %d used again", e.Gen)
+			}
+			if !allowed {
+				t.Fatalf("generation %d launched although it was stopped", e.Gen)
+			}
+			if m.Closed {
+				t.Fatalf("generation %d launched through a closed gate", e.Gen)
+			}
+			w.live[e.Gen], w.spawned = true, e.Gen
+		case Signal:
+			if !w.live[e.Gen] {
+				t.Fatalf("signal to generation %d, which does not live", e.Gen)
+			}
+		case KillTree:
+			if w.live[e.Gen] {
+				t.Fatalf("the tree of generation %d killed while it lives", e.Gen)
+			}
+		}
+	}
+}
+
+func TestRandomWalks(t *testing.T) {
+	for seed := range uint64(4000) {
+		walk(t, rand.New(rand.NewPCG(seed, 1)))
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func walk(t *testing.T, r *rand.Rand) {
+	m := Machine{State: Stopped, Policy: testPolicy()}
+	m.Policy.OneShot, m.Policy.Autorestart = r.IntN(4) == 0, r.IntN(4) > 0
+	if r.IntN(2) == 0 {
+		m.Policy.RestartDelay = nil
+	}
+	w := &world{live: map[int64]bool{}}
+	wanted := false // since the last Stop somebody has asked for it
+	for range 80 {
+		gen := max(1, m.Gen)
+		if r.IntN(5) == 0 {
+			gen = max(1, gen-int64(r.IntN(3))) // what is late
+		}
+		var ev Event
+		switch r.IntN(12) {
+		case 0:
+			ev, wanted = Start{}, true
+		case 1:
+			ev, wanted = Restart{}, true
+		case 2:
+			ev, wanted = Stop{}, false
+		case 3:
+			ev = Gate{Open: r.IntN(2) == 0}
+		case 4:
+			ev = Changed{}
+		case 5:
+			ev = Ready{gen}
+		case 6:
+			ev = MemoryExceeded{gen}
+		case 7:
+			ev = Elapsed{gen, []Timer{ListenTimer, KillTimer, RestartTimer}[r.IntN(3)]}
+		case 8:
+			if len(w.live) > 0 && gen == m.Gen && r.IntN(4) == 0 { // a launch that failed never lived
+				ev = LaunchFailed{Gen: gen, Permanent: r.IntN(2) == 0}
+				if m.State != Stopping {
+					delete(w.live, gen)
+				}
+			} else {
+				continue
+			}
+		default:
+			if !w.live[gen] && gen == m.Gen {
+				continue // only what lives can exit, but an exit of old may come again
+			}
+			delete(w.live, gen)
+			ev = Exited{Gen: gen, Code: r.IntN(3), Uptime: time.Duration(r.IntN(20)) * time.Second}
+		}
+		var effects []Effect
+		m, effects = m.Step(ev)
+		w.perform(t, m, effects, wanted)
+		if m.live() != (len(w.live) == 1) {
+			t.Fatalf("after %#v: %s, but %d live", ev, m.State, len(w.live))
+		}
+		if m.Ready && m.State != Online && !(m.State == Stopped && m.Policy.OneShot) {
+			t.Fatalf("ready while %s", m.State)
+		}
+	}
+}
