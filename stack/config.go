@@ -1,10 +1,9 @@
 package stack
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"slices"
-
-	"go.yaml.in/yaml/v4"
 )
 
 // Config is the resolved configuration for people and scripts: every value with where it comes from.
@@ -59,11 +58,11 @@ func (s *Stack) Config(showSecrets bool) (*Config, error) {
 	if s.Compose == nil {
 		return c, nil
 	}
-	data, err := s.Compose.MarshalYAML()
+	data, err := s.Compose.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
-	if err := yaml.Unmarshal(data, &c.Compose); err != nil {
+	if err := json.Unmarshal(data, &c.Compose); err != nil {
 		return nil, err
 	}
 	if !showSecrets {
@@ -96,7 +95,7 @@ func (s *Stack) appConfig(a *App, showSecrets bool) AppConfig {
 	return out
 }
 
-// maskTree masks the strings in a YAML tree by the key that they stand under.
+// maskTree masks the strings in a tree by the key that they stand under.
 func maskTree(key string, v any) any {
 	switch v := v.(type) {
 	case map[string]any:

@@ -97,6 +97,9 @@ func (s *ecosystem) simple(top map[string]*yaml.Node) {
 	}
 	if n := top["services"]; !isNull(n) {
 		s.services, s.servicesNode = s.list(n, "services"), n
+		if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+			s.at(n, "services selects nothing").Hint = "leave it out for all services, or leave out `compose` for none"
+		}
 		if s.compose == nil && len(s.services) > 0 {
 			s.at(n, "services are selected, but `compose` names no file").Hint = "compose: compose.yaml"
 		}

@@ -88,6 +88,7 @@ var badFiles = []struct{ name, file, want string }{
 		`ecosystem.yaml:1:53: out_file of app "b" is also out_file of app "a": .devstack/logs/l`},
 	{"missing env_file", "apps: [{name: a, script: x.js, env_file: no.env}]", "ecosystem.yaml:1:42: cannot read env_file no.env: no such file or directory"},
 	{"missing compose file", "compose: no.yaml\n", "ecosystem.yaml:1:10: cannot read the Compose file no.yaml: no such file or directory"},
+	{"no services", "compose: c.yaml\nservices: []\n", "ecosystem.yaml:1:10: cannot read the Compose file c.yaml: no such file or directory\necosystem.yaml:2:11: services selects nothing"},
 	{"services without compose", "services: [a]\napps: [{name: a, script: x.js}]", "ecosystem.yaml:1:11: services are selected, but `compose` names no file"},
 	{"two delays", "apps: [{name: a, script: x.js, restart_delay: 4s, exp_backoff_restart_delay: 100}]",
 		"ecosystem.yaml:1:51: restart_delay is fixed and exp_backoff_restart_delay grows: write one of them"},

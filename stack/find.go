@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// FileNames are the names that Find looks for, in this order.
-var FileNames = [...]string{"ecosystem.yaml", "ecosystem.yml"}
+// fileNames are the names that Find looks for, in this order.
+var fileNames = [...]string{"ecosystem.yaml", "ecosystem.yml"}
 
 // Find is the absolute path of the ecosystem file. With file set (-f) it is that file, relative to start; a directory
 // means the one inside it. Otherwise it is the nearest in start and the directories above it, as git finds .git.
@@ -63,7 +63,7 @@ func findGiven(start, file string) (string, error) {
 // in is the path of the one ecosystem file in dir, or empty. Both names at once are an error: one would be ignored.
 func in(dir string) (string, error) {
 	var found []string
-	for _, name := range FileNames {
+	for _, name := range fileNames {
 		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && !info.IsDir() {
 			found = append(found, filepath.Join(dir, name))
 		}

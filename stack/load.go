@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
@@ -22,6 +23,9 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	profile, err := selectProfile(o)
 	if err != nil {
 		return nil, err
+	}
+	if o.Project != loader.NormalizeProjectName(o.Project) {
+		return nil, Errors{{Message: loader.InvalidProjectNameErr(o.Project).Error()}}
 	}
 	file, dir, err := locate(o.File)
 	if err != nil {

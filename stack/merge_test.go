@@ -188,6 +188,14 @@ func TestProjectName(t *testing.T) {
 	}
 }
 
+func TestBadProjectName(t *testing.T) {
+	dir := write(t, map[string]string{"ecosystem.yaml": "apps: [{name: web, script: a.js}]"})
+	_, err := stack.Load(context.Background(), stack.Options{File: filepath.Join(dir, "ecosystem.yaml"), Project: "My Stack"})
+	if err == nil || !strings.HasPrefix(err.Error(), `invalid project name "My Stack"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestComposeProfileAndOverrideFile(t *testing.T) {
 	dir := write(t, map[string]string{
 		"compose.yaml":          "services: {a: {image: x}, tools: {image: x, profiles: [pilot]}}",

@@ -32,9 +32,9 @@ type Stack struct {
 
 // Build is how missing artifacts are made.
 type Build struct {
-	Command   []string // argv; a string in the file is run by the shell
-	Dir       string
-	IfMissing bool
+	Command   []string `json:"command"` // argv; a string in the file is run by the shell
+	Dir       string   `json:"dir"`
+	IfMissing bool     `json:"if_missing"`
 }
 
 // App is one entry of `apps`, after the merge, with every default applied and every path absolute.
@@ -124,7 +124,8 @@ type Variable struct {
 	Declared bool   `json:"declared"` // named in a file: a changed value restarts the app
 }
 
-// Error is a problem in a file, as precise as it can be said. Line and Column are 0 where they make no sense.
+// Error is a problem in a file, as precise as it can be said. Line and Column are 0 where they make no sense;
+// File is empty when the mistake is in Options.
 type Error struct {
 	File    string
 	Line    int
