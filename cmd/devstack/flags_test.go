@@ -103,7 +103,7 @@ func TestActionFlags(t *testing.T) {
 // Each is refused with 2 before anything is asked or started.
 func TestUsageErrors(t *testing.T) {
 	for line, says := range map[string]string{
-		"upp":                       `there is no command "upp": did you mean up?`,
+		"upp":                       `there is no command "upp": did you mean up`,
 		"nonsense":                  `there is no command "nonsense"`,
 		"up --nonsense":             "unknown flag: --nonsense",
 		"up --infra vm":             "--infra is auto or docker",

@@ -90,8 +90,8 @@ func newCmdRoot(f *Factory) *cobra.Command {
 
 		SuggestionsMinimumDistance: 2,
 
-		Args:          noSuchCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if !slices.Contains([]string{"auto", "tty", "plain", "json"}, f.globals.progress) {
 				return usageError("--progress is auto, tty, plain or json, not %q", f.globals.progress)
