@@ -53,7 +53,9 @@ func (f *Factory) finish(result *api.Result, table bool) error {
 	if note := otherVersion(result.State); note != "" {
 		fmt.Fprintln(f.IO.Err, c.yellow("note:"), note)
 	}
-	fmt.Fprint(f.IO.Err, renderFailures(result.Failures, c))
+	if !saysItAll(result) {
+		fmt.Fprint(f.IO.Err, renderFailures(result.Failures, c))
+	}
 	if result.Exit == api.ExitDone {
 		return nil
 	}
@@ -64,6 +66,12 @@ func (f *Factory) finish(result *api.Result, table bool) error {
 		return exitWith(result.Exit)
 	}
 	return &api.Error{Exit: result.Exit, Message: result.Error, Hint: result.Hint}
+}
+
+// saysItAll is whether the error alone repeats the only failure, which has no more to it.
+func saysItAll(r *api.Result) bool {
+	return len(r.Failures) == 1 && len(r.Failures[0].LastLines) == 0 && r.Failures[0].LogFile == "" &&
+		strings.HasSuffix(r.Error, r.Failures[0].Message)
 }
 
 func exitWith(code api.Code) error {

@@ -243,3 +243,13 @@ func TestFindFile(t *testing.T) {
 		t.Errorf("at the root: %v", err)
 	}
 }
+
+func TestARefusalIsSaidOnce(t *testing.T) {
+	b := newBed(t, daemon(map[string]string{}, api.Result{
+		Exit: api.ExitFiles, Error: "files: ecosystem.yaml:3:5: unknown key", Hint: "devstack config",
+		Failures: []api.Failure{{Resource: "files", Exit: api.ExitFiles, Message: "ecosystem.yaml:3:5: unknown key"}},
+	}))
+	if code := b.run("up"); code != api.ExitFiles || strings.Count(b.err.String(), "unknown key") != 1 || b.out.Len() > 0 {
+		t.Errorf("ended with %d, said %q and %q", code, b.err, b.out)
+	}
+}
