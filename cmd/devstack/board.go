@@ -76,10 +76,13 @@ func (r *row) apply(e api.Event) {
 	case api.KindWaiting:
 		r.waiting = e.To
 	case api.KindOp:
-		if e.Message != "" {
+		if e.To == "done" {
+			return // what it led to comes next
+		}
+		r.what, r.pull = strings.TrimSuffix(e.To+": "+e.Message, ": "), nil
+		if e.To == "started" {
 			r.what = e.Message
 		}
-		r.pull = nil
 		r.settle(e.To == "failed", e.Time)
 	case api.KindPull:
 		r.pull, r.what = e.Progress, "pulling"
