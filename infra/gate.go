@@ -1,0 +1,95 @@
+package infra
+
+import (
+	"context"
+	"time"
+
+	"devstack/probe"
+)
+
+// arm begins to probe a running container, unless this very start of it is probed or ready already. A container that runs
+// again is nobody's stopped one any more. The caller holds i.mu.
+func (i *Infra) arm(t *tracked, c Container) {
+	if t.gate != nil && t.gate.id == c.ID && t.gate.started.Equal(c.StartedAt) {
+		i.follow(t, c)
+		return
+	}
+	t.closeGate()
+	delete(t.ours, c.ID)
+	t.events = nil
+	t.view.StoppedBy, t.wanted, t.done = "", true, false
+	t.view.Ready, t.view.Health, t.view.Detail = false, Starting, "just started"
+	if t.oneShot {
+		t.view.Detail = "at work"
+	}
+	ctx, cancel := context.WithCancel(i.ctx)
+	t.gate = &openGate{id: c.ID, started: c.StartedAt, cancel: cancel}
+	if t.oneShot {
+		return
+	}
+	own := t.gate
+	i.work.Go(func() { i.probe(ctx, c, own) })
+}
+
+// follow applies the engine's own word, once devstack's gate was passed.
+func (i *Infra) follow(t *tracked, c Container) {
+	if !t.gate.passed {
+		return
+	}
+	if c.EngineHealth == "unhealthy" {
+		t.view.Ready, t.view.Health = false, Unhealthy
+		t.view.Detail = "the engine's healthcheck fails: " + first(c.HealthOutput, "no output")
+		return
+	}
+	if t.view.Health != Healthy {
+		t.view.Ready, t.view.Health, t.view.Detail = true, Healthy, "the engine's healthcheck passes"
+	}
+}
+
+// probe looks until the container is ready: first over the wire, then by its own healthcheck. One after the other, because
+// a healthcheck that runs while the server boots takes the processor away from it and tells nothing that the wire does not.
+func (i *Infra) probe(ctx context.Context, c Container, own *openGate) {
+	g := gateOf(c, func(ctx context.Context, argv []string) (Execution, error) { return i.driver.Exec(ctx, c.ID, argv) })
+	seen := func(r probe.Result) { i.looked(c.Service, own, r) }
+	last := probe.Result{Ready: true, Detail: "running"}
+	if g.wire != nil {
+		last = probe.Poll(ctx, g.wire, probe.Containers(), seen)
+	}
+	if g.check != nil && last.Ready {
+		last = probe.Poll(ctx, g.check, checkSchedule(c.HealthWait), seen)
+	}
+	if !last.Ready {
+		return // the container ended, or we are closed
+	}
+	i.change(c.Service, func(t *tracked) {
+		if t.gate != own {
+			return
+		}
+		own.passed = true
+		t.view.Ready, t.view.Health, t.view.Detail = true, Healthy, last.Detail
+	})
+}
+
+// checkSchedule is for checks through exec: the next one 100 ms after the last one ended.
+func checkSchedule(timeout time.Duration) probe.Schedule {
+	if timeout <= 0 {
+		timeout = 30 * time.Second
+	}
+	return probe.Schedule{Steps: []probe.Step{{Pause: 100 * time.Millisecond}}, Timeout: timeout}
+}
+
+// looked notes one look of a gate that is still the service's.
+func (i *Infra) looked(service string, own *openGate, r probe.Result) {
+	i.change(service, func(t *tracked) {
+		if t.gate != own {
+			return
+		}
+		t.looked(r, time.Now())
+		switch {
+		case r.Broken:
+			t.view.Health, t.view.Detail = Unhealthy, r.Detail
+		case !r.Ready:
+			t.view.Health, t.view.Detail = Starting, r.Detail
+		}
+	})
+}

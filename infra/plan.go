@@ -1,0 +1,93 @@
+package infra
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// OpKind is one kind of step; each is one engine call, or one wait.
+type OpKind string
+
+// The steps.
+const (
+	OpPull            OpKind = "PullImage"
+	OpCreateNetwork   OpKind = "CreateNetwork"
+	OpRemoveNetwork   OpKind = "RemoveNetwork"
+	OpDisconnect      OpKind = "DisconnectNetwork"
+	OpConnect         OpKind = "ConnectNetwork"
+	OpCreateVolume    OpKind = "CreateVolume"
+	OpCreateContainer OpKind = "CreateContainer"
+	OpStart           OpKind = "StartContainer"
+	OpStop            OpKind = "StopContainer"
+	OpRemove          OpKind = "RemoveContainer"
+	OpRename          OpKind = "RenameContainer"
+	OpWaitHealthy     OpKind = "WaitHealthy"
+	OpWaitCompleted   OpKind = "WaitCompleted"
+)
+
+// Op is one step of a Plan.
+type Op struct {
+	ID    int
+	After []int // the steps that must be done before
+	Kind  OpKind
+	Cause string
+
+	Service   string     // of container steps, and of pulls
+	Key       string     // of network and volume steps: the name in the Compose file
+	Container *Container // the existing one it is about
+	Created   int        // or the step that creates it
+	Name      string     // of CreateContainer and RenameContainer
+	Network   string     // ID of an existing network
+}
+
+// resource is what the step is about, for people.
+func (o Op) resource() string {
+	switch o.Kind {
+	case OpCreateNetwork, OpRemoveNetwork:
+		return "network:" + o.Key
+	case OpCreateVolume:
+		return "volume:" + o.Key
+	case OpPull:
+		return "image:" + o.Name
+	}
+	return "service:" + o.Service
+}
+
+// Plan is a graph of steps, in an order in which every step comes after those it needs.
+type Plan struct {
+	Ops      []Op
+	Warnings []string
+}
+
+// Empty says that there is nothing to do.
+func (p Plan) Empty() bool { return len(p.Ops) == 0 }
+
+// String has one step per line: "[1,2] -> #3 service:db, CreateContainer, no existing container".
+func (p Plan) String() string {
+	if p.Empty() {
+		return "nothing to do: all containers run as the Compose file wants them\n"
+	}
+	var b strings.Builder
+	for _, o := range p.Ops {
+		after := make([]string, len(o.After))
+		for i, id := range o.After {
+			after[i] = fmt.Sprint(id)
+		}
+		fmt.Fprintf(&b, "[%s] -> #%d %s, %s, %s\n", strings.Join(after, ","), o.ID, o.resource(), o.Kind, o.Cause)
+	}
+	return b.String()
+}
+
+// add appends a step and returns its ID. Zeros in after mean nothing and are dropped.
+func (p *Plan) add(o Op, after ...int) int {
+	o.ID = len(p.Ops) + 1
+	slices.Sort(after)
+	for _, id := range slices.Compact(after) {
+		if id != 0 {
+			o.After = append(o.After, id)
+		}
+	}
+	p.Ops = append(p.Ops, o)
+	return o.ID
+}

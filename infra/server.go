@@ -1,0 +1,263 @@
+package infra
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"devstack/probe"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// The servers whose protocol devstack speaks.
+const (
+	redisServer    = "redis"
+	postgresServer = "postgres"
+)
+
+// serverOf is which of them a container is, by the name of its image and its command; empty: another one.
+func serverOf(image string, argv []string) string {
+	name := image[strings.LastIndex(image, "/")+1:]
+	name, _, _ = strings.Cut(name, "@")
+	name, _, _ = strings.Cut(name, ":")
+	for _, word := range []string{"exporter", "insight", "commander", "sentinel", "pgadmin", "pgbouncer", "backup"} {
+		if strings.Contains(name, word) {
+			return ""
+		}
+	}
+	for _, word := range argv {
+		switch word[strings.LastIndex(word, "/")+1:] {
+		case "redis-server", "valkey-server", "keydb-server":
+			return redisServer
+		case "postgres", "postmaster":
+			return postgresServer
+		case "redis-sentinel":
+			return ""
+		}
+	}
+	switch {
+	case strings.HasPrefix(name, "redis"), strings.HasPrefix(name, "valkey"), strings.HasPrefix(name, "keydb"):
+		return redisServer
+	case strings.HasPrefix(name, "postgres"), strings.HasPrefix(name, "postgis"), strings.HasPrefix(name, "pgvector"),
+		strings.HasPrefix(name, "timescale"):
+		return postgresServer
+	}
+	return ""
+}
+
+// login is what a server asks for, read from its command and environment.
+type login struct {
+	port     int // in the container
+	user     string
+	password string
+	database string
+}
+
+// loginOf reads a server's own configuration: --requirepass and --port of redis, POSTGRES_* of postgres. A password in a
+// file that only the container can see is not known.
+func loginOf(server string, argv []string, env map[string]string) login {
+	if server == redisServer {
+		return login{
+			port:     atoi(option(argv, "--port"), 6379),
+			password: first(option(argv, "--requirepass"), env["REDIS_PASSWORD"], env["VALKEY_PASSWORD"]),
+		}
+	}
+	user := first(env["POSTGRES_USER"], "postgres")
+	return login{
+		port: atoi(first(env["PGPORT"], option(argv, "-p"), setting(argv, "port")), 5432),
+		user: user, password: env["POSTGRES_PASSWORD"], database: first(env["POSTGRES_DB"], user),
+	}
+}
+
+// wire is the probe that speaks to the server at addr.
+func (l login) wire(server, addr string) probe.Probe {
+	if server == redisServer {
+		return probe.Redis(addr, "", l.password)
+	}
+	return probe.Postgres(addr, l.user, l.password, l.database)
+}
+
+// option is the word after name, or after "name=". A command that a shell runs is searched by words, too.
+func option(argv []string, name string) string {
+	words := strings.Fields(strings.Join(argv, " "))
+	if len(argv) > 0 && !slices.Contains(argv, "-c") {
+		words = argv
+	}
+	for i, w := range words {
+		if w == name && i+1 < len(words) {
+			return strings.Trim(words[i+1], `"'`)
+		}
+		if value, ok := strings.CutPrefix(w, name+"="); ok {
+			return strings.Trim(value, `"'`)
+		}
+	}
+	return ""
+}
+
+// setting is postgres's -c name=value.
+func setting(argv []string, name string) string {
+	for _, w := range argv {
+		if value, ok := strings.CutPrefix(strings.TrimPrefix(w, "-c"), name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func atoi(s string, otherwise int) int {
+	if n, err := strconv.Atoi(s); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+// published is the address on this host where a container's TCP port answers; empty: it is not published.
+func published(ports []Port, container int) string {
+	for _, p := range ports {
+		if p.ContainerPort != container || p.Protocol != "tcp" || p.HostPort == 0 {
+			continue
+		}
+		host := p.HostIP
+		switch host {
+		case "", "0.0.0.0":
+			host = "127.0.0.1"
+		case "::":
+			host = "::1"
+		}
+		return net.JoinHostPort(host, strconv.Itoa(p.HostPort))
+	}
+	return ""
+}
+
+// WireOnly are the probes of the published ports of the servers that devstack knows, for stacks whose containers it does
+// not start. Ports that the engine picks are not known.
+func WireOnly(p *types.Project) map[string]probe.Probe {
+	out := map[string]probe.Probe{}
+	for name, s := range p.Services {
+		argv := slices.Concat(s.Entrypoint, s.Command)
+		server := serverOf(s.Image, argv)
+		if server == "" {
+			continue
+		}
+		env := map[string]string{}
+		for key, value := range s.Environment {
+			if value != nil {
+				env[key] = *value
+			}
+		}
+		l := loginOf(server, argv, env)
+		if addr := published(declaredPorts(s), l.port); addr != "" {
+			out[name] = l.wire(server, addr)
+		}
+	}
+	return out
+}
+
+// declaredPorts are the fixed ports that the Compose file publishes.
+func declaredPorts(s types.ServiceConfig) []Port {
+	var out []Port
+	for _, port := range s.Ports {
+		if n, err := strconv.Atoi(port.Published); err == nil {
+			out = append(out, Port{HostIP: port.HostIP, HostPort: n, ContainerPort: int(port.Target), Protocol: first(port.Protocol, "tcp")})
+		}
+	}
+	return out
+}
+
+// gate is how devstack finds out whether one running container is ready. Nil parts ask nothing.
+type gate struct {
+	wire  probe.Probe // over the published port
+	check probe.Probe // the service's own healthcheck, through exec
+}
+
+// gateOf reads a running container and chooses its probes. exec runs a command in it.
+func gateOf(c Container, exec func(ctx context.Context, argv []string) (Execution, error)) gate {
+	var g gate
+	env := map[string]string{}
+	for _, e := range c.Env {
+		key, value, _ := strings.Cut(e, "=")
+		env[key] = value
+	}
+	server := serverOf(c.Image, c.Argv)
+	if server != "" {
+		l := loginOf(server, c.Argv, env)
+		addr := published(c.Ports, l.port)
+		secret := server == postgresServer && env["POSTGRES_PASSWORD_FILE"] != ""
+		if addr != "" && !secret {
+			g.wire = l.wire(server, addr)
+		} else {
+			// Inside, over TCP: the unix socket also answers while postgres is still being set up.
+			g.wire = execProbe(exec, loopbackCheck(server, l), server)
+		}
+	}
+	if test := testArgv(c); test != nil {
+		g.check = execProbe(exec, test, server)
+	}
+	return g
+}
+
+// loopbackCheck asks the server inside its container, over TCP.
+func loopbackCheck(server string, l login) []string {
+	port := strconv.Itoa(l.port)
+	if server == postgresServer {
+		return []string{"pg_isready", "-h", "127.0.0.1", "-p", port, "-U", l.user, "-d", l.database}
+	}
+	argv := []string{"redis-cli", "-p", port}
+	if l.password != "" {
+		argv = append(argv, "-a", l.password, "--no-auth-warning")
+	}
+	return append(argv, "ping")
+}
+
+// testArgv is the argv of a container's effective healthcheck, or nil.
+func testArgv(c Container) []string {
+	if len(c.HealthTest) < 2 {
+		return nil
+	}
+	switch c.HealthTest[0] {
+	case "CMD":
+		return c.HealthTest[1:]
+	case "CMD-SHELL":
+		shell := c.Shell
+		if len(shell) == 0 {
+			shell = []string{"/bin/sh", "-c"}
+		}
+		return append(slices.Clone(shell), c.HealthTest[1:]...)
+	}
+	return nil
+}
+
+// execProbe is ready when the command ends with 0. redis-cli does so also while redis loads its data or refuses the
+// login, so for its ping the answer itself counts.
+func execProbe(exec func(context.Context, []string) (Execution, error), argv []string, server string) probe.Probe {
+	line := strings.ToLower(strings.Join(argv, " "))
+	pong := server == redisServer && strings.Contains(line, "ping") && (strings.Contains(line, "redis-cli") || strings.Contains(line, "valkey-cli")) &&
+		!strings.ContainsAny(line, "|;&>")
+	return probe.Func(func(ctx context.Context) probe.Result {
+		x, err := exec(ctx, argv)
+		if err != nil {
+			return probe.Result{Detail: "cannot run the healthcheck: " + err.Error()}
+		}
+		output := strings.TrimSpace(first(strings.TrimSpace(x.Stdout), x.Stderr))
+		switch {
+		case x.Code != 0:
+			return probe.Result{Detail: strings.TrimSuffix("the healthcheck ended with "+strconv.Itoa(x.Code)+": "+output, ": ")}
+		case pong && !strings.Contains(x.Stdout, "PONG"):
+			broken := strings.Contains(output, "NOAUTH") || strings.Contains(output, "WRONGPASS")
+			return probe.Result{Broken: broken, Detail: "the healthcheck got no PONG: " + output}
+		}
+		return probe.Result{Ready: true, Detail: "the healthcheck passed"}
+	})
+}
