@@ -1,0 +1,198 @@
+package docker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"devstack/infra"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/client"
+)
+
+// Exec runs argv and returns when it has ended.
+func (d *Driver) Exec(ctx context.Context, id string, argv []string) (infra.Execution, error) {
+	made, err := d.api.ExecCreate(ctx, id, client.ExecCreateOptions{AttachStdout: true, AttachStderr: true, Cmd: argv})
+	if err != nil {
+		return infra.Execution{}, err
+	}
+	attached, err := d.api.ExecAttach(ctx, made.ID, client.ExecAttachOptions{})
+	if err != nil {
+		return infra.Execution{}, err
+	}
+	defer attached.Close()
+	// The hijacked connection does not know ctx.
+	defer context.AfterFunc(ctx, func() { _ = attached.Conn.SetDeadline(time.Unix(1, 0)) })()
+	var stdout, stderr limited
+	if _, err := stdcopy.StdCopy(&stdout, &stderr, attached.Reader); err != nil {
+		if ctx.Err() != nil {
+			return infra.Execution{}, ctx.Err()
+		}
+		return infra.Execution{}, fmt.Errorf("its output ended: %w", err)
+	}
+	for {
+		// Right after the end of its output the command may still count as running, with an exit code of 0.
+		seen, err := d.api.ExecInspect(ctx, made.ID, client.ExecInspectOptions{})
+		if err != nil {
+			return infra.Execution{}, err
+		}
+		if !seen.Running {
+			return infra.Execution{Code: seen.ExitCode, Stdout: stdout.String(), Stderr: stderr.String()}, nil
+		}
+		select {
+		case <-time.After(2 * time.Millisecond):
+		case <-ctx.Done():
+			return infra.Execution{}, ctx.Err()
+		}
+	}
+}
+
+// limited keeps the first 4 KiB.
+type limited struct{ bytes.Buffer }
+
+func (l *limited) Write(b []byte) (int, error) {
+	if room := 4096 - l.Len(); room > 0 {
+		l.Buffer.Write(b[:min(room, len(b))])
+	}
+	return len(b), nil
+}
+
+// Events are the container events of a project, without those of `compose run` and of commands run in containers.
+func (d *Driver) Events(ctx context.Context, project string, since, until time.Time) (<-chan infra.EngineEvent, error) {
+	filters := make(client.Filters).Add("type", "container").
+		Add("label", infra.LabelProject+"="+project, infra.LabelOneoff+"=False").
+		Add("event", "start", "restart", "kill", "die", "stop", "oom", "destroy", "pause", "unpause", "health_status")
+	options := client.EventsListOptions{Filters: filters, Since: stamp(since)}
+	if !until.IsZero() {
+		options.Until = stamp(until)
+	}
+	// Events returns when the engine has answered, so that an error is known at once.
+	result := d.api.Events(ctx, options)
+	select {
+	case err := <-result.Err:
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+	default:
+	}
+	out := make(chan infra.EngineEvent)
+	go func() {
+		defer close(out)
+		for {
+			select {
+			case m := <-result.Messages:
+				select {
+				case out <- translateEvent(m):
+				case <-ctx.Done():
+					return
+				}
+			case <-result.Err:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out, nil
+}
+
+func translateEvent(m events.Message) infra.EngineEvent {
+	code, _ := strconv.Atoi(m.Actor.Attributes["exitCode"])
+	return infra.EngineEvent{
+		At: time.Unix(0, m.TimeNano), Container: m.Actor.ID, Service: m.Actor.Attributes[infra.LabelService],
+		Action: string(m.Action), Signal: m.Actor.Attributes["signal"], ExitCode: code,
+	}
+}
+
+// stamp is a time in the engine's way; the zero time is the beginning.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond())
+}
+
+// Logs are the lines of one container, both streams in the order in which the engine has them.
+func (d *Driver) Logs(ctx context.Context, id string, o infra.LogOptions) (<-chan infra.LogLine, error) {
+	options := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: o.Follow, Since: stamp(o.Since), Tail: "all"}
+	if o.Tail >= 0 {
+		options.Tail = strconv.Itoa(o.Tail)
+	}
+	seen, err := d.api.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+	if errdefs.IsNotFound(err) {
+		return nil, infra.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	body, err := d.api.ContainerLogs(ctx, id, options)
+	if err != nil {
+		return nil, err
+	}
+	out := make(chan infra.LogLine)
+	go func() {
+		defer close(out)
+		defer body.Close()
+		defer context.AfterFunc(ctx, func() { body.Close() })()
+		stdout := &lineWriter{ctx: ctx, stream: "stdout", out: out}
+		stderr := &lineWriter{ctx: ctx, stream: "stderr", out: out}
+		if seen.Container.Config != nil && seen.Container.Config.Tty {
+			_, _ = io.Copy(stdout, body)
+		} else {
+			_, _ = stdcopy.StdCopy(stdout, stderr, body)
+		}
+		stdout.flush()
+		stderr.flush()
+	}()
+	return out, nil
+}
+
+// lineWriter cuts what it is given into lines that begin with the engine's timestamp.
+type lineWriter struct {
+	ctx    context.Context
+	stream string
+	out    chan<- infra.LogLine
+	rest   []byte
+}
+
+func (w *lineWriter) Write(b []byte) (int, error) {
+	w.rest = append(w.rest, b...)
+	for {
+		end := bytes.IndexByte(w.rest, '\n')
+		if end < 0 {
+			return len(b), nil
+		}
+		if !w.send(string(w.rest[:end])) {
+			return 0, w.ctx.Err()
+		}
+		w.rest = w.rest[end+1:]
+	}
+}
+
+func (w *lineWriter) flush() {
+	if len(w.rest) > 0 {
+		w.send(string(w.rest))
+	}
+}
+
+func (w *lineWriter) send(line string) bool {
+	stampText, text, _ := strings.Cut(line, " ")
+	at, err := time.Parse(time.RFC3339Nano, stampText)
+	if err != nil {
+		text = line
+	}
+	select {
+	case w.out <- infra.LogLine{Time: at, Stream: w.stream, Text: strings.TrimSuffix(text, "\r")}:
+		return true
+	case <-w.ctx.Done():
+		return false
+	}
+}
