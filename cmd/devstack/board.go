@@ -47,6 +47,9 @@ func (b *board) apply(e api.Event) {
 	if e.Resource == "" {
 		return
 	}
+	if e.Kind != api.KindWaiting {
+		b.build = nil // it is over when something happens to a resource
+	}
 	b.row(e).apply(e)
 }
 

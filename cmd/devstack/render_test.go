@@ -109,18 +109,17 @@ func TestFrames(t *testing.T) {
 		}
 	}
 	frame("nothing yet", 0.1, 79, 23)
-	b.apply(api.Event{Time: at(0.1), Kind: api.KindBuild, Message: "> tsc -b\none\ntwo\nthree\nfour\nfive\n"})
 	b.apply(api.Event{Time: at(0.2), Resource: "redis", Kind: api.KindOp, To: "started", Message: "create container"})
 	b.apply(api.Event{Time: at(0.2), Resource: "postgres", Kind: api.KindPull, Progress: &api.Progress{Current: 30 << 20, Total: 100 << 20, Detail: "3 of 9 layers"}})
 	b.apply(api.Event{Time: at(0.2), Resource: "orchestrator", Kind: api.KindWaiting, To: "redis, postgres"})
 	b.apply(api.Event{Time: at(0.3), Kind: api.KindWarning, Message: "the shell overrides REDIS_URL"})
+	b.apply(api.Event{Time: at(0.1), Kind: api.KindBuild, Message: "> tsc -b\none\ntwo\nthree\nfour\nfive\n"})
 	frame("building and pulling", 1, 79, 23)
 	frame("narrow", 1, 30, 23)
 	frame("low", 1, 79, 8)
 	b.apply(api.Event{Time: at(2), Resource: "redis", Kind: api.KindService, To: "healthy"})
 	b.apply(api.Event{Time: at(2), Resource: "redis", Kind: api.KindReady, To: "ready"})
 	b.apply(api.Event{Time: at(2.5), Resource: "postgres", Kind: api.KindService, To: "starting"})
-	b.build = nil
 	frame("one ready", 3.2, 79, 23)
 	frame("low: what is not ready comes first", 3.2, 79, 3)
 	b.apply(api.Event{Time: at(4), Resource: "postgres", Kind: api.KindReady, To: "ready"})
