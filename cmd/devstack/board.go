@@ -128,22 +128,26 @@ func (b *board) frame(now time.Time, width, height int, c style) []string {
 	return lines[:min(len(lines), max(1, height))]
 }
 
-// visible are the rows that fit, those that are not ready first.
+// visible are the rows that fit: first what failed, then what is being done, what waits, and what is ready.
 func (b *board) visible(n int) []*row {
 	if len(b.rows) <= n {
 		return b.rows
 	}
 	rows := slices.Clone(b.rows)
-	slices.SortStableFunc(rows, func(x, y *row) int {
-		switch {
-		case x.ready == y.ready:
-			return 0
-		case x.ready:
-			return 1
-		}
-		return -1
-	})
+	slices.SortStableFunc(rows, func(x, y *row) int { return x.rank() - y.rank() })
 	return rows[:n]
+}
+
+func (r *row) rank() int {
+	switch {
+	case r.failed:
+		return 0
+	case r.ready:
+		return 3
+	case r.waiting != "":
+		return 2
+	}
+	return 1
 }
 
 func (r *row) line(now time.Time, nameWidth, width int, c style) string {
