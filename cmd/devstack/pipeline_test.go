@@ -19,23 +19,12 @@ import (
 // agents are the agents of the sample in the order in which a pipeline passes through them.
 var agents = []string{"scaffold", "validation", "e2e", "integration", "deployment"}
 
-// ready makes sure, with the project's own scripts, that an engine, the images and the compiled sample are there.
+// ready makes sure, as `make test` does, that an engine, the images and the compiled sample are there.
 var ready = sync.OnceValue(func() error {
-	for _, script := range []string{"scripts/engine", "scripts/images"} {
-		cmd := exec.Command(script)
-		cmd.Dir = repository
-		if output, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("%s: %w\n%s", script, err, output)
-		}
-	}
-	compiled, _ := filepath.Glob(filepath.Join(sample, "packages/agents/*/dist/run-agent.js"))
-	if _, err := os.Stat(filepath.Join(sample, "packages/orchestrator/dist/server.js")); err == nil && len(compiled) == len(agents) {
-		return nil
-	}
-	build := exec.Command("sh", "-c", "npm ci --include=dev --no-audit --no-fund && npm run build")
-	build.Dir = sample
-	if output, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot build the sample: %w\n%s", err, output)
+	cmd := exec.Command("scripts/setup")
+	cmd.Dir, cmd.Env = repository, append(os.Environ(), "INFRA=docker")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("scripts/setup: %w\n%s", err, output)
 	}
 	return nil
 })
