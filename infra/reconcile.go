@@ -135,9 +135,11 @@ func (r *reconciler) refuse(services []types.ServiceConfig) error {
 		if n := r.p.Networks[key]; bool(n.External) && len(r.obs.Networks[n.Name]) == 0 {
 			return &Error{Failed, "", fmt.Sprintf("the network %s is external and does not exist", n.Name), "docker network create " + n.Name}
 		}
-		if name := r.p.Networks[key].Name; len(r.obs.Networks[name]) > 1 {
-			return &Error{Conflict, "", fmt.Sprintf("there are %d networks named %s", len(r.obs.Networks[name]), name),
-				"remove all but one by ID: docker network ls --no-trunc --filter name=" + name}
+		for _, n := range r.spareNetworks(key) {
+			if n.Labels[LabelProject] != r.p.Name {
+				return &Error{Conflict, "", fmt.Sprintf("there are several networks named %s", n.Name),
+					"remove all but one by ID: docker network ls --no-trunc --filter name=" + n.Name}
+			}
 		}
 	}
 	for _, key := range r.volumeKeys(services) {
@@ -252,6 +254,10 @@ func (r *reconciler) planNetworks(services []types.ServiceConfig) error {
 	for _, key := range r.networkKeys(services) {
 		want := r.p.Networks[key]
 		have := r.obs.Networks[want.Name]
+		for _, n := range r.spareNetworks(key) {
+			// Two commands at once can make two on engines before API 1.44.
+			r.networks[key] = r.plan.add(Op{Kind: OpRemoveNetwork, Key: key, Network: n.ID, Cause: "a second network of the same name"}, r.networks[key])
+		}
 		switch {
 		case bool(want.External):
 		case len(have) == 0:
@@ -269,6 +275,12 @@ func (r *reconciler) planNetworks(services []types.ServiceConfig) error {
 		}
 	}
 	return nil
+}
+
+// spareNetworks are all but the oldest of a name.
+func (r *reconciler) spareNetworks(key string) []Network {
+	have := r.obs.Networks[r.p.Networks[key].Name]
+	return have[min(1, len(have)):]
 }
 
 // recreateNetwork stops and detaches the project's containers, makes the network anew and attaches them again.

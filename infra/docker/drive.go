@@ -162,8 +162,8 @@ func (d *Driver) RenameContainer(ctx context.Context, id, name string) error {
 	return err
 }
 
-// CreateNetwork makes a network. Engines before API 1.44 also make a second one of the same name, with a warning: then that
-// one goes again and the first is used.
+// CreateNetwork makes a network. Engines before API 1.44 also make a second one of the same name: then the younger one goes
+// again.
 func (d *Driver) CreateNetwork(ctx context.Context, p *types.Project, key string) (string, error) {
 	n := p.Networks[key]
 	hash, err := stack.NetworkHash(n)
@@ -184,11 +184,13 @@ func (d *Driver) CreateNetwork(ctx context.Context, p *types.Project, key string
 	if err != nil {
 		return "", err
 	}
-	for _, w := range made.Warning {
-		if strings.Contains(w, "already exists") {
-			_, _ = d.api.NetworkRemove(ctx, made.ID, client.NetworkRemoveOptions{})
-			return "", infra.Raced("", w)
-		}
+	all, err := d.networks(ctx, p.Name, p)
+	if err != nil {
+		return "", err
+	}
+	if same := all[n.Name]; len(same) > 1 && same[0].ID != made.ID {
+		_, _ = d.api.NetworkRemove(ctx, made.ID, client.NetworkRemoveOptions{})
+		return "", infra.Raced("", "somebody else made the network "+n.Name+" at the same time")
 	}
 	return made.ID, nil
 }

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -188,7 +189,8 @@ func instant(s string) time.Time {
 	return t
 }
 
-// networks are those that p names, exactly (the engine's own filter also finds parts of names), and the project's.
+// networks are those that p names, exactly (the engine's own filter also finds parts of names), and the project's, oldest
+// first.
 func (d *Driver) networks(ctx context.Context, project string, p *types.Project) (map[string][]infra.Network, error) {
 	list, err := d.api.NetworkList(ctx, client.NetworkListOptions{})
 	if err != nil {
@@ -201,6 +203,9 @@ func (d *Driver) networks(ctx context.Context, project string, p *types.Project)
 		}
 	}
 	out := map[string][]infra.Network{}
+	slices.SortFunc(list.Items, func(a, b network.Summary) int {
+		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))
+	})
 	for _, n := range list.Items {
 		if named[n.Name] || n.Labels[infra.LabelProject] == project {
 			out[n.Name] = append(out[n.Name], infra.Network{ID: n.ID, Name: n.Name, Labels: n.Labels})

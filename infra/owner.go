@@ -1,0 +1,11 @@
+package infra
+
+import "context"
+
+// PortOwner says who listens on a TCP port of this host, in words for people; empty: nobody.
+func PortOwner(ctx context.Context, port int) string {
+	if !listening(ctx, Port{HostPort: port}) {
+		return ""
+	}
+	return processWith(ctx, port)
+}
