@@ -1,0 +1,120 @@
+package preflight
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"devstack/daemon/api"
+	"devstack/stack"
+)
+
+func TestRequiredEnv(t *testing.T) {
+	dir := t.TempDir()
+	s := Subject{Stack: &stack.Stack{Dir: dir, RequiredEnv: []string{"A", "B", "C"}}}
+	if c := RequiredEnv(s); c.Status != OK {
+		t.Errorf("all set: %+v", c)
+	}
+	s.Stack.Missing = []string{"A", "C"}
+	c := RequiredEnv(s)
+	if c.Status != Failed || c.Exit != api.ExitEnvironment || !strings.Contains(c.Detail, "A, C") || strings.Contains(c.Fix, ".env.example") {
+		t.Errorf("missing: %+v", c)
+	}
+	write(t, filepath.Join(dir, ".env.example"), 0o644)
+	if c := RequiredEnv(s); !strings.Contains(c.Fix, "cp .env.example .env") {
+		t.Errorf("the example is not offered: %+v", c)
+	}
+}
+
+func TestArtifacts(t *testing.T) {
+	dir := t.TempDir()
+	there, missing := filepath.Join(dir, "there.js"), filepath.Join(dir, "dist", "missing.js")
+	write(t, there, 0o644)
+	s := Subject{Stack: &stack.Stack{Dir: dir}, Apps: []stack.App{{Script: there}, {Command: []string{"sleep"}}}}
+	if c := Artifacts(s); c.Status != OK {
+		t.Errorf("all there: %+v", c)
+	}
+	s.Apps = append(s.Apps, stack.App{Script: missing}, stack.App{Script: missing}, stack.App{Script: dir})
+	if got := MissingScripts(s.Apps); len(got) != 2 {
+		t.Errorf("missing scripts: %v", got)
+	}
+	if c := Artifacts(s); c.Status != Failed || c.Exit != api.ExitEnvironment || !strings.Contains(c.Detail, "dist/missing.js") {
+		t.Errorf("missing: %+v", c)
+	}
+	s.Stack.Build = &stack.Build{Command: []string{"make"}}
+	if c := Artifacts(s); c.Status != Failed || !strings.Contains(c.Fix, "up --build") {
+		t.Errorf("with a build command: %+v", c)
+	}
+	s.Stack.Build.IfMissing = true
+	if c := Artifacts(s); c.Status != Warning {
+		t.Errorf("built when missing: %+v", c)
+	}
+}
+
+func TestPrograms(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "bin", "node"), 0o755)
+	write(t, filepath.Join(dir, "bin", "data"), 0o644)
+	app := func(command ...string) stack.App {
+		return stack.App{Command: command, Cwd: dir, Environment: []stack.Variable{{Key: "PATH", Value: "bin"}}}
+	}
+	script := stack.App{Script: "/x.js", Interpreter: "node", Environment: app().Environment, Cwd: dir}
+	for _, tc := range []struct {
+		name, status, says string
+		apps               []stack.App
+	}{
+		{"on the app's own PATH", OK, "node", []stack.App{script, app("node")}},
+		{"relative to cwd", OK, "bin/node", []stack.App{app("bin/node")}},
+		{"the script itself", OK, "", []stack.App{{Script: "/x", Interpreter: "none"}}},
+		{"all missing at once", Failed, "sh, ls", []stack.App{app("sh"), app("ls"), app("node")}},
+		{"not executable", Failed, "data", []stack.App{app("data")}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := Programs(Subject{Apps: tc.apps})
+			if c.Status != tc.status || !strings.Contains(c.Detail, tc.says) {
+				t.Errorf("%+v", c)
+			}
+		})
+	}
+	script.Environment = nil
+	if c := Programs(Subject{Apps: []stack.App{script}}); c.Status != Failed || !strings.Contains(c.Fix, "Node.js") {
+		t.Errorf("no Node: %+v", c)
+	}
+}
+
+func TestNodeVersion(t *testing.T) {
+	dir := t.TempDir()
+	s := Subject{Apps: []stack.App{{Script: "/x.js", Interpreter: filepath.Join(dir, "node")}}}
+	for version, want := range map[string]string{"v20.1.0": OK, "v16.9.9": Warning} {
+		script := "#!/bin/sh\necho " + version + "\n"
+		if err := os.WriteFile(filepath.Join(dir, "node"), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if c := NodeVersion(context.Background(), s); c.Status != want || c.Detail != version {
+			t.Errorf("%s: %+v", version, c)
+		}
+	}
+}
+
+func TestHost(t *testing.T) {
+	dir := t.TempDir()
+	s := Subject{Stack: &stack.Stack{Dir: dir, LogDir: filepath.Join(dir, "not", "yet")}, StateDir: dir}
+	if c := Disk(s); c.Status == Failed || !strings.Contains(c.Detail, "MiB free") {
+		t.Errorf("%+v", c)
+	}
+	if c := OpenFiles(); !strings.Contains(c.Detail, "limit") {
+		t.Errorf("%+v", c)
+	}
+}
+
+func write(t *testing.T, path string, mode os.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("x"), mode); err != nil {
+		t.Fatal(err)
+	}
+}
