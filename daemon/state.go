@@ -45,6 +45,9 @@ func processView(p procs.Process, now time.Time) api.Process {
 		Ready: p.Ready, ReadyBy: orNull(p.ReadyBy), ExecMode: "fork", Restarts: p.Restarts, UnstableRestarts: p.Unstable,
 		Ports: []api.ProcessPort{}, WaitingFor: orEmpty(p.WaitingFor),
 	}
+	for _, port := range p.Ports {
+		v.Ports = append(v.Ports, api.ProcessPort(port))
+	}
 	if p.Pid != 0 {
 		uptime := max(0, now.Sub(p.StartedAt).Milliseconds())
 		v.UptimeMS, v.StartedAt = &uptime, orNull(p.StartedAt)

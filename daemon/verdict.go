@@ -20,14 +20,14 @@ type goal struct {
 	services []string
 	apps     []stack.App
 	began    time.Time // exits before it belong to the past
+	broken   error     // why containers could not be brought up, as far as known
 }
 
 // verdict is how far a goal has come.
 type verdict struct {
 	pending  []api.Failure // could still become ready, as failures of type timeout; empty when all has settled
 	failures []api.Failure // will not, or not soon, become ready
-	blocked  []string      // not started because what they wait for failed: a consequence, not a cause
-	recheck  time.Time     // the verdict may change then without an event; zero: only with one
+	blocked  []string      // not started because something else failed: a consequence, not a cause
 }
 
 // settled reports whether waiting longer has no sense.
@@ -35,16 +35,21 @@ func (v verdict) settled() bool { return len(v.pending) == 0 }
 
 // judge compares a goal with what is there. A process that crashed since the action began counts as failed while it
 // waits for its next restart: an action does not wait out ten restarts, but it does wait for the others.
-func judge(g goal, services []infra.Service, processes []procs.Process, now time.Time) verdict {
+func judge(g goal, services []infra.Service, processes []procs.Process) verdict {
 	var v verdict
 	bad := map[string]bool{}
+	if g.broken != nil {
+		for _, f := range infraFailures(g.broken) {
+			v.fail(f, bad)
+		}
+	}
 	for _, name := range g.services {
 		i := slices.IndexFunc(services, func(s infra.Service) bool { return s.Name == name })
 		if i < 0 {
 			v.wait(name, "is not there yet")
 			continue
 		}
-		v.service(services[i], bad)
+		v.service(services[i], g.broken != nil, bad)
 	}
 	waiting := map[string][]string{}
 	for _, app := range g.apps {
@@ -58,7 +63,7 @@ func judge(g goal, services []infra.Service, processes []procs.Process, now time
 				waiting[app.Name] = p.WaitingFor
 				continue
 			}
-			v.process(app, p, g.began, now, bad)
+			v.process(app, p, g.began, bad)
 		}
 		if !found {
 			v.wait(app.Name, "is not there yet")
@@ -69,7 +74,7 @@ func judge(g goal, services []infra.Service, processes []procs.Process, now time
 }
 
 func (v *verdict) wait(name, why string) {
-	v.pending = append(v.pending, api.Failure{Resource: name, Exit: api.ExitTimeout, Message: name + " " + why, LastLines: []string{}})
+	v.pending = append(v.pending, api.Failure{Resource: name, Exit: api.ExitTimeout, Message: why, LastLines: []string{}})
 }
 
 func (v *verdict) fail(f api.Failure, bad map[string]bool) {
@@ -80,23 +85,28 @@ func (v *verdict) fail(f api.Failure, bad map[string]bool) {
 	v.failures = append(v.failures, f)
 }
 
-func (v *verdict) service(s infra.Service, bad map[string]bool) {
+func (v *verdict) service(s infra.Service, broken bool, bad map[string]bool) {
+	f := api.Failure{Resource: s.Name, Exit: api.ExitEngine}
+	if n := len(s.Exits); n > 0 {
+		f.LastLines = s.Exits[n-1].LastLines
+	}
 	switch {
-	case s.Ready:
-	case s.Health == infra.Unhealthy, s.StoppedBy != "":
-		f := api.Failure{Resource: s.Name, Exit: api.ExitEngine, Message: because(s.Name+" is not healthy", s.Detail)}
-		if s.StoppedBy != "" {
-			f.Message = because(s.Name+" was stopped meanwhile", s.Detail)
-		} else if n := len(s.Exits); n > 0 {
-			f.LastLines = s.Exits[n-1].LastLines
-		}
+	case s.Ready || bad[s.Name]:
+	case s.StoppedBy != "":
+		f.Message = because("was stopped meanwhile", s.Detail)
 		v.fail(f, bad)
+	case s.Health == infra.Unhealthy:
+		f.Message = because("cannot get healthy", s.Detail)
+		v.fail(f, bad)
+	case broken && s.State != "running": // no further step was begun
+		bad[s.Name] = true
+		v.blocked = append(v.blocked, s.Name)
 	default:
 		v.wait(s.Name, because("is not healthy yet", s.Detail))
 	}
 }
 
-func (v *verdict) process(app stack.App, p procs.Process, began, now time.Time, bad map[string]bool) {
+func (v *verdict) process(app stack.App, p procs.Process, began time.Time, bad map[string]bool) {
 	var last procs.Exit
 	fresh := false // last belongs to this action
 	if n := len(p.Exits); n > 0 {
@@ -104,37 +114,31 @@ func (v *verdict) process(app stack.App, p procs.Process, began, now time.Time, 
 		fresh = !last.At.Before(began)
 	}
 	failure := api.Failure{Resource: app.Name, Exit: api.ExitProcess, LogFile: app.ErrorFile}
-	if fresh {
-		failure.LastLines = last.LastLines
-	}
 	switch {
 	case p.Ready:
+		return
 	case p.State == procs.Errored:
 		failure.LastLines = last.LastLines
-		failure.Message = app.Name + " is errored: " + ending(p, last)
-		v.fail(failure, bad)
-	case p.State == procs.Stopped && completed(p) && app.OneShot:
+		failure.Message = ending(p, last) + " and is errored: it is not restarted any more"
 	case p.State == procs.Stopped && (fresh || p.LastError != ""):
-		failure.Message = app.Name + " ended before it was ready: " + ending(p, last)
-		v.fail(failure, bad)
+		failure.LastLines = last.LastLines
+		failure.Message = ending(p, last) + " before it was ready"
 	case p.State == procs.WaitingRestart && fresh && last.Reason != procs.Manual:
-		failure.Message = app.Name + " " + ending(p, last) + " and goes on being restarted"
-		v.fail(failure, bad)
-	case p.State == procs.Launching && !p.StartedAt.IsZero():
-		limit := p.StartedAt.Add(patience(app))
-		if now.Before(limit) {
-			v.wait(app.Name, because("is not ready yet", lastProbe(p)))
-			if v.recheck.IsZero() || limit.Before(v.recheck) {
-				v.recheck = limit
-			}
-			return
-		}
+		failure.LastLines = last.LastLines
+		failure.Message = ending(p, last) + " and goes on being restarted"
+	case p.State == procs.WaitingRestart && p.LastError != "":
+		failure.Message = ending(p, last) + "; it is tried again"
+	case p.State == procs.Launching && p.Late:
 		failure.Exit = api.ExitTimeout
-		failure.Message = because(fmt.Sprintf("%s runs and was not ready within %s", app.Name, patience(app)), lastProbe(p))
-		v.fail(failure, bad)
+		failure.Message = because(fmt.Sprintf("runs and was not ready within %s", patience(app)), lastProbe(p))
+	case p.State == procs.Launching:
+		v.wait(app.Name, because("is not ready yet", lastProbe(p)))
+		return
 	default:
 		v.wait(app.Name, because("is "+string(p.State), lastProbe(p)))
+		return
 	}
+	v.fail(failure, bad)
 }
 
 // block settles apps whose gate cannot open because something behind it failed, also through other apps.

@@ -1,0 +1,153 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/daemon/api"
+	"devstack/infra"
+	"devstack/infra/docker"
+)
+
+// project is the part of the Compose project that is kept running: the services that some `up` has asked for.
+func (d *desired) project() (*types.Project, error) {
+	if d.Stack.Compose == nil || len(d.Services) == 0 {
+		return nil, nil
+	}
+	p, err := d.Stack.Compose.WithSelectedServices(d.Services)
+	if err != nil {
+		return nil, fmt.Errorf("cannot select %v: %w", d.Services, err)
+	}
+	return p.WithoutUnnecessaryResources(), nil
+}
+
+// connect is the running engine's Infra: the one that is there, or a new one, which fresh says.
+func (d *Daemon) connect(ctx context.Context, environment []string) (engine *infra.Infra, fresh bool, err error) {
+	d.mu.Lock()
+	engine = d.engine
+	d.mu.Unlock()
+	if engine != nil {
+		return engine, false, nil
+	}
+	driver, err := docker.Connect(ctx, environment, d.log)
+	if err != nil {
+		return nil, false, err
+	}
+	return infra.New(driver, d.log, d.serviceEvent), true, nil
+}
+
+// resumeContainers watches again what an earlier daemon has started. An engine that does not answer is asked again
+// until it does: meanwhile nobody knows about the containers, and gates stay closed.
+func (d *Daemon) resumeContainers(ctx context.Context, want *desired, old savedState) {
+	p, err := want.project()
+	if err != nil || p == nil {
+		return
+	}
+	if want.NoInfra {
+		d.setContainers(nil, newWire(p, d.serviceEvent))
+		return
+	}
+	d.background.Go(func() {
+		for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+			engine, _, err := d.connect(ctx, want.Environment)
+			if err == nil {
+				if err = engine.Resume(ctx, p, old.Stopped, old.At); err == nil {
+					d.setContainers(engine, nil)
+					return
+				}
+				engine.Close()
+			}
+			d.log.Warn("cannot watch the containers yet", "err", err)
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return
+			}
+			if d.hasContainers() { // an up was quicker
+				return
+			}
+		}
+	})
+}
+
+func (d *Daemon) hasContainers() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.engine != nil || d.wire != nil
+}
+
+// setContainers makes engine or wire, or neither, what is known about containers, and closes what was before.
+func (d *Daemon) setContainers(engine *infra.Infra, w *wire) {
+	d.mu.Lock()
+	oldEngine, oldWire := d.engine, d.wire
+	d.engine, d.wire = engine, w
+	d.mu.Unlock()
+	if oldEngine != nil && oldEngine != engine {
+		oldEngine.Close()
+	}
+	if oldWire != nil && oldWire != w {
+		oldWire.Close()
+	}
+	d.changed.fire()
+}
+
+// services is a snapshot of the containers; d.mu is held.
+func (d *Daemon) services() []infra.Service {
+	switch {
+	case d.engine != nil:
+		return d.engine.Snapshot()
+	case d.wire != nil:
+		return d.wire.Snapshot()
+	}
+	return nil
+}
+
+// infraFailures says what an error of infra means to the user, each part of it.
+func infraFailures(err error) []api.Failure {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []api.Failure
+		for _, e := range many.Unwrap() {
+			out = append(out, infraFailures(e)...)
+		}
+		return out
+	}
+	f := api.Failure{Resource: "containers", Exit: api.ExitEngine, Message: err.Error(), LastLines: []string{}}
+	var e *infra.Error
+	if errors.As(err, &e) {
+		f.Exit = CodeOf(e.Kind)
+		if e.Service != "" {
+			f.Resource = e.Service
+		}
+	}
+	return []api.Failure{f}
+}
+
+// CodeOf is the exit code that a kind of error deserves.
+func CodeOf(k infra.ErrorKind) api.Code {
+	switch k {
+	case infra.Unsupported:
+		return api.ExitFiles
+	case infra.PortTaken:
+		return api.ExitPortTaken
+	}
+	return api.ExitEngine
+}
+
+// infraHint is the next step that an error of infra names.
+func infraHint(err error) string {
+	var e *infra.Error
+	if errors.As(err, &e) {
+		return e.Hint
+	}
+	return ""
+}
+
+// without is list without the members of gone.
+func without(list, gone []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(gone, s) })
+}

@@ -1,0 +1,295 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"devstack/daemon/api"
+	"devstack/infra"
+	"devstack/procs"
+	"devstack/procs/keeper"
+)
+
+// errDown is why an action ends early: `down` does not wait for what it is about to end.
+var errDown = errors.New("devstack down was run meanwhile")
+
+// Daemon owns one project's stack, or none yet.
+type Daemon struct {
+	ctx     context.Context // its life
+	log     *slog.Logger
+	keeper  *keeper.Conn
+	home    keeper.Identity
+	bus     *bus
+	procs   *procs.Manager
+	changed *signal       // something may be different now: gates are judged, waiting actions look again
+	turn    chan struct{} // capacity 1; held by the one action that changes the stack
+
+	background sync.WaitGroup
+	ended      chan struct{} // closed when the keeper has ended all and this daemon may go
+	saving     sync.Mutex    // one write of the state file at a time
+
+	mu        sync.Mutex
+	desired   *desired     // nil: nothing is to run
+	engine    *infra.Infra // nil: the stack has no containers, or others run them
+	wire      *wire        // with --no-infra
+	closed    map[string][]string
+	answering int // actions whose answer is not finished
+	gone      bool
+	work      context.Context // of actions; ends when `down` begins
+	stopWork  context.CancelCauseFunc
+}
+
+// Run is the life of a daemon that a keeper started: it takes over what its predecessor left, or begins with nothing,
+// and answers until the stack is down, ctx ends or the keeper is gone.
+func Run(ctx context.Context, log *slog.Logger) error {
+	listener, err := keeper.Listener()
+	if err != nil {
+		return err
+	}
+	ready := make(chan struct{})
+	d := &Daemon{}
+	conn, err := keeper.Inherited(keeper.Handler{
+		Exited: func(e keeper.Exit) { <-ready; d.procs.Exited(e) },
+		IPC:    func(l keeper.IPCLine) { <-ready; d.procs.IPC(l) },
+	})
+	if err != nil {
+		return err
+	}
+	return d.run(ctx, log, listener, conn, ready)
+}
+
+func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn *keeper.Conn, ready chan<- struct{}) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	d.ctx, d.log, d.keeper = ctx, log, conn
+	d.bus, d.changed, d.turn = newBus(time.Now()), newSignal(), make(chan struct{}, 1)
+	d.work, d.stopWork = context.WithCancelCause(ctx)
+	d.ended = make(chan struct{})
+	d.procs = procs.NewManager(procs.Options{Keeper: conn, Log: log, Publish: d.processNotice, Save: d.save})
+	defer d.procs.Close()
+	defer d.setContainers(nil, nil)
+	defer d.background.Wait()
+	defer cancel()
+	if err := d.takeOver(ctx); err != nil {
+		return err
+	}
+	close(ready)
+	failed := make(chan error, 1)
+	d.background.Go(func() { d.judgeGates(ctx) })
+	d.background.Go(func() { failed <- (&server{d: d, log: log}).serve(ctx, l) })
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return nil
+	case <-d.ended:
+		return nil
+	case <-conn.Done():
+		log.Error("the keeper is gone: what it ran may have survived, the next up ends it")
+		return keeper.ErrGone
+	}
+}
+
+// takeOver asks the keeper what is running and goes on from there.
+func (d *Daemon) takeOver(ctx context.Context) error {
+	var err error
+	if d.home, _, err = d.keeper.Hello(ctx); err != nil {
+		return fmt.Errorf("cannot greet the keeper: %w", err)
+	}
+	running, err := d.keeper.List(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot learn what is running: %w", err)
+	}
+	blob, err := d.keeper.Fetch(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot fetch the stash: %w", err)
+	}
+	want, err := decodeDesired(blob)
+	if err != nil {
+		// What runs goes on running; the next up brings the files again.
+		d.log.Error("cannot read the stash: begin anew", "err", err)
+	}
+	if want == nil {
+		return nil
+	}
+	old := d.loadState()
+	if err := d.procs.Restore(want.Stack.Apps, old.Processes, running); err != nil {
+		d.log.Error("cannot restore the processes' history", "err", err)
+		if err := d.procs.Restore(want.Stack.Apps, nil, running); err != nil {
+			return err
+		}
+	}
+	d.mu.Lock()
+	d.desired = want
+	d.mu.Unlock()
+	d.log.Info("took over", "processes", len(running), "project", want.Stack.Project)
+	d.resumeContainers(ctx, want, old)
+	return nil
+}
+
+// judgeGates opens and closes gates whenever something has changed.
+func (d *Daemon) judgeGates(ctx context.Context) {
+	for {
+		changed := d.changed.next()
+		d.judgeOnce()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (d *Daemon) judgeOnce() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.desired == nil {
+		d.closed = nil
+		return
+	}
+	now := gates(d.desired.Stack.Apps, d.desired.Loose, d.services(), d.procs.Snapshot())
+	for _, app := range d.desired.Stack.Apps {
+		before, known := d.closed[app.Name]
+		names, last := strings.Join(now[app.Name], ", "), strings.Join(before, ", ")
+		if known && names == last {
+			continue
+		}
+		d.procs.SetGate(app.Name, now[app.Name])
+		if names != last {
+			d.bus.publish(api.Event{Resource: app.Name, Kind: api.KindWaiting, From: last, To: names})
+		}
+	}
+	d.closed = now
+}
+
+// processNotice publishes what happened to a process. It is called by the manager and waits for nothing.
+func (d *Daemon) processNotice(n procs.Notice) {
+	d.bus.publish(api.Event{
+		Resource: n.App, Instance: n.Instance, Kind: api.Kind(n.Kind), From: n.From, To: n.To, Cause: n.Cause, Message: n.Message,
+	})
+	d.changed.fire()
+}
+
+// serviceEvent publishes what happened to a container.
+func (d *Daemon) serviceEvent(e infra.Event) {
+	event := api.Event{Resource: e.Service, Kind: api.Kind(e.Kind), From: e.From, To: e.To, Cause: e.Cause, Message: e.Message}
+	if event.Kind == api.KindPull {
+		event.Progress = &api.Progress{Current: e.Current, Total: e.Total, Detail: e.Message}
+	}
+	d.bus.publish(event)
+	d.changed.fire()
+}
+
+func (d *Daemon) warn(resource, message string) {
+	d.bus.publish(api.Event{Resource: resource, Kind: api.KindWarning, Message: message})
+}
+
+// state is the answer to GET /v1/state.
+func (d *Daemon) state() *api.State {
+	processes := d.procs.SnapshotWithPorts()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	self := &api.Daemon{Pid: os.Getpid(), Version: api.BuildVersion()}
+	if d.desired == nil {
+		return stateOf(nil, self, nil, nil, time.Now())
+	}
+	return stateOf(d.desired.Stack, self, d.services(), processes, time.Now())
+}
+
+// describe is everything known about a name, nil if there is no such name.
+func (d *Daemon) describe(name string) *api.Description {
+	processes := d.procs.SnapshotWithPorts()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.desired == nil {
+		return nil
+	}
+	return describe(d.desired.Stack, name, d.closed[name], d.services(), processes, time.Now())
+}
+
+// unknown is the refusal of a name.
+func (d *Daemon) unknown(name string) *api.Error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.desired == nil {
+		return unknownName(nil, name)
+	}
+	return unknownName(d.desired.Stack, name)
+}
+
+// snapshot is everything that verdicts are made of.
+func (d *Daemon) snapshot() ([]infra.Service, []procs.Process) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.services(), d.procs.Snapshot()
+}
+
+// enter counts an action in; false: the daemon is leaving.
+func (d *Daemon) enter() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.gone {
+		return false
+	}
+	d.answering++
+	return true
+}
+
+// leave counts an answered action out. A daemon that owns nothing then ends itself and the keeper, so that nothing is
+// left of an `up` that was refused or of a `down`.
+func (d *Daemon) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.answering--
+	if d.answering > 0 || d.desired != nil || d.gone {
+		return
+	}
+	d.gone = true
+	go func() {
+		if err := d.keeper.Shutdown(d.ctx); err != nil && d.ctx.Err() == nil {
+			d.log.Error("cannot end the keeper", "err", err)
+		}
+		close(d.ended)
+	}()
+}
+
+// leaving reports whether this daemon answers no more.
+func (d *Daemon) leaving() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.gone
+}
+
+// actionContext is the context of an action that begins now.
+func (d *Daemon) actionContext() context.Context {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.work
+}
+
+// interrupt ends the actions that have begun, not what they started.
+func (d *Daemon) interrupt() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.stopWork(errDown)
+	d.work, d.stopWork = context.WithCancelCause(d.ctx)
+}
+
+// takeTurn waits until no other action changes the stack; give it back with endTurn.
+func (d *Daemon) takeTurn(ctx context.Context) error {
+	select {
+	case d.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (d *Daemon) endTurn() { <-d.turn }

@@ -1,0 +1,303 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/daemon/api"
+	"devstack/daemon/preflight"
+	"devstack/infra"
+	"devstack/procs"
+	"devstack/stack"
+)
+
+// proposal is an `up` that nothing stands in the way of. It has touched nothing yet.
+type proposal struct {
+	want     *desired
+	selected []stack.App // apps to run and to wait for, in file order
+	apps     []string    // their names
+	services []string    // services to run and to wait for
+	project  *types.Project
+	engine   *infra.Infra // nil: no containers, or others run them
+	fresh    bool         // engine is not the daemon's yet
+	plan     infra.Plan
+	raised   bool // the containers are started already
+}
+
+// waitFor are the apps that the action waits for.
+func (p *proposal) waitFor() []stack.App { return p.selected }
+
+// notes are what the user should know although it works.
+func (p *proposal) notes() []string {
+	notes := []string{}
+	if keys := p.want.Stack.Overrides; len(keys) > 0 {
+		notes = append(notes, "your shell's value wins over the files' for "+strings.Join(keys, ", "))
+	}
+	return append(notes, p.want.Stack.Warnings...)
+}
+
+// propose loads the files and finds everything that stands in the way, all at once.
+func (d *Daemon) propose(ctx context.Context, req api.UpRequest) (*proposal, *api.Result) {
+	st, refused := d.load(ctx, req.Files, req.Environment)
+	if refused != nil {
+		return nil, refused
+	}
+	if req.Infra != "" && req.Infra != "auto" && req.Infra != "docker" {
+		return nil, usage("infra", fmt.Sprintf("there is no way to run containers called %q", req.Infra), "--infra is auto or docker")
+	}
+	names, err := wanted(st, req.Names, req.Only)
+	if err != nil {
+		return nil, usage("names", err.Error(), "known: "+strings.Join(st.Order(), ", "))
+	}
+	p := &proposal{want: &desired{Stack: st, Files: req.Files, Environment: req.Environment, NoInfra: req.NoInfra}}
+	d.carryOver(p.want, names, req.Only)
+	for _, n := range st.Graph() {
+		if n.Service && slices.Contains(names, n.Name) {
+			p.services = append(p.services, n.Name)
+		}
+	}
+	for _, app := range st.Apps {
+		if slices.Contains(names, app.Name) {
+			p.apps, p.selected = append(p.apps, app.Name), append(p.selected, app)
+		}
+	}
+	if p.project, err = p.want.project(); err != nil {
+		return nil, refusal(api.Failure{Resource: "compose", Exit: api.ExitFiles, Message: err.Error()})
+	}
+	failures, hints := d.obstacles(ctx, p, req.Build)
+	if len(failures) > 0 {
+		p.giveUp()
+		r := refusal(failures...)
+		r.Hint = strings.Join(hints, "\n")
+		return nil, r
+	}
+	return p, nil
+}
+
+// load reads the files as they are now, with the caller's environment.
+func (d *Daemon) load(ctx context.Context, files api.Files, environment []string) (*stack.Stack, *api.Result) {
+	st, err := stack.Load(ctx, stack.Options{File: files.File, Project: files.Project, Profile: files.Profile, Environment: environment})
+	if err != nil {
+		return nil, fileRefusal(err)
+	}
+	d.mu.Lock()
+	running := d.desired
+	d.mu.Unlock()
+	switch {
+	case st.Profile == "prod":
+		return nil, usage("profile", "the profile prod is exported and rehearsed, never run by devstack up", "choose dev or pilot")
+	case running != nil && running.Stack.Project != st.Project:
+		return nil, usage("project", fmt.Sprintf("this stack runs as %s, not as %s", running.Stack.Project, st.Project),
+			"devstack down first, or name it -p "+running.Stack.Project)
+	}
+	return st, nil
+}
+
+// wanted are the names to run: the named ones with what they need, or everything that starts by itself.
+func wanted(st *stack.Stack, names []string, only bool) ([]string, error) {
+	if len(names) > 0 {
+		closure, err := st.Closure(names...)
+		if err != nil || !only {
+			return closure, err
+		}
+		return names, nil
+	}
+	var roots []string
+	for _, n := range st.Graph() {
+		i := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == n.Name })
+		if n.Service || st.Apps[i].Autostart {
+			roots = append(roots, n.Name)
+		}
+	}
+	if len(roots) == 0 {
+		return nil, nil
+	}
+	return st.Closure(roots...)
+}
+
+// carryOver completes what is desired with what earlier commands have asked for and this one does not speak of.
+func (d *Daemon) carryOver(want *desired, names []string, only bool) {
+	want.Loose = map[string]bool{}
+	d.mu.Lock()
+	old := d.desired
+	d.mu.Unlock()
+	for _, n := range want.Stack.Graph() {
+		named := slices.Contains(names, n.Name)
+		switch {
+		case n.Service && (named || old != nil && slices.Contains(old.Services, n.Name)):
+			want.Services = append(want.Services, n.Name)
+		case !n.Service && named && only, !n.Service && !named && old != nil && old.Loose[n.Name]:
+			want.Loose[n.Name] = true
+		}
+	}
+	if old == nil {
+		return
+	}
+	for i, app := range want.Stack.Apps { // what is not spoken of keeps its definition
+		was := slices.IndexFunc(old.Stack.Apps, func(a stack.App) bool { return a.Name == app.Name })
+		if was >= 0 && !slices.Contains(names, app.Name) && app.Autostart {
+			want.Stack.Apps[i] = old.Stack.Apps[was]
+		}
+	}
+}
+
+// obstacles are what would keep the proposal from working, and how to clear them.
+func (d *Daemon) obstacles(ctx context.Context, p *proposal, build bool) (failures []api.Failure, hints []string) {
+	st := p.want.Stack
+	subject := preflight.Subject{Stack: st, Apps: p.selected, StateDir: d.home.StateDir}
+	for _, c := range preflight.Failures(preflight.Quick(subject)) {
+		if c.Name == preflight.Scripts && st.Build != nil && build {
+			continue // made by the build, and looked for afterwards
+		}
+		failures = append(failures, api.Failure{Resource: c.Name, Exit: c.Exit, Message: c.Detail})
+		hints = append(hints, c.Fix)
+	}
+	for _, app := range p.selected {
+		if owner := d.portOwner(ctx, app); owner != "" {
+			failures = append(failures, api.Failure{
+				Resource: app.Name, Exit: api.ExitPortTaken, Message: fmt.Sprintf("port %d is taken by %s", app.Port, owner),
+			})
+			hints = append(hints, "stop it, or give "+app.Name+" another port")
+		}
+	}
+	if p.project == nil || p.want.NoInfra {
+		return failures, hints
+	}
+	var err error
+	if p.engine, p.fresh, err = d.connect(ctx, p.want.Environment); err == nil {
+		p.plan, err = p.engine.Plan(ctx, p.project)
+	}
+	if err != nil {
+		failures = append(failures, infraFailures(err)...)
+		hints = append(hints, infraHint(err))
+	}
+	return failures, slices.DeleteFunc(hints, func(h string) bool { return h == "" })
+}
+
+// portOwner says who has the port that an app is about to use; empty: nobody, or the app itself.
+func (d *Daemon) portOwner(ctx context.Context, app stack.App) string {
+	if app.Port == 0 {
+		return ""
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.desired != nil {
+		runs := slices.ContainsFunc(d.procs.Snapshot(), func(p procs.Process) bool { return p.App == app.Name && p.Pid != 0 })
+		same := slices.ContainsFunc(d.desired.Stack.Apps, func(a stack.App) bool { return a.Name == app.Name && a.Port == app.Port })
+		if runs && same {
+			return ""
+		}
+	}
+	return infra.PortOwner(ctx, app.Port)
+}
+
+// useContainers makes the proposal's containers the daemon's.
+func (d *Daemon) useContainers(p *proposal) {
+	if p.want.NoInfra && p.project != nil {
+		d.setContainers(nil, newWire(p.project, d.serviceEvent))
+		return
+	}
+	d.setContainers(p.engine, nil)
+	p.fresh = false
+}
+
+// dryRun says what would be done.
+func (d *Daemon) dryRun(p *proposal) *api.Result {
+	var b strings.Builder
+	switch {
+	case p.engine != nil:
+		b.WriteString(p.plan.String())
+	case p.want.NoInfra:
+		b.WriteString("no container is touched\n")
+	}
+	if missing := preflight.MissingScripts(p.selected); len(missing) > 0 {
+		fmt.Fprintf(&b, "build: %s\n", strings.Join(stack.MaskArgs(p.want.Stack.Build.Command), " "))
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var old []stack.App
+	if d.desired != nil {
+		old = d.desired.Stack.Apps
+	}
+	for _, line := range planApps(old, p.want.Stack.Apps, p.apps, d.procs.Snapshot()) {
+		b.WriteString(line + "\n")
+	}
+	return &api.Result{Plan: b.String(), Notes: p.notes(), Failures: []api.Failure{}}
+}
+
+// planApps says what `up` would do with each app, one line each: start, restart, keep, leave or remove.
+func planApps(old, next []stack.App, names []string, processes []procs.Process) []string {
+	lines := []string{}
+	for _, app := range next {
+		was := slices.IndexFunc(old, func(a stack.App) bool { return a.Name == app.Name })
+		is := slices.IndexFunc(processes, func(p procs.Process) bool { return p.App == app.Name })
+		stopped := is < 0 || processes[is].State == procs.Stopped || processes[is].State == procs.Errored
+		named := slices.Contains(names, app.Name)
+		done := is >= 0 && processes[is].State == procs.Stopped && processes[is].Ready
+		changed := was >= 0 && old[was].Hash != app.Hash
+		switch {
+		case changed && !stopped:
+			lines = append(lines, "process:"+app.Name+", restart, its definition or environment changed")
+		case !named:
+			lines = append(lines, "process:"+app.Name+", leave as it is, not asked for")
+		case app.OneShot && done && !changed:
+			lines = append(lines, "process:"+app.Name+", keep, it has done its work")
+		case stopped:
+			lines = append(lines, "process:"+app.Name+", start"+after(app))
+		default:
+			lines = append(lines, "process:"+app.Name+", keep, it runs as the file wants it")
+		}
+	}
+	for _, app := range old {
+		if !slices.ContainsFunc(next, func(a stack.App) bool { return a.Name == app.Name }) {
+			lines = append(lines, "process:"+app.Name+", stop and remove, no longer in the file")
+		}
+	}
+	return lines
+}
+
+func after(app stack.App) string {
+	var names []string
+	for _, d := range app.DependsOn {
+		names = append(names, d.Name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " after " + strings.Join(names, ", ")
+}
+
+// fileRefusal is what an error of stack.Load means to the user.
+func fileRefusal(err error) *api.Result {
+	var unknown *stack.UnknownError
+	if errors.As(err, &unknown) {
+		return usage(unknown.Kind, err.Error(), "")
+	}
+	var all stack.Errors
+	if !errors.As(err, &all) {
+		return refusal(api.Failure{Resource: "files", Exit: api.ExitFiles, Message: err.Error()})
+	}
+	var failures []api.Failure
+	var hints []string
+	for _, e := range all {
+		failures = append(failures, api.Failure{Resource: "files", Exit: api.ExitFiles, Message: e.Error()})
+		if e.Hint != "" && !slices.Contains(hints, e.Hint) {
+			hints = append(hints, e.Hint)
+		}
+	}
+	r := refusal(failures...)
+	r.Hint = strings.Join(hints, "\n")
+	return r
+}
+
+// usage refuses what cannot be meant.
+func usage(what, message, hint string) *api.Result {
+	r := refusal(api.Failure{Resource: what, Exit: api.ExitUsage, Message: message})
+	r.Error, r.Hint = message, hint
+	return r
+}

@@ -1,0 +1,232 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"devstack/daemon/api"
+)
+
+// maxBody is the largest request: a caller's whole environment fits.
+const maxBody = 4 << 20
+
+// server answers the API. Reads never wait for an action; an action goes on when its client leaves.
+type server struct {
+	d   *Daemon
+	log *slog.Logger
+}
+
+func (s *server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/state", s.state)
+	mux.HandleFunc("GET /v1/events", s.events)
+	mux.HandleFunc("GET /v1/logs", s.logs)
+	mux.HandleFunc("GET /v1/describe/{name}", s.describe)
+	mux.HandleFunc("POST /v1/up", act(s, (*Daemon).up))
+	mux.HandleFunc("POST /v1/down", act(s, (*Daemon).down))
+	mux.HandleFunc("POST /v1/start", act(s, (*Daemon).start))
+	mux.HandleFunc("POST /v1/stop", act(s, (*Daemon).stop))
+	mux.HandleFunc("POST /v1/restart", act(s, (*Daemon).restart))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, http.StatusNotFound, &api.Error{
+			Exit: api.ExitBug, Message: "this daemon has no " + r.Method + " " + r.URL.Path,
+			Hint: "devstack and devstackd are of different versions: install them together",
+		})
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.d.leaving() {
+			refuseLeaving(w)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// serve answers on l until ctx ends.
+func (s *server) serve(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{
+		Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	stop := context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if srv.Shutdown(grace) != nil {
+			srv.Close()
+		}
+	})
+	defer stop()
+	err := srv.Serve(&sameUser{Listener: l, log: s.log})
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+func (s *server) state(w http.ResponseWriter, _ *http.Request) { reply(w, s.d.state()) }
+
+func (s *server) describe(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	d := s.d.describe(name)
+	if d == nil {
+		refuse(w, http.StatusNotFound, s.d.unknown(name))
+		return
+	}
+	reply(w, d)
+}
+
+// events streams what is published after `since`, for ever.
+func (s *server) events(w http.ResponseWriter, r *http.Request) {
+	since := s.d.bus.now()
+	if text := r.URL.Query().Get("since"); text != "" && text != "0" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitUsage, Message: "since is no sequence number: " + text})
+			return
+		}
+		since = n
+	}
+	out := newStream(w)
+	for {
+		events, more := s.d.bus.after(since)
+		for _, e := range events {
+			if out.send(e) != nil {
+				return
+			}
+			since = e.Seq
+		}
+		select {
+		case <-more:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// act answers an action with the events from its beginning to its result.
+func act[Request any](s *server, do func(*Daemon, context.Context, Request) *api.Result) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var req Request
+		body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+		if err := body.Decode(&req); err != nil {
+			refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitBug, Message: "cannot read the request: " + err.Error()})
+			return
+		}
+		if !s.d.enter() {
+			refuseLeaving(w)
+			return
+		}
+		defer s.d.leave()
+		since := s.d.bus.now()
+		result := make(chan *api.Result, 1)
+		go func() { result <- do(s.d, s.d.actionContext(), req) }()
+		s.stream(w, r, since, result)
+	}
+}
+
+// stream sends events until the result is there, and the result. A client that has gone does not end the action, but
+// the answer counts as given only when the action has ended.
+func (s *server) stream(w http.ResponseWriter, r *http.Request, since uint64, result <-chan *api.Result) {
+	out := newStream(w)
+	gone := r.Context().Done()
+	for {
+		events, more := s.d.bus.after(since)
+		for _, e := range events {
+			since = e.Seq
+			_ = out.send(e) // a client that left does not end the action
+		}
+		select {
+		case <-more:
+		case <-gone:
+			<-result
+			return
+		case res := <-result:
+			events, _ := s.d.bus.after(since)
+			for _, e := range events {
+				since = e.Seq
+				_ = out.send(e)
+			}
+			res.Failures, res.Notes = orEmpty(res.Failures), orEmpty(res.Notes)
+			_ = out.send(api.Event{Seq: since, Time: time.Now(), Kind: api.KindResult, Result: res})
+			return
+		}
+	}
+}
+
+// stream writes newline-delimited JSON, each value at once.
+type stream struct {
+	encoder *json.Encoder
+	flush   func() error
+}
+
+func newStream(w http.ResponseWriter) *stream {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.WriteHeader(http.StatusOK)
+	s := &stream{encoder: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
+	_ = s.flush() // the client has its answer's head; a broken connection shows at the first send
+	return s
+}
+
+func (s *stream) send(v any) error {
+	if err := s.encoder.Encode(v); err != nil {
+		return err
+	}
+	return s.flush()
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // nobody to tell when the client has gone
+}
+
+func refuse(w http.ResponseWriter, status int, e *api.Error) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(e)
+}
+
+func refuseLeaving(w http.ResponseWriter) {
+	refuse(w, http.StatusServiceUnavailable, &api.Error{
+		Exit: api.ExitNotRunning, Message: "the stack is being shut down", Hint: "try again in a moment",
+	})
+}
+
+// sameUser lets in connections of this user and of root, whatever the socket's permissions say.
+type sameUser struct {
+	net.Listener
+	log *slog.Logger
+}
+
+func (l *sameUser) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if err := checkPeer(c); err != nil {
+			l.log.Warn("refused a connection", "err", err)
+			c.Close()
+			continue
+		}
+		return c, nil
+	}
+}
+
+func checkPeer(c net.Conn) error {
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		return fmt.Errorf("not a unix socket: %s", c.RemoteAddr().Network())
+	}
+	uid, err := peerUID(u)
+	if err != nil {
+		return fmt.Errorf("cannot tell who connects: %w", err)
+	}
+	return allowed(uid)
+}

@@ -1,0 +1,211 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"devstack/daemon/api"
+	"devstack/infra"
+	"devstack/procs"
+	"devstack/stack"
+)
+
+// defaultTimeout is how long an action waits for everything to be ready.
+const defaultTimeout = 120 * time.Second
+
+// up brings the stack to what the files say, and waits until it is ready. Everything that stands in the way is found
+// first, all of it, and then nothing has been touched.
+func (d *Daemon) up(ctx context.Context, req api.UpRequest) *api.Result {
+	began := time.Now()
+	if err := d.takeTurn(ctx); err != nil {
+		return d.cancelled(err)
+	}
+	p, refusal := d.propose(ctx, req)
+	if refusal == nil && req.DryRun {
+		refusal = d.dryRun(p)
+	}
+	if refusal == nil {
+		refusal = d.makeArtifacts(ctx, p, req.Build)
+	}
+	if refusal == nil {
+		refusal = d.pullFirst(ctx, p)
+	}
+	if refusal == nil {
+		refusal = d.adopt(ctx, p.want)
+	}
+	if refusal != nil {
+		p.giveUp()
+		d.endTurn()
+		return refusal
+	}
+	g := goal{services: p.services, apps: p.waitFor(), began: began}
+	broken := d.raise(ctx, p)
+	return d.await(ctx, g, broken, timeout(req.Timeout), p.notes())
+}
+
+// raise starts everything, and says on the channel how the containers' part ended. The turn ends with it: from then
+// on nothing is changed any more, only awaited.
+func (d *Daemon) raise(ctx context.Context, p *proposal) <-chan error {
+	broken := make(chan error, 1)
+	go func() {
+		defer d.endTurn()
+		if p.engine != nil && !p.raised {
+			broken <- p.engine.Up(ctx, p.project)
+		}
+		close(broken)
+	}()
+	d.runApps(p.want.Stack, p.apps)
+	return broken
+}
+
+// runApps gives the manager the definitions and starts the named apps, but not a one_shot that has done its work.
+func (d *Daemon) runApps(st *stack.Stack, names []string) {
+	done := map[string]bool{}
+	for _, p := range d.procs.Snapshot() {
+		if p.State == procs.Stopped && p.Ready {
+			done[p.App] = true
+		}
+	}
+	changes := d.procs.Apply(st.Apps)
+	for _, name := range changes.Changed {
+		done[name] = false
+	}
+	d.judgeOnce() // gates first: what waits for nothing starts at once
+	for _, app := range st.Apps {
+		if slices.Contains(names, app.Name) && !(app.OneShot && done[app.Name]) {
+			d.procs.Start(app.Name)
+		}
+	}
+}
+
+// adopt makes want the desired state: in the keeper's memory first, so that a daemon that dies now has a successor
+// that knows.
+func (d *Daemon) adopt(ctx context.Context, want *desired) *api.Result {
+	blob, err := want.encode()
+	if err == nil {
+		err = d.keeper.Stash(ctx, blob)
+	}
+	if err != nil {
+		return refusal(api.Failure{Resource: "daemon", Exit: api.ExitBug, Message: "cannot hand the stack to the keeper: " + err.Error()})
+	}
+	d.mu.Lock()
+	d.desired = want
+	d.mu.Unlock()
+	d.changed.fire()
+	return nil
+}
+
+// await waits until everything in g is ready, has failed, or time is out; the stack goes on whatever it says.
+func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit time.Duration, notes []string) *api.Result {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	for {
+		changed := d.changed.next()
+		services, processes := d.snapshot()
+		v := judge(g, services, processes)
+		if v.settled() && (broken == nil || g.broken != nil) {
+			return d.conclude(v.failures, v.blocked, notes)
+		}
+		select {
+		case <-changed:
+		case err := <-broken:
+			g.broken, broken = err, nil
+			if errors.Is(err, errDown) || ctx.Err() != nil {
+				return d.cancelled(context.Cause(ctx))
+			}
+		case <-ctx.Done():
+			return d.cancelled(context.Cause(ctx))
+		case <-timer.C:
+			for i := range v.pending {
+				v.pending[i].Message += fmt.Sprintf(", after %s", limit)
+			}
+			return d.conclude(append(v.failures, v.pending...), v.blocked, notes)
+		}
+	}
+}
+
+// conclude is how an action that has begun ends.
+func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.Result {
+	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: notes, State: d.state()}
+	if len(blocked) > 0 {
+		r.Notes = append(r.Notes, "not started, because of what they wait for: "+strings.Join(blocked, ", "))
+	}
+	if len(failures) == 0 {
+		return r
+	}
+	var names []string
+	for _, f := range failures {
+		if !slices.Contains(names, f.Resource) {
+			names = append(names, f.Resource)
+		}
+	}
+	r.Error = "not ready: " + strings.Join(names, ", ")
+	first := failures[0]
+	switch {
+	case first.Exit == api.ExitTimeout:
+		r.Hint = "devstack describe " + first.Resource + " shows what it waits for; --timeout waits longer"
+	default:
+		r.Hint = "devstack logs " + first.Resource
+	}
+	return r
+}
+
+// refusal is an action that changed nothing.
+func refusal(failures ...api.Failure) *api.Result {
+	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: []string{}}
+	for i := range failures {
+		failures[i].LastLines = orEmpty(failures[i].LastLines)
+	}
+	r.Error = failures[0].Resource + ": " + failures[0].Message
+	if len(failures) > 1 {
+		r.Error = fmt.Sprintf("%d problems; nothing was started", len(failures))
+	}
+	return r
+}
+
+// cancelled is an action that ended early: `down` was run, or the daemon leaves.
+func (d *Daemon) cancelled(cause error) *api.Result {
+	r := &api.Result{Exit: api.ExitInterrupted, Error: "the daemon was asked to leave", Hint: "devstack ps", Notes: []string{}}
+	if errors.Is(cause, errDown) {
+		r.Error, r.Hint = errDown.Error(), "devstack up"
+	}
+	return r
+}
+
+func timeout(asked time.Duration) time.Duration {
+	if asked <= 0 {
+		return defaultTimeout
+	}
+	return asked
+}
+
+// giveUp lets go of an engine that only this proposal knows.
+func (p *proposal) giveUp() {
+	if p != nil && p.fresh && p.engine != nil {
+		p.engine.Close()
+	}
+}
+
+// pullFirst has the images before anything starts: one that is not to be had leaves everything as it was. Without a
+// pull, containers and processes start side by side.
+func (d *Daemon) pullFirst(ctx context.Context, p *proposal) *api.Result {
+	pulls := slices.ContainsFunc(p.plan.Ops, func(o infra.Op) bool { return o.Kind == infra.OpPull })
+	if p.engine == nil || !pulls {
+		d.useContainers(p)
+		return nil
+	}
+	d.useContainers(p)
+	err := p.engine.Up(ctx, p.project)
+	p.raised = err == nil
+	var e *infra.Error
+	if errors.As(err, &e) && e.Kind == infra.NoImage {
+		r := refusal(infraFailures(err)...)
+		r.Hint = e.Hint
+		return r
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/infra"
+	"devstack/probe"
+)
+
+// wire watches services that somebody else runs (`up --no-infra`): it asks each server that it can speak to, over its
+// published port, and takes all others for ready. It starts and stops nothing.
+type wire struct {
+	cancel  context.CancelFunc
+	work    sync.WaitGroup
+	publish func(infra.Event)
+
+	mu   sync.Mutex
+	list []infra.Service
+}
+
+// newWire begins to ask at once, and goes on until Close.
+func newWire(p *types.Project, publish func(infra.Event)) *wire {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &wire{cancel: cancel, publish: publish}
+	probes := infra.WireOnly(p)
+	names := p.ServiceNames()
+	slices.Sort(names)
+	for i, name := range names {
+		s := infra.Service{
+			Name: name, Driver: "none", Image: p.Services[name].Image, State: "absent", Health: infra.Starting, EngineHealth: "none",
+		}
+		ask := probes[name]
+		if ask == nil {
+			s.Ready, s.Health, s.Detail = true, infra.Healthy, "taken for ready: run by somebody else, and no protocol that devstack speaks"
+		}
+		w.list = append(w.list, s)
+		if ask != nil {
+			w.work.Go(func() { w.watch(ctx, i, ask) })
+		}
+	}
+	return w
+}
+
+// watch asks often until the first success, then every few seconds.
+func (w *wire) watch(ctx context.Context, i int, p probe.Probe) {
+	for ctx.Err() == nil {
+		asked, cancel := context.WithTimeout(ctx, 2*time.Second)
+		r := p.Check(asked)
+		cancel()
+		if ctx.Err() != nil {
+			return
+		}
+		w.saw(i, r)
+		pause := 100 * time.Millisecond
+		if r.Ready {
+			pause = 5 * time.Second
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (w *wire) saw(i int, r probe.Result) {
+	w.mu.Lock()
+	s := &w.list[i]
+	before := s.Ready
+	s.Ready, s.Detail, s.Health = r.Ready, r.Detail, infra.Starting
+	switch {
+	case r.Ready:
+		s.Health = infra.Healthy
+	case r.Broken:
+		s.Health = infra.Unhealthy
+	}
+	s.Probes = append(s.Probes, infra.ProbeRecord{At: time.Now(), Result: r})
+	s.Probes = s.Probes[max(0, len(s.Probes)-5):]
+	name := s.Name
+	w.mu.Unlock()
+	words := map[bool]string{true: "ready", false: "not ready"}
+	if before != r.Ready || r.Broken {
+		w.publish(infra.Event{Service: name, Kind: "ready", From: words[before], To: words[r.Ready], Cause: r.Detail})
+	}
+}
+
+func (w *wire) Snapshot() []infra.Service {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := slices.Clone(w.list)
+	for i := range out {
+		out[i].Probes = slices.Clone(out[i].Probes)
+	}
+	return out
+}
+
+func (w *wire) Close() {
+	w.cancel()
+	w.work.Wait()
+}
