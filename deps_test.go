@@ -184,7 +184,7 @@ func checkState(t *testing.T, fset *token.FileSet, files []*ast.File) {
 				if d.Tok == token.VAR {
 					for _, s := range d.Specs {
 						for _, n := range s.(*ast.ValueSpec).Names {
-							state[n.Name] = true
+							state[n.Name] = n.Name != "_"
 						}
 					}
 				}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"devstack/infra"
+	"devstack/stack"
+)
+
+// runDown removes the project's containers and networks while no keeper runs. Nothing there is no error, and neither
+// is an engine that does not answer: then none of them runs.
+func runDown(ctx context.Context, c *command, args []string) error {
+	volumes := c.flags.Bool("volumes", false, "remove the volumes, too")
+	keep := c.flags.Bool("keep-infra", false, "leave the containers running")
+	if err := c.parse(args); err != nil {
+		return err
+	}
+	st, err := c.load(ctx)
+	if err != nil {
+		return err
+	}
+	if *keep || st.Compose == nil {
+		fmt.Fprintln(c.stderr, "nothing is running")
+		return nil
+	}
+	return removeContainers(ctx, c, st, *volumes)
+}
+
+func removeContainers(ctx context.Context, c *command, st *stack.Stack, volumes bool) error {
+	driver, err := connect(ctx)
+	var e *infra.Error
+	if errors.As(err, &e) && e.Kind == infra.NoEngine {
+		fmt.Fprintln(c.stderr, "nothing is running:", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer driver.Close()
+	steps := 0
+	engine := infra.New(driver, slog.New(slog.DiscardHandler), func(event infra.Event) {
+		if event.Kind == "op" && event.To == "started" {
+			steps++
+			fmt.Fprintln(c.stderr, event.Message)
+		}
+	})
+	defer engine.Close()
+	if err := engine.Down(ctx, st.Compose, st.Project, volumes); err != nil {
+		return err
+	}
+	if steps == 0 {
+		fmt.Fprintln(c.stderr, "nothing is running")
+	}
+	return nil
+}

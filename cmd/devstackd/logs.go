@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"devstack/daemon"
+	"devstack/daemon/api"
+	"devstack/infra"
+	"devstack/stack"
+)
+
+// runLogs prints what processes and containers have left on disk and ends: one JSON record per line.
+func runLogs(ctx context.Context, c *command, args []string) error {
+	var req api.LogsRequest
+	c.flags.IntVar(&req.Lines, "lines", 15, "how many lines of each stream")
+	c.flags.StringVar(&req.Stream, "stream", "", "out or err")
+	since := c.flags.String("since", "", "RFC 3339")
+	if err := c.parse(args); err != nil {
+		return err
+	}
+	if *since != "" {
+		var err error
+		if req.Since, err = time.Parse(time.RFC3339Nano, *since); err != nil {
+			return &api.Error{Exit: api.ExitUsage, Message: err.Error()}
+		}
+	}
+	st, err := c.load(ctx)
+	if err != nil {
+		return err
+	}
+	q, done, err := history(ctx, st, req, c.flags.Args())
+	if err != nil {
+		return err
+	}
+	defer done()
+	encoder := json.NewEncoder(c.stdout)
+	encoder.SetEscapeHTML(false)
+	for _, record := range daemon.History(ctx, q) {
+		if err := encoder.Encode(record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// history is the query for what the words mean: apps as in devstack logs, containers by exact name.
+func history(ctx context.Context, st *stack.Stack, req api.LogsRequest, words []string) (q daemon.HistoryQuery, done func(), err error) {
+	apps, services, err := daemon.Pick(st, words)
+	if err != nil {
+		return q, nil, err
+	}
+	dir, err := stateDir(st)
+	if err != nil {
+		return q, nil, err
+	}
+	q = daemon.HistoryQuery{Request: req, Before: time.Now(), Sources: daemon.SourcesOf(st, apps), StateDir: dir, Services: services}
+	done = func() {}
+	if len(services) == 0 {
+		return q, done, nil
+	}
+	driver, err := connect(ctx)
+	if err != nil { // what containers wrote is gone with their engine
+		q.Services = nil
+		return q, done, nil
+	}
+	obs, err := driver.Observe(ctx, st.Project, st.Compose)
+	if err != nil {
+		driver.Close()
+		return q, nil, err
+	}
+	q.Lines = func(ctx context.Context, service string, tail int, since time.Time, _ bool) (<-chan infra.LogLine, error) {
+		for _, container := range obs.Containers {
+			if container.Service == service {
+				return driver.Logs(ctx, container.ID, infra.LogOptions{Tail: tail, Since: since})
+			}
+		}
+		return nil, infra.ErrNotFound
+	}
+	return q, func() { driver.Close() }, nil
+}
