@@ -44,8 +44,14 @@ func (p *plain) event(e api.Event) {
 func plainLine(e api.Event) string {
 	switch e.Kind {
 	case api.KindService, api.KindProcess:
+		if e.To == "online" {
+			return "" // it is ready: that comes next
+		}
 		return because(e.To, e)
 	case api.KindReady:
+		if e.To != "ready" {
+			return "" // why has just been said
+		}
 		return because(e.To, e)
 	case api.KindWaiting:
 		if e.To == "" {

@@ -118,7 +118,7 @@ func remarks(s *api.State, c style) string {
 	for _, p := range s.Processes {
 		name := instanceName(p.Name, p.Instance)
 		switch {
-		case len(p.WaitingFor) > 0:
+		case p.Status == "waiting" && len(p.WaitingFor) > 0:
 			fmt.Fprintf(&out, "%s: waits for %s\n", name, strings.Join(p.WaitingFor, ", "))
 		case (p.Status == "errored" || p.Status == "waiting restart") && p.Exit != nil:
 			fmt.Fprintf(&out, "%s: %s\n", name, exitText(*p.Exit))
