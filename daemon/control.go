@@ -15,35 +15,41 @@ import (
 // start runs the named processes and containers and waits until they are ready. The files are read anew for them,
 // with the caller's environment. An app's containers are not started: its gate waits for them.
 func (d *Daemon) start(ctx context.Context, req api.ActionRequest) *api.Result {
-	return d.rerun(ctx, req, d.procs.Start, (*infra.Infra).Start)
+	return d.rerun(ctx, req, d.procs.Start, (*infra.Infra).Start, func(p procs.Process) bool { return p.State == procs.Stopped })
 }
 
 // restart ends the named processes and containers and runs them anew; what was stopped runs as well.
 func (d *Daemon) restart(ctx context.Context, req api.ActionRequest) *api.Result {
-	return d.rerun(ctx, req, d.procs.Restart, (*infra.Infra).Restart)
+	return d.rerun(ctx, req, d.procs.Restart, (*infra.Infra).Restart, func(procs.Process) bool { return true })
 }
 
+// rerun is start and restart: apps and service carry it out, anew says which processes are launched anew by it.
 func (d *Daemon) rerun(
 	ctx context.Context, req api.ActionRequest,
-	apps func(...string), service func(*infra.Infra, context.Context, string) error,
+	apps func(...string), service func(*infra.Infra, context.Context, string) error, anew func(procs.Process) bool,
 ) *api.Result {
 	began := time.Now()
 	if err := d.takeTurn(ctx); err != nil {
 		return d.cancelled(err)
 	}
 	st, names, services, refused := d.named(req)
-	if refused == nil && len(names) > 0 {
-		st, refused = d.reload(ctx, req.Environment, names)
-	}
 	engine := d.currentEngine()
 	if refused == nil && len(services) > 0 && engine == nil {
 		refused = refusal(api.Failure{Resource: services[0], Exit: api.ExitEngine, Message: "its container is not devstack's to start: the stack runs with --no-infra"})
+	}
+	g := goal{services: services, began: began, after: map[string]int64{}}
+	for _, p := range d.procs.Snapshot() {
+		if anew(p) {
+			g.after[p.App] = p.Generation
+		}
+	}
+	if refused == nil && len(names) > 0 {
+		st, refused = d.reload(ctx, req.Environment, names, g.after)
 	}
 	if refused != nil {
 		d.endTurn()
 		return refused
 	}
-	g := goal{services: services, began: began}
 	for _, app := range st.Apps {
 		if slices.Contains(names, app.Name) {
 			g.apps = append(g.apps, app)
@@ -82,8 +88,9 @@ func (d *Daemon) named(req api.ActionRequest) (st *stack.Stack, apps, services [
 	return d.desired.Stack, apps, services, nil
 }
 
-// reload reads the files anew for the named apps. The others, and the containers, stay as the last up made them.
-func (d *Daemon) reload(ctx context.Context, environment, names []string) (*stack.Stack, *api.Result) {
+// reload reads the files anew for the named apps and notes in after which of them that launches anew. The others, and
+// the containers, stay as the last up made them.
+func (d *Daemon) reload(ctx context.Context, environment, names []string, after map[string]int64) (*stack.Stack, *api.Result) {
 	d.mu.Lock()
 	old := *d.desired
 	d.mu.Unlock()
@@ -112,7 +119,13 @@ func (d *Daemon) reload(ctx context.Context, environment, names []string) (*stac
 	if refused := d.adopt(ctx, &old); refused != nil {
 		return nil, refused
 	}
-	d.procs.Apply(next.Apps)
+	before := d.procs.Snapshot()
+	changed := d.procs.Apply(next.Apps).Changed
+	for _, p := range before {
+		if slices.Contains(changed, p.App) {
+			after[p.App] = p.Generation
+		}
+	}
 	d.judgeOnce()
 	return &next, nil
 }

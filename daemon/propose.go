@@ -29,9 +29,6 @@ type proposal struct {
 	raised   bool // the containers are started already
 }
 
-// waitFor are the apps that the action waits for.
-func (p *proposal) waitFor() []stack.App { return p.selected }
-
 // notes are what the user should know although it works.
 func (p *proposal) notes() []string {
 	notes := []string{}

@@ -42,13 +42,14 @@ func (d *Daemon) up(ctx context.Context, req api.UpRequest) *api.Result {
 		d.endTurn()
 		return refusal
 	}
-	g := goal{services: p.services, apps: p.waitFor(), began: began}
+	g := goal{services: p.services, apps: p.selected, began: began}
 	broken := d.raise(ctx, p)
+	g.after = d.runApps(p.want.Stack, p.apps)
 	return d.await(ctx, g, broken, timeout(req.Timeout), p.notes())
 }
 
-// raise starts everything, and says on the channel how the containers' part ended. The turn ends with it: from then
-// on nothing is changed any more, only awaited.
+// raise brings the containers up and says on the channel how that ended. The turn ends with it: from then on nothing
+// is changed any more, only awaited.
 func (d *Daemon) raise(ctx context.Context, p *proposal) <-chan error {
 	broken := make(chan error, 1)
 	go func() {
@@ -58,28 +59,32 @@ func (d *Daemon) raise(ctx context.Context, p *proposal) <-chan error {
 		}
 		close(broken)
 	}()
-	d.runApps(p.want.Stack, p.apps)
 	return broken
 }
 
-// runApps gives the manager the definitions and starts the named apps, but not a one_shot that has done its work.
-func (d *Daemon) runApps(st *stack.Stack, names []string) {
-	done := map[string]bool{}
-	for _, p := range d.procs.Snapshot() {
-		if p.State == procs.Stopped && p.Ready {
-			done[p.App] = true
-		}
-	}
-	changes := d.procs.Apply(st.Apps)
-	for _, name := range changes.Changed {
-		done[name] = false
-	}
+// runApps gives the manager the definitions and starts the named apps, but not a one_shot that has done its work. It
+// returns which apps are launched anew, with the generation that they had.
+func (d *Daemon) runApps(st *stack.Stack, names []string) map[string]int64 {
+	before := d.procs.Snapshot()
+	changed := d.procs.Apply(st.Apps).Changed
 	d.judgeOnce() // gates first: what waits for nothing starts at once
+	after := map[string]int64{}
 	for _, app := range st.Apps {
-		if slices.Contains(names, app.Name) && !(app.OneShot && done[app.Name]) {
-			d.procs.Start(app.Name)
+		if !slices.Contains(names, app.Name) {
+			continue
 		}
+		i := slices.IndexFunc(before, func(p procs.Process) bool { return p.App == app.Name })
+		stopped := i >= 0 && before[i].State == procs.Stopped
+		anew := slices.Contains(changed, app.Name)
+		if app.OneShot && stopped && before[i].Ready && !anew {
+			continue
+		}
+		if anew || stopped {
+			after[app.Name] = before[i].Generation
+		}
+		d.procs.Start(app.Name)
 	}
+	return after
 }
 
 // adopt makes want the desired state: in the keeper's memory first, so that a daemon that dies now has a successor

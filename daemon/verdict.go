@@ -21,6 +21,9 @@ type goal struct {
 	apps     []stack.App
 	began    time.Time // exits before it belong to the past
 	broken   error     // why containers could not be brought up, as far as known
+	// after holds the generation of apps that are about to be launched anew: the launch of that generation being ready
+	// does not count any more.
+	after map[string]int64
 }
 
 // verdict is how far a goal has come.
@@ -61,6 +64,10 @@ func judge(g goal, services []infra.Service, processes []procs.Process) verdict 
 			found = true
 			if p.State == procs.Waiting {
 				waiting[app.Name] = p.WaitingFor
+				continue
+			}
+			if launch, awaited := g.after[app.Name]; awaited && p.Ready && p.Generation <= launch {
+				v.wait(app.Name, "is about to be launched")
 				continue
 			}
 			v.process(app, p, g.began, bad)

@@ -31,6 +31,7 @@ func TestJudge(t *testing.T) {
 		failed    []string // resource=code
 		blocked   []string
 		broken    error
+		after     map[string]int64
 		contains  string // the first failure's message
 	}{
 		{name: "nothing wanted"},
@@ -108,12 +109,20 @@ func TestJudge(t *testing.T) {
 			contains:  "cannot start",
 		},
 		{
+			name: "the launch before a restart", apps: []stack.App{web}, after: map[string]int64{"web": 3}, pending: []string{"web"},
+			processes: []procs.Process{{App: "web", State: procs.Online, Ready: true, Generation: 3}},
+		},
+		{
+			name: "the launch after a restart", apps: []stack.App{web}, after: map[string]int64{"web": 3},
+			processes: []procs.Process{{App: "web", State: procs.Online, Ready: true, Generation: 4}},
+		},
+		{
 			name: "stopped meanwhile", apps: nil, failed: []string{"redis=5"}, contains: "stopped meanwhile",
 			services: []infra.Service{{Name: "redis", State: "exited", StoppedBy: "other"}},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			g := goal{apps: tc.apps, began: at(100), broken: tc.broken}
+			g := goal{apps: tc.apps, began: at(100), broken: tc.broken, after: tc.after}
 			for _, s := range tc.services {
 				g.services = append(g.services, s.Name)
 			}
