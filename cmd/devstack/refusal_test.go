@@ -91,7 +91,7 @@ apps:
 			files: map[string]string{"ecosystem.yaml": withDatabases, "compose.yaml": databases},
 			env:   []string{"DOCKER_HOST=tcp://192.0.2.1:2375"},
 			exit:  api.ExitEngine,
-			says:  []string{"tcp://192.0.2.1:2375", "remote", "DOCKER_HOST"},
+			says:  []string{"tcp://192.0.2.1:2375", "not on this host", "DOCKER_HOST"},
 		},
 		{
 			name: "no image",

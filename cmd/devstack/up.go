@@ -100,7 +100,22 @@ func runUp(ctx context.Context, o *UpOptions, p *project) (*api.Result, error) {
 			Hint:    "devstack ps shows it, devstack down ends it",
 		}
 	}
+	if err == nil && result.State == nil { // refused, or only planned
+		awaitIdleKeeper(ctx, o, p)
+	}
 	return result, err
+}
+
+// awaitIdleKeeper returns when a keeper that was started for an up that came to nothing is gone, too: the command
+// leaves nothing behind. One that has a stack to look after stays.
+func awaitIdleKeeper(ctx context.Context, o *UpOptions, p *project) {
+	state, err := o.Client(p).State(ctx)
+	if err == nil && len(state.Services)+len(state.Processes) > 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // another command may be about to use it
+	defer cancel()
+	_ = o.WaitGone(ctx, p.Dir)
 }
 
 func askUp(ctx context.Context, o *UpOptions, p *project, request api.UpRequest) (*api.Result, error) {
