@@ -203,7 +203,6 @@ func (d *Daemon) stopApps(ctx context.Context, st *stack.Stack, apps []string) [
 func (d *Daemon) awaitStopped(ctx context.Context, apps []string, limit time.Duration) []string {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	d.flush(ctx, limit)
 	for {
 		changed := d.changed.next()
 		var left []string

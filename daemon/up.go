@@ -108,7 +108,6 @@ func (d *Daemon) adopt(ctx context.Context, want *desired) *api.Result {
 func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit time.Duration, notes []string) *api.Result {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	d.flush(ctx, limit) // a process that is about to be restarted still looks ready
 	for {
 		changed := d.changed.next()
 		services, processes := d.snapshot()
@@ -132,13 +131,6 @@ func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit t
 			return d.conclude(append(v.failures, v.pending...), v.blocked, notes)
 		}
 	}
-}
-
-// flush waits until what the processes were told can be seen in their snapshots.
-func (d *Daemon) flush(ctx context.Context, limit time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	d.procs.Flush(ctx)
 }
 
 // conclude is how an action that has begun ends.

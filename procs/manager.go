@@ -164,20 +164,6 @@ func (m *Manager) send(ev Event, cause string, names []string) {
 	}
 }
 
-// Flush waits until every instance has taken what it was told before: a Snapshot made afterwards shows it.
-func (m *Manager) Flush(ctx context.Context) {
-	for _, s := range m.supervisors() {
-		taken := make(chan struct{})
-		s.inbox.put(func() { close(taken) })
-		select {
-		case <-taken:
-		case <-s.ctx.Done(): // removed meanwhile
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // SetGate says what an app waits for; nothing means that it may start. Until the first call, an app with dependencies
 // waits for all of them.
 func (m *Manager) SetGate(app string, waitingFor []string) {
