@@ -41,6 +41,9 @@ func (d *Daemon) connect(ctx context.Context, environment []string) (engine *inf
 	return infra.New(driver, d.log, d.serviceEvent), true, nil
 }
 
+// patienceAtStart is how long a new daemon lets its first clients wait until it knows about the containers.
+const patienceAtStart = time.Second
+
 // resumeContainers watches again what an earlier daemon has started. An engine that does not answer is asked again
 // until it does: meanwhile nobody knows about the containers, and gates stay closed.
 func (d *Daemon) resumeContainers(ctx context.Context, want *desired, old savedState) {
@@ -52,15 +55,13 @@ func (d *Daemon) resumeContainers(ctx context.Context, want *desired, old savedS
 		d.setContainers(nil, newWire(p, d.serviceEvent))
 		return
 	}
+	resumed := make(chan struct{})
 	d.background.Go(func() {
-		for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-			engine, _, err := d.connect(ctx, want.Environment)
+		defer close(resumed)
+		for pause := 100 * time.Millisecond; !d.hasContainers(); pause = min(2*pause, 5*time.Second) {
+			err := d.resumeOnce(ctx, want, p, old)
 			if err == nil {
-				if err = engine.Resume(ctx, p, old.Stopped, old.At); err == nil {
-					d.setContainers(engine, nil)
-					return
-				}
-				engine.Close()
+				return
 			}
 			d.log.Warn("cannot watch the containers yet", "err", err)
 			select {
@@ -68,11 +69,25 @@ func (d *Daemon) resumeContainers(ctx context.Context, want *desired, old savedS
 			case <-ctx.Done():
 				return
 			}
-			if d.hasContainers() { // an up was quicker
-				return
-			}
 		}
 	})
+	select {
+	case <-resumed:
+	case <-time.After(patienceAtStart):
+	}
+}
+
+func (d *Daemon) resumeOnce(ctx context.Context, want *desired, p *types.Project, old savedState) error {
+	engine, _, err := d.connect(ctx, want.Environment)
+	if err != nil {
+		return err
+	}
+	if err := engine.Resume(ctx, p, old.Stopped, old.At); err != nil {
+		engine.Close()
+		return err
+	}
+	d.setContainers(engine, nil)
+	return nil
 }
 
 func (d *Daemon) hasContainers() bool {

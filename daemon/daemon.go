@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,7 +40,8 @@ type Daemon struct {
 	desired   *desired     // nil: nothing is to run
 	engine    *infra.Infra // nil: the stack has no containers, or others run them
 	wire      *wire        // with --no-infra
-	closed    map[string][]string
+	closed    map[string][]string // app -> what keeps its gate closed, as last judged
+	told      map[string]string   // app -> what it waits for, as last published
 	answering int // actions whose answer is not finished
 	gone      bool
 	work      context.Context // of actions; ends when `down` begins
@@ -151,22 +153,34 @@ func (d *Daemon) judgeOnce() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.desired == nil {
-		d.closed = nil
+		d.closed, d.told = nil, nil
 		return
 	}
-	now := gates(d.desired.Stack.Apps, d.desired.Loose, d.services(), d.procs.Snapshot())
+	processes := d.procs.Snapshot()
+	now := gates(d.desired.Stack.Apps, d.desired.Loose, d.services(), processes)
 	for _, app := range d.desired.Stack.Apps {
-		before, known := d.closed[app.Name]
-		names, last := strings.Join(now[app.Name], ", "), strings.Join(before, ", ")
-		if known && names == last {
-			continue
-		}
-		d.procs.SetGate(app.Name, now[app.Name])
-		if names != last {
-			d.bus.publish(api.Event{Resource: app.Name, Kind: api.KindWaiting, From: last, To: names})
+		if before, known := d.closed[app.Name]; !known || !slices.Equal(before, now[app.Name]) {
+			d.procs.SetGate(app.Name, now[app.Name])
 		}
 	}
 	d.closed = now
+	d.tellWaiting(processes)
+}
+
+// tellWaiting publishes what waiting processes wait for. What runs does not wait, whatever its gate says. d.mu is held.
+func (d *Daemon) tellWaiting(processes []procs.Process) {
+	told := map[string]string{}
+	for _, p := range processes {
+		if p.State == procs.Waiting {
+			told[p.App] = strings.Join(d.closed[p.App], ", ")
+		}
+	}
+	for _, app := range d.desired.Stack.Apps {
+		if from, to := d.told[app.Name], told[app.Name]; from != to {
+			d.bus.publish(api.Event{Resource: app.Name, Kind: api.KindWaiting, From: from, To: to})
+		}
+	}
+	d.told = told
 }
 
 // processNotice publishes what happened to a process. It is called by the manager and waits for nothing.

@@ -289,6 +289,9 @@ func fileRefusal(err error) *api.Result {
 	}
 	r := refusal(failures...)
 	r.Hint = strings.Join(hints, "\n")
+	if len(failures) == 1 {
+		r.Error = failures[0].Message // it begins with the file
+	}
 	return r
 }
 

@@ -43,14 +43,14 @@ func (d *Daemon) up(ctx context.Context, req api.UpRequest) *api.Result {
 		return refusal
 	}
 	g := goal{services: p.services, apps: p.selected, began: began}
-	broken := d.raise(ctx, p)
-	g.after = d.runApps(p.want.Stack, p.apps)
+	broken := d.raiseContainers(ctx, p)
+	g.after, g.removed = d.runApps(p.want.Stack, p.apps)
 	return d.await(ctx, g, broken, timeout(req.Timeout), p.notes())
 }
 
-// raise brings the containers up and says on the channel how that ended. The turn ends with it: from then on nothing
+// raiseContainers brings the containers up and says on the channel how that ended. The turn ends with it: from then on nothing
 // is changed any more, only awaited.
-func (d *Daemon) raise(ctx context.Context, p *proposal) <-chan error {
+func (d *Daemon) raiseContainers(ctx context.Context, p *proposal) <-chan error {
 	broken := make(chan error, 1)
 	go func() {
 		defer d.endTurn()
@@ -63,19 +63,19 @@ func (d *Daemon) raise(ctx context.Context, p *proposal) <-chan error {
 }
 
 // runApps gives the manager the definitions and starts the named apps, but not a one_shot that has done its work. It
-// returns which apps are launched anew, with the generation that they had.
-func (d *Daemon) runApps(st *stack.Stack, names []string) map[string]int64 {
+// returns which apps are launched anew, with the generation that they had, and which are to go.
+func (d *Daemon) runApps(st *stack.Stack, names []string) (after map[string]int64, removed []string) {
 	before := d.procs.Snapshot()
-	changed := d.procs.Apply(st.Apps).Changed
+	changes := d.procs.Apply(st.Apps)
 	d.judgeOnce() // gates first: what waits for nothing starts at once
-	after := map[string]int64{}
+	after = map[string]int64{}
 	for _, app := range st.Apps {
 		if !slices.Contains(names, app.Name) {
 			continue
 		}
 		i := slices.IndexFunc(before, func(p procs.Process) bool { return p.App == app.Name })
 		stopped := i >= 0 && before[i].State == procs.Stopped
-		anew := slices.Contains(changed, app.Name)
+		anew := slices.Contains(changes.Changed, app.Name)
 		if app.OneShot && stopped && before[i].Ready && !anew {
 			continue
 		}
@@ -84,7 +84,7 @@ func (d *Daemon) runApps(st *stack.Stack, names []string) map[string]int64 {
 		}
 		d.procs.Start(app.Name)
 	}
-	return after
+	return after, changes.Removed
 }
 
 // adopt makes want the desired state: in the keeper's memory first, so that a daemon that dies now has a successor

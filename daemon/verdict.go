@@ -19,6 +19,7 @@ import (
 type goal struct {
 	services []string
 	apps     []stack.App
+	removed  []string  // apps to be gone
 	began    time.Time // exits before it belong to the past
 	broken   error     // why containers could not be brought up, as far as known
 	// after holds the generation of apps that are about to be launched anew: the launch of that generation being ready
@@ -74,6 +75,11 @@ func judge(g goal, services []infra.Service, processes []procs.Process) verdict 
 		}
 		if !found {
 			v.wait(app.Name, "is not there yet")
+		}
+	}
+	for _, name := range g.removed {
+		if slices.ContainsFunc(processes, func(p procs.Process) bool { return p.App == name }) {
+			v.wait(name, "is no longer in the file and not gone yet")
 		}
 	}
 	v.block(g.apps, waiting, bad)

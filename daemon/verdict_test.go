@@ -32,6 +32,7 @@ func TestJudge(t *testing.T) {
 		blocked   []string
 		broken    error
 		after     map[string]int64
+		removed   []string
 		contains  string // the first failure's message
 	}{
 		{name: "nothing wanted"},
@@ -109,6 +110,10 @@ func TestJudge(t *testing.T) {
 			contains:  "cannot start",
 		},
 		{
+			name: "an app that was removed from the file", removed: []string{"old", "older"}, pending: []string{"old"},
+			processes: []procs.Process{{App: "old", State: procs.Stopping}},
+		},
+		{
 			name: "the launch before a restart", apps: []stack.App{web}, after: map[string]int64{"web": 3}, pending: []string{"web"},
 			processes: []procs.Process{{App: "web", State: procs.Online, Ready: true, Generation: 3}},
 		},
@@ -122,7 +127,7 @@ func TestJudge(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			g := goal{apps: tc.apps, began: at(100), broken: tc.broken, after: tc.after}
+			g := goal{apps: tc.apps, began: at(100), broken: tc.broken, after: tc.after, removed: tc.removed}
 			for _, s := range tc.services {
 				g.services = append(g.services, s.Name)
 			}
