@@ -2,6 +2,7 @@ package infra
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"devstack/probe"
@@ -46,19 +47,36 @@ func (i *Infra) follow(t *tracked, c Container) {
 	}
 }
 
-// probe looks until the container is ready: first over the wire, then by its own healthcheck. One after the other, because
-// a healthcheck that runs while the server boots takes the processor away from it and tells nothing that the wire does not.
+// probe looks until the container is ready: over the wire and by its own healthcheck. The healthcheck begins when the server
+// has spoken for the first time. Before that it would take the processor away from a server that boots, and tell nothing: the
+// check of a container whose server only listens on its own socket yet may well pass.
 func (i *Infra) probe(ctx context.Context, c Container, own *openGate) {
 	g := gateOf(c, func(ctx context.Context, argv []string) (Execution, error) { return i.driver.Exec(ctx, c.ID, argv) })
 	seen := func(r probe.Result) { i.looked(c.Service, own, r) }
-	last := probe.Result{Ready: true, Detail: "running"}
-	if g.wire != nil {
-		last = probe.Poll(ctx, g.wire, probe.Containers(), seen)
+	wire, check := probe.Result{Ready: true, Detail: "running"}, probe.Result{Ready: true}
+	var work sync.WaitGroup
+	alive, speak := context.WithCancel(ctx)
+	defer speak()
+	if g.wire == nil {
+		speak()
+	} else {
+		work.Go(func() {
+			wire = probe.Poll(ctx, g.wire, probe.Containers(), func(r probe.Result) {
+				if r.Alive {
+					speak()
+				}
+				seen(r)
+			})
+		})
 	}
-	if g.check != nil && last.Ready {
-		last = probe.Poll(ctx, g.check, checkSchedule(c.HealthWait), seen)
+	if g.check != nil {
+		work.Go(func() {
+			<-alive.Done()
+			check = probe.Poll(ctx, g.check, checkSchedule(c.HealthWait), seen)
+		})
 	}
-	if !last.Ready {
+	work.Wait()
+	if !wire.Ready || !check.Ready {
 		return // the container ended, or we are closed
 	}
 	i.change(c.Service, func(t *tracked) {
@@ -66,16 +84,19 @@ func (i *Infra) probe(ctx context.Context, c Container, own *openGate) {
 			return
 		}
 		own.passed = true
-		t.view.Ready, t.view.Health, t.view.Detail = true, Healthy, last.Detail
+		t.view.Ready, t.view.Health, t.view.Detail = true, Healthy, first(check.Detail, wire.Detail)
 	})
 }
 
-// checkSchedule is for checks through exec: the next one 100 ms after the last one ended.
+// checkSchedule is for checks through exec: the next one 100 ms after the last one ended, after a while 500 ms.
 func checkSchedule(timeout time.Duration) probe.Schedule {
 	if timeout <= 0 {
 		timeout = 30 * time.Second
 	}
-	return probe.Schedule{Steps: []probe.Step{{Pause: 100 * time.Millisecond}}, Timeout: timeout}
+	return probe.Schedule{
+		Steps:   []probe.Step{{Pause: 100 * time.Millisecond, Until: 10 * time.Second}, {Pause: 500 * time.Millisecond}},
+		Timeout: timeout,
+	}
 }
 
 // looked notes one look of a gate that is still the service's.

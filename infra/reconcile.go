@@ -336,7 +336,7 @@ func OneShot(p *types.Project, s types.ServiceConfig) bool {
 		}
 	}
 	checked := s.HealthCheck != nil && !s.HealthCheck.Disable
-	return s.Restart == types.RestartPolicyNo && !checked && serverOf(s.Image, nil) == ""
+	return s.Restart == types.RestartPolicyNo && !checked && serverOf(s.Image, slices.Concat(s.Entrypoint, s.Command)) == ""
 }
 
 // choose picks the container of a service that stays; the others are surplus. A running one wins, then the one with the

@@ -18,35 +18,62 @@ const (
 	postgresServer = "postgres"
 )
 
-// serverOf is which of them a container is, by the name of its image and its command; empty: another one.
+// serverOf is which of them a container is, by what it runs and by the name of its image; empty: another one. argv may be
+// only what the Compose file says of it. An image of redis that runs something else, like a client, is no server.
 func serverOf(image string, argv []string) string {
-	name := image[strings.LastIndex(image, "/")+1:]
-	name, _, _ = strings.Cut(name, "@")
-	name, _, _ = strings.Cut(name, ":")
-	for _, word := range []string{"exporter", "insight", "commander", "sentinel", "pgadmin", "pgbouncer", "backup"} {
-		if strings.Contains(name, word) {
-			return ""
-		}
+	program, rest := "", argv
+	for len(rest) > 0 && strings.Contains(base(rest[0]), "entrypoint") {
+		rest = rest[1:]
 	}
-	for _, word := range argv {
-		switch word[strings.LastIndex(word, "/")+1:] {
-		case "redis-server", "valkey-server", "keydb-server":
-			return redisServer
-		case "postgres", "postmaster":
-			return postgresServer
-		case "redis-sentinel":
-			return ""
-		}
+	if len(rest) > 0 {
+		program, rest = base(rest[0]), rest[1:]
 	}
 	switch {
-	case strings.HasPrefix(name, "redis"), strings.HasPrefix(name, "valkey"), strings.HasPrefix(name, "keydb"):
+	case program == "", program == "run.sh", strings.HasPrefix(program, "-"), strings.HasSuffix(program, ".conf"):
+		return serverOfImage(image) // the image's own command, perhaps with options
+	case program == "sh", program == "bash", program == "ash":
+		words := strings.Fields(strings.Join(rest, " "))
+		for i, w := range words {
+			if server := serverOfProgram(base(w)); server != "" && (i == 0 || !strings.HasPrefix(words[i-1], "-") || words[i-1] == "-c") {
+				return server
+			}
+		}
+		return ""
+	}
+	return serverOfProgram(program)
+}
+
+func serverOfProgram(name string) string {
+	switch name {
+	case "redis-server", "valkey-server", "keydb-server":
 		return redisServer
-	case strings.HasPrefix(name, "postgres"), strings.HasPrefix(name, "postgis"), strings.HasPrefix(name, "pgvector"),
-		strings.HasPrefix(name, "timescale"):
+	case "postgres", "postmaster":
 		return postgresServer
 	}
 	return ""
 }
+
+func serverOfImage(image string) string {
+	name, _, _ := strings.Cut(base(image), "@")
+	name, _, _ = strings.Cut(name, ":")
+	for _, other := range []string{"exporter", "insight", "commander", "sentinel", "backup", "operator", "postgrest"} {
+		if strings.Contains(name, other) {
+			return ""
+		}
+	}
+	for prefix, server := range map[string]string{
+		"redis": redisServer, "valkey": redisServer, "keydb": redisServer,
+		"postgres": postgresServer, "postgis": postgresServer, "pgvector": postgresServer, "timescale": postgresServer,
+	} {
+		if strings.HasPrefix(name, prefix) {
+			return server
+		}
+	}
+	return ""
+}
+
+// base is the last part of a path.
+func base(path string) string { return path[strings.LastIndex(path, "/")+1:] }
 
 // login is what a server asks for, read from its command and environment.
 type login struct {
@@ -185,6 +212,7 @@ type gate struct {
 // gateOf reads a running container and chooses its probes. exec runs a command in it.
 func gateOf(c Container, exec func(ctx context.Context, argv []string) (Execution, error)) gate {
 	var g gate
+	var l login
 	env := map[string]string{}
 	for _, e := range c.Env {
 		key, value, _ := strings.Cut(e, "=")
@@ -192,7 +220,7 @@ func gateOf(c Container, exec func(ctx context.Context, argv []string) (Executio
 	}
 	server := serverOf(c.Image, c.Argv)
 	if server != "" {
-		l := loginOf(server, c.Argv, env)
+		l = loginOf(server, c.Argv, env)
 		addr := published(c.Ports, l.port)
 		secret := server == postgresServer && env["POSTGRES_PASSWORD_FILE"] != ""
 		if addr != "" && !secret {
@@ -204,8 +232,23 @@ func gateOf(c Container, exec func(ctx context.Context, argv []string) (Executio
 	}
 	if test := testArgv(c); test != nil {
 		g.check = execProbe(exec, test, server)
+		if server == redisServer && l.password == "" {
+			g.wire = anyAnswer(g.wire)
+		}
 	}
 	return g
+}
+
+// anyAnswer is for a redis whose password only the container knows, from a file: that it asks for one shows that it is up,
+// and its own healthcheck tells the rest.
+func anyAnswer(p probe.Probe) probe.Probe {
+	return probe.Func(func(ctx context.Context) probe.Result {
+		r := p.Check(ctx)
+		if r.Broken && strings.Contains(r.Detail, "NOAUTH") {
+			return probe.Result{Ready: true, Alive: true, Detail: "redis answers and asks for a password"}
+		}
+		return r
+	})
 }
 
 // loopbackCheck asks the server inside its container, over TCP.
@@ -258,6 +301,6 @@ func execProbe(exec func(context.Context, []string) (Execution, error), argv []s
 			broken := strings.Contains(output, "NOAUTH") || strings.Contains(output, "WRONGPASS")
 			return probe.Result{Broken: broken, Detail: "the healthcheck got no PONG: " + output}
 		}
-		return probe.Result{Ready: true, Detail: "the healthcheck passed"}
+		return probe.Result{Ready: true, Alive: true, Detail: "the healthcheck passed"}
 	})
 }

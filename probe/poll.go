@@ -21,6 +21,7 @@ type Step struct {
 func Containers() Schedule {
 	return Schedule{
 		Steps: []Step{
+			{Pause: 10 * time.Millisecond, Until: 500 * time.Millisecond},
 			{Pause: 20 * time.Millisecond, Until: 2 * time.Second},
 			{Pause: 50 * time.Millisecond, Until: 10 * time.Second},
 			{Pause: 200 * time.Millisecond},

@@ -27,7 +27,7 @@ func Postgres(addr, user, password, database string) Probe {
 		if _, err := conn.Exec(ctx, "SELECT 1").ReadAll(); err != nil {
 			return postgresResult(ctx, addr, user, database, err)
 		}
-		return Result{Ready: true, Detail: "SELECT 1 as " + user}
+		return Result{Ready: true, Alive: true, Detail: "SELECT 1 as " + user}
 	})
 }
 
@@ -46,7 +46,7 @@ func postgresConfig(addr, user, password, database string) (*pgconn.Config, erro
 		return nil, fmt.Errorf("cannot make a Postgres login: %w", err)
 	}
 	config.Host, config.Port, config.User, config.Password, config.Database = host, uint16(port), user, password, database
-	config.Fallbacks, config.TLSConfig = nil, nil
+	config.Fallbacks, config.TLSConfig, config.ValidateConnect = nil, nil, nil
 	config.RuntimeParams = map[string]string{"application_name": "devstack"}
 	return config, nil
 }
@@ -62,11 +62,11 @@ func postgresResult(ctx context.Context, addr, user, database string, err error)
 	}
 	switch {
 	case answer.Code == "57P03":
-		return Result{Detail: "postgres: " + answer.Message}
+		return Result{Alive: true, Detail: "postgres: " + answer.Message}
 	case strings.HasPrefix(answer.Code, "28"):
-		return Result{Broken: true, Detail: fmt.Sprintf("postgres refuses the login of %q: %s; %s", user, answer.Message, onlyEmpty)}
+		return Result{Broken: true, Alive: true, Detail: fmt.Sprintf("postgres refuses the login of %q: %s; %s", user, answer.Message, onlyEmpty)}
 	case answer.Code == "3D000":
-		return Result{Broken: true, Detail: fmt.Sprintf("postgres has no database %q; %s", database, onlyEmpty)}
+		return Result{Broken: true, Alive: true, Detail: fmt.Sprintf("postgres has no database %q; %s", database, onlyEmpty)}
 	}
-	return Result{Detail: fmt.Sprintf("postgres: %s (%s)", answer.Message, answer.Code)}
+	return Result{Alive: true, Detail: fmt.Sprintf("postgres: %s (%s)", answer.Message, answer.Code)}
 }

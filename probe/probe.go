@@ -9,6 +9,8 @@ type Result struct {
 	Ready bool
 	// Broken means that waiting will not help: it answers and refuses us (wrong password, no such database).
 	Broken bool
+	// Alive means that the server itself has spoken, ready or not: it is past the worst of its start.
+	Alive  bool
 	Detail string
 }
 

@@ -43,7 +43,7 @@ func Redis(addr, username, password string) Probe {
 			return failed(ctx, addr, err)
 		}
 		if reply == "+PONG" {
-			return Result{Ready: true, Detail: "PING -> PONG"}
+			return Result{Ready: true, Alive: true, Detail: "PING -> PONG"}
 		}
 		return refused(reply)
 	})
@@ -54,14 +54,14 @@ func refused(reply string) Result {
 	word, _, _ := strings.Cut(strings.TrimPrefix(reply, "-"), " ")
 	switch word {
 	case "NOAUTH":
-		return Result{Broken: true, Detail: "redis asks for a password and none is known: " + reply[1:]}
+		return Result{Broken: true, Alive: true, Detail: "redis asks for a password and none is known: " + reply[1:]}
 	case "WRONGPASS", "NOPERM":
-		return Result{Broken: true, Detail: "redis refuses the login: " + reply[1:]}
+		return Result{Broken: true, Alive: true, Detail: "redis refuses the login: " + reply[1:]}
 	case "LOADING":
-		return Result{Detail: "redis is loading its data"}
+		return Result{Alive: true, Detail: "redis is loading its data"}
 	}
 	if strings.HasPrefix(reply, "-") {
-		return Result{Detail: "redis: " + reply[1:]}
+		return Result{Alive: true, Detail: "redis: " + reply[1:]}
 	}
 	return Result{Detail: fmt.Sprintf("not the answer of a redis server: %.60q", reply)}
 }
