@@ -1,0 +1,358 @@
+package infra
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"devstack/stack"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/google/go-cmp/cmp"
+)
+
+// project is an app that depends on a healthy db and a finished seed, with a volume and a network.
+func project() *types.Project {
+	service := func(name string, more func(*types.ServiceConfig)) types.ServiceConfig {
+		s := types.ServiceConfig{Name: name}
+		s.Image = name + ":1"
+		s.Networks = map[string]*types.ServiceNetworkConfig{"default": nil}
+		if more != nil {
+			more(&s)
+		}
+		return s
+	}
+	return &types.Project{
+		Name: "p",
+		Services: types.Services{
+			"db": service("db", func(s *types.ServiceConfig) {
+				s.Volumes = []types.ServiceVolumeConfig{{Type: "volume", Source: "data", Target: "/data"}}
+			}),
+			"seed": service("seed", func(s *types.ServiceConfig) {
+				s.DependsOn = types.DependsOnConfig{"db": {Condition: types.ServiceConditionHealthy}}
+			}),
+			"app": service("app", func(s *types.ServiceConfig) {
+				s.DependsOn = types.DependsOnConfig{
+					"db":   {Condition: types.ServiceConditionStarted, Restart: true},
+					"seed": {Condition: types.ServiceConditionCompletedSuccessfully},
+				}
+			}),
+		},
+		Networks: types.Networks{"default": {Name: "p_default"}},
+		Volumes:  types.Volumes{"data": {Name: "p_data"}},
+	}
+}
+
+// running is what Up leaves of that project.
+func observed(t *testing.T, p *types.Project) Observed {
+	t.Helper()
+	obs := Observed{Networks: map[string][]Network{}, Volumes: map[string]Volume{}, Images: map[string]Image{}}
+	for key, n := range p.Networks {
+		hash, err := stack.NetworkHash(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		obs.Networks[n.Name] = []Network{{ID: "net-" + key, Name: n.Name, Labels: map[string]string{LabelProject: p.Name, LabelHash: hash, LabelVersion: ComposeVersion}}}
+	}
+	for _, v := range p.Volumes {
+		hash, err := stack.VolumeHash(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		obs.Volumes[v.Name] = Volume{Name: v.Name, Labels: map[string]string{LabelProject: p.Name, LabelHash: hash, LabelVersion: ComposeVersion}}
+	}
+	for _, name := range Order(p) {
+		s := p.Services[name]
+		hash, err := stack.ServiceHash(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		obs.Images[s.Image] = Image{ID: "sha256:" + name}
+		c := Container{
+			ID: name + "-0123456789abcdef", Name: ContainerName(p.Name, s), Service: name, State: "running", Networks: map[string]string{"p_default": "net-default"},
+			Labels: map[string]string{LabelProject: p.Name, LabelHash: hash, LabelVersion: ComposeVersion, LabelImage: "sha256:" + name},
+		}
+		for _, v := range s.Volumes {
+			c.Mounts = append(c.Mounts, Mount{p.Volumes[v.Source].Name, v.Target})
+		}
+		obs.Containers = append(obs.Containers, c)
+	}
+	return obs
+}
+
+// container is one of obs.
+func (o *Observed) container(service string) *Container {
+	for i := range o.Containers {
+		if o.Containers[i].Service == service {
+			return &o.Containers[i]
+		}
+	}
+	return nil
+}
+
+func (o *Observed) remove(service string) {
+	var kept []Container
+	for _, c := range o.Containers {
+		if c.Service != service {
+			kept = append(kept, c)
+		}
+	}
+	o.Containers = kept
+}
+
+const nothing = "nothing to do: all containers run as the Compose file wants them\n"
+
+func TestReconcile(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		edit func(*types.Project, *Observed)
+		want string
+	}{
+		{"everything runs", func(*types.Project, *Observed) {}, nothing},
+		{"nothing is there", func(_ *types.Project, o *Observed) {
+			o.Containers, o.Networks, o.Volumes = nil, nil, nil
+		}, `
+[] -> #1 volume:data, CreateVolume, not found
+[] -> #2 network:default, CreateNetwork, not found
+[1,2] -> #3 service:db, CreateContainer, no existing container
+[3] -> #4 service:db, StartContainer, just created
+[2] -> #5 service:seed, CreateContainer, no existing container
+[4] -> #6 service:db, WaitHealthy, seed depends on it
+[5,6] -> #7 service:seed, StartContainer, just created
+[2] -> #8 service:app, CreateContainer, no existing container
+[7] -> #9 service:seed, WaitCompleted, app depends on it
+[4,8,9] -> #10 service:app, StartContainer, just created
+`},
+		{"an image is missing: nothing is made before it is there", func(_ *types.Project, o *Observed) {
+			o.Containers, o.Networks = nil, nil
+			delete(o.Images, "db:1")
+		}, `
+[] -> #1 image:db:1, PullImage, not on this machine
+[1] -> #2 network:default, CreateNetwork, not found
+[1,2] -> #3 service:db, CreateContainer, no existing container
+[3] -> #4 service:db, StartContainer, just created
+[1,2] -> #5 service:seed, CreateContainer, no existing container
+[4] -> #6 service:db, WaitHealthy, seed depends on it
+[5,6] -> #7 service:seed, StartContainer, just created
+[1,2] -> #8 service:app, CreateContainer, no existing container
+[7] -> #9 service:seed, WaitCompleted, app depends on it
+[4,8,9] -> #10 service:app, StartContainer, just created
+`},
+		{"one was stopped", func(_ *types.Project, o *Observed) {
+			o.container("db").State = "exited"
+		}, "[] -> #1 service:db, StartContainer, exited\n"},
+		{"the engine restarts one", func(_ *types.Project, o *Observed) {
+			o.container("db").State = "restarting"
+		}, nothing},
+		{"one is paused", func(_ *types.Project, o *Observed) {
+			o.container("db").State = "paused"
+		}, "[] -> #1 service:db, StartContainer, paused\n"},
+		{"a one-shot has done its work", func(_ *types.Project, o *Observed) {
+			o.container("seed").State = "exited"
+		}, nothing},
+		{"a one-shot has failed", func(_ *types.Project, o *Observed) {
+			o.container("seed").State, o.container("seed").ExitCode = "exited", 1
+		}, `
+[] -> #1 service:db, WaitHealthy, seed depends on it
+[1] -> #2 service:seed, StartContainer, exited
+`},
+		{"a changed definition, and a dependent that restarts with it", func(p *types.Project, _ *Observed) {
+			s := p.Services["db"]
+			s.User = "1000"
+			p.Services["db"] = s
+		}, `
+[] -> #1 service:db, CreateContainer, the definition changed
+[1] -> #2 service:db, StopContainer, replaced by #1
+[2] -> #3 service:db, RemoveContainer, replaced by #1
+[3] -> #4 service:db, RenameContainer, replaced by #1
+[4] -> #5 service:db, StartContainer, recreated
+[] -> #6 service:app, StopContainer, what it depends on is recreated
+[] -> #7 service:seed, WaitCompleted, app depends on it
+[5,6,7] -> #8 service:app, StartContainer, what it depends on is recreated
+`},
+		{"another version's hash of the same container", func(_ *types.Project, o *Observed) {
+			c := o.container("seed")
+			c.Labels[LabelHash], c.Labels[LabelVersion], c.SameConfig = "other", "2.20.0", true
+		}, nothing},
+		{"another version's hash of another container", func(_ *types.Project, o *Observed) {
+			c := o.container("app")
+			c.State = "exited"
+			c.Labels[LabelHash], c.Labels[LabelVersion] = "other", "2.20.0"
+		}, `
+[] -> #1 service:app, CreateContainer, the definition changed
+[1] -> #2 service:app, RemoveContainer, replaced by #1
+[2] -> #3 service:app, RenameContainer, replaced by #1
+[] -> #4 service:seed, WaitCompleted, app depends on it
+[3,4] -> #5 service:app, StartContainer, recreated
+`},
+		{"how it is pulled is no part of the container", func(p *types.Project, _ *Observed) {
+			s := p.Services["db"]
+			s.PullPolicy = "never"
+			p.Services["db"] = s
+		}, nothing},
+		{"a newer image", func(_ *types.Project, o *Observed) {
+			o.Images["seed:1"] = Image{ID: "sha256:new"}
+			o.container("seed").State = "created"
+		}, `
+[] -> #1 service:seed, CreateContainer, the image changed
+[1] -> #2 service:seed, RemoveContainer, replaced by #1
+[2] -> #3 service:seed, RenameContainer, replaced by #1
+[] -> #4 service:db, WaitHealthy, seed depends on it
+[3,4] -> #5 service:seed, StartContainer, recreated
+`},
+		{"a network that was removed and made again by somebody", func(_ *types.Project, o *Observed) {
+			o.remove("seed")
+			o.remove("app")
+			o.Networks["p_default"][0].ID = "net-new"
+			o.container("db").State = "exited"
+		}, `
+[] -> #1 service:db, CreateContainer, attached to an older network p_default
+[1] -> #2 service:db, RemoveContainer, replaced by #1
+[2] -> #3 service:db, RenameContainer, replaced by #1
+[3] -> #4 service:db, StartContainer, recreated
+[] -> #5 service:seed, CreateContainer, no existing container
+[4] -> #6 service:db, WaitHealthy, seed depends on it
+[5,6] -> #7 service:seed, StartContainer, just created
+[] -> #8 service:app, CreateContainer, no existing container
+[7] -> #9 service:seed, WaitCompleted, app depends on it
+[4,8,9] -> #10 service:app, StartContainer, just created
+`},
+		{"a changed network", func(p *types.Project, o *Observed) {
+			o.remove("seed")
+			o.remove("app")
+			delete(p.Services, "seed")
+			delete(p.Services, "app")
+			p.Networks["default"] = types.NetworkConfig{Name: "p_default", Internal: true}
+		}, `
+[] -> #1 service:db, StopContainer, the definition of the network changed
+[1] -> #2 service:db, DisconnectNetwork, the definition of the network changed
+[2] -> #3 network:default, RemoveNetwork, the definition of the network changed
+[3] -> #4 network:default, CreateNetwork, the definition of the network changed
+[4] -> #5 service:db, ConnectNetwork, the definition of the network changed
+[1,5] -> #6 service:db, StartContainer, stopped for its new network
+`},
+		{"a second container of a service", func(_ *types.Project, o *Observed) {
+			spare := *o.container("db")
+			spare.ID, spare.Name, spare.State = "spare", "p-db-2", "created"
+			o.Containers = append([]Container{spare}, o.Containers...)
+		}, "[] -> #1 service:db, RemoveContainer, a second container of the service\n"},
+		{"a network of the same name twice", func(_ *types.Project, o *Observed) {
+			second := o.Networks["p_default"][0]
+			second.ID = "net-second"
+			o.Networks["p_default"] = append(o.Networks["p_default"], second)
+		}, "[] -> #1 network:default, RemoveNetwork, a second network of the same name\n"},
+		{"ports that the engine picks are picked one after the other", func(p *types.Project, o *Observed) {
+			delete(p.Services, "seed")
+			for _, name := range []string{"app", "db"} {
+				s := p.Services[name]
+				s.DependsOn, s.Ports = nil, []types.ServicePortConfig{{Target: 80, Protocol: "tcp"}}
+				p.Services[name] = s
+			}
+			o.Containers = nil
+		}, `
+[] -> #1 service:app, CreateContainer, no existing container
+[1] -> #2 service:app, StartContainer, just created
+[] -> #3 service:db, CreateContainer, no existing container
+[2,3] -> #4 service:db, StartContainer, just created
+`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := project()
+			obs := observed(t, p)
+			test.edit(p, &obs)
+			plan, err := Reconcile(p, obs, Wanted{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.TrimPrefix(test.want, "\n"), plan.String()); diff != "" {
+				t.Errorf("the plan differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestReconcileOfOneServiceDoesNotWaitForOthers(t *testing.T) {
+	p := project()
+	obs := observed(t, p)
+	obs.remove("app")
+	obs.container("db").State = "exited"
+	plan, err := Reconcile(p, obs, Wanted{Services: []string{"app"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "[] -> #1 service:app, CreateContainer, no existing container\n[1] -> #2 service:app, StartContainer, just created\n"
+	if got := plan.String(); got != want {
+		t.Errorf("the plan is\n%swant\n%s", got, want)
+	}
+}
+
+func TestReconcileRefuses(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		edit func(*types.Project, *Observed)
+		kind ErrorKind
+		want string
+	}{
+		{"a container name of another project", func(_ *types.Project, o *Observed) {
+			o.Others = []Other{{Name: "p-db-1", Project: "q"}}
+		}, Conflict, "the container name p-db-1 of service db belongs to another container, of the Compose project q"},
+		{"a container name of nobody", func(_ *types.Project, o *Observed) {
+			o.Others = []Other{{Name: "p-db-1"}}
+		}, Conflict, "the container name p-db-1 of service db belongs to another container, of no Compose project"},
+		{"a missing external network", func(p *types.Project, _ *Observed) {
+			p.Networks["default"] = types.NetworkConfig{Name: "shared", External: true}
+		}, Failed, "the network shared is external and does not exist"},
+		{"a missing external volume", func(p *types.Project, _ *Observed) {
+			p.Volumes["data"] = types.VolumeConfig{Name: "shared", External: true}
+		}, Failed, "the volume shared is external and does not exist"},
+		{"an image that must not be pulled", func(p *types.Project, o *Observed) {
+			s := p.Services["db"]
+			s.PullPolicy = "never"
+			p.Services["db"] = s
+			delete(o.Images, "db:1")
+		}, NoImage, "the image db:1 of service db is not on this machine and pull_policy is never"},
+	} {
+		p := project()
+		obs := observed(t, p)
+		test.edit(p, &obs)
+		_, err := Reconcile(p, obs, Wanted{})
+		var e *Error
+		if !errors.As(err, &e) || e.Kind != test.kind || e.Message != test.want || e.Hint == "" {
+			t.Errorf("%s: %#v, want %s: %s, with a hint", test.name, err, test.kind, test.want)
+		}
+	}
+}
+
+func TestReconcileKeepsWhatHoldsData(t *testing.T) {
+	p := project()
+	obs := observed(t, p)
+	p.Volumes["data"] = types.VolumeConfig{Name: "p_data", DriverOpts: map[string]string{"o": "bind"}}
+	obs.Networks["p_default"][0].Labels = nil
+	plan, err := Reconcile(p, obs, Wanted{})
+	if err != nil || !plan.Empty() || len(plan.Warnings) != 2 {
+		t.Errorf("the plan is %v (%v) with warnings %q; want none, and two warnings", plan, err, plan.Warnings)
+	}
+}
+
+func TestPullPolicies(t *testing.T) {
+	now := time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		policy string
+		found  bool
+		age    time.Duration
+		want   string
+	}{
+		{"", true, 0, ""}, {"", false, 0, "not on this machine"}, {"missing", true, 0, ""},
+		{"if_not_present", false, 0, "not on this machine"}, {"always", true, 0, "pull_policy is always"},
+		{"daily", true, 25 * time.Hour, "pull_policy is daily"}, {"daily", true, time.Hour, ""},
+		{"every_2h", true, 3 * time.Hour, "pull_policy is every_2h"}, {"never", true, 0, ""},
+	} {
+		s := types.ServiceConfig{Name: "db"}
+		s.PullPolicy = test.policy
+		got, err := pullCause(s, Image{TaggedAt: now.Add(-test.age)}, test.found, now)
+		if err != nil || got != test.want {
+			t.Errorf("pull_policy %q, found %t, age %v: %q (%v), want %q", test.policy, test.found, test.age, got, err, test.want)
+		}
+	}
+}
