@@ -32,6 +32,7 @@ type tail struct {
 	pending []byte   // read and not yet returned; begins at offset-len(pending)
 	ended   bool     // pending has no further line end, and file had no more to give
 	start   *position
+	midLine bool // begun behind a line that had no end; the keeper ends it before it writes anything else
 	buf     []byte
 }
 
@@ -51,6 +52,11 @@ func (t *tail) close() {
 func (t *tail) next() (logLine, error) {
 	for {
 		if line, ok := t.take(); ok {
+			skip := t.midLine && len(line.text) == 0
+			t.midLine = false
+			if skip {
+				continue
+			}
 			return line, nil
 		}
 		if t.file == nil {
@@ -166,6 +172,10 @@ func (t *tail) open() error {
 			}
 		}
 		t.start = nil
+	}
+	var before [1]byte
+	if n, _ := files[chosen].ReadAt(before[:], t.offset-1); t.offset > 0 && n == 1 {
+		t.midLine = before[0] != '\n'
 	}
 	t.file = files[chosen]
 	files[chosen] = nil

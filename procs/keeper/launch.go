@@ -14,7 +14,8 @@ type launch struct {
 	key      Key
 	grace    Grace
 	launched Launched
-	channel  *channel      // nil without IPC
+	channel  *channel // nil without IPC
+	streams  []*stream
 	ended    chan struct{} // closed when exit is set
 
 	// guarded by keeper.mu
@@ -76,6 +77,34 @@ func (k *keeper) exited(l *launch, status syscall.WaitStatus) {
 	close(l.ended)
 	k.journal.exited(*e)
 	k.notify(&Message{Verb: Exited, Exit: e})
+}
+
+// settleTime is how long the end of a tree waits for its last output to be on disk.
+const settleTime = time.Second
+
+// settle waits until what the launch wrote before it exited is on disk, so that its last lines can be read and the
+// next launch's come after them. It waits no longer than limit: the disk may be full.
+func (l *launch) settle(limit time.Duration) {
+	select {
+	case <-l.ended:
+	default:
+		return // it still runs
+	}
+	over := time.After(limit)
+	for _, s := range l.streams {
+		select {
+		case <-s.ended:
+		case <-over:
+			return
+		}
+		for _, f := range s.sinks {
+			select {
+			case <-f.idle():
+			case <-over:
+				return
+			}
+		}
+	}
 }
 
 // launchEnv is the launch's environment with the keeper's own variables; whatever Node put into the environment
@@ -152,6 +181,9 @@ func (k *keeper) signal(req SignalReq) error {
 	}
 	if req.Tree {
 		k.tree.signal(&sweep{marker: req.Key.Marker(k.opts.ID), session: pid, grouped: err == nil, sig: sig})
+		if l != nil && sig == syscall.SIGKILL {
+			l.settle(settleTime)
+		}
 		return nil
 	}
 	if err != nil {

@@ -45,12 +45,13 @@ func newLogs(stateDir string, retry time.Duration, log *slog.Logger) *logs {
 }
 
 // read starts reading r until its end, into the given file and into the combined one.
-func (ls *logs) read(r *os.File, key Key, kind string, cfg Logs, path string) {
+func (ls *logs) read(r *os.File, key Key, kind string, cfg Logs, path string) *stream {
 	s := &stream{
 		logs:   ls,
 		r:      r,
 		own:    make(chan struct{}, ownBuffers),
 		format: newFormat(cfg, key, kind),
+		ended:  make(chan struct{}),
 	}
 	for _, p := range []string{path, cfg.Combined} {
 		if kept(p) {
@@ -61,6 +62,7 @@ func (ls *logs) read(r *os.File, key Key, kind string, cfg Logs, path string) {
 	ls.open++
 	ls.mu.Unlock()
 	go s.run()
+	return s
 }
 
 // file returns the one writer of a path. Size and number of files are those of the path's first launch.

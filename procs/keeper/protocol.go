@@ -124,7 +124,8 @@ type SignalReq struct {
 	Key    Key `json:"key"`
 	Signal int `json:"signal,omitempty"`
 	// Tree also reaches what left the process group: reparented children, then whatever bears the launch marker.
-	// It works after the launch itself has exited, too.
+	// It works after the launch itself has exited, too; with SIGKILL it then also waits, for at most a second, until
+	// what the launch has written is on disk.
 	Tree    bool   `json:"tree,omitempty"`
 	Message string `json:"message,omitempty"` // instead of a signal: a JSON line for the IPC channel
 }

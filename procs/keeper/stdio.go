@@ -72,10 +72,10 @@ func (s *stdio) closeOwnEnds()   { closeAll(s.outR, s.errR, s.ipcOwn) }
 // readStdio starts reading what the launch writes.
 func (k *keeper) readStdio(l *launch, req Launch, s *stdio) {
 	if s.outR != nil {
-		k.logs.read(s.outR, l.key, "out", req.Logs, req.Logs.Out)
+		l.streams = append(l.streams, k.logs.read(s.outR, l.key, "out", req.Logs, req.Logs.Out))
 	}
 	if s.errR != nil {
-		k.logs.read(s.errR, l.key, "err", req.Logs, req.Logs.Err)
+		l.streams = append(l.streams, k.logs.read(s.errR, l.key, "err", req.Logs, req.Logs.Err))
 	}
 	if s.ipcOwn != nil {
 		l.channel = &channel{file: s.ipcOwn}

@@ -16,6 +16,7 @@ type stream struct {
 	sinks  []*file
 	own    chan struct{} // one token per queued buffer of this stream
 	format format
+	ended  chan struct{} // closed when everything was read and queued
 
 	rest  []byte // an unfinished line, read but not yet passed on
 	stuck bool   // the disk stood still when we last waited for it
@@ -24,6 +25,7 @@ type stream struct {
 // run reads until every process that holds the pipe has closed it.
 func (s *stream) run() {
 	defer s.logs.streamEnded()
+	defer close(s.ended)
 	defer s.r.Close()
 	raw, err := s.r.SyscallConn()
 	if err != nil {

@@ -1,0 +1,173 @@
+package procs
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"devstack/stack"
+)
+
+func TestNodeSaysReadyAndIsAskedToShutDown(t *testing.T) {
+	p := newProject(t)
+	app := p.script("agent", `
+		process.on('message', m => { if (m === 'shutdown') { console.log('leaving'); process.exit(5) } })
+		console.log('instance ' + process.env.NODE_APP_INSTANCE)
+		process.send('ready')`)
+	app.WaitReady, app.ShutdownWithMessage = true, true
+	p.start(app)
+	if got := p.untilReady("agent"); got.ReadyBy != "ipc" || got.State != Online {
+		t.Errorf("ready by %s, %s", got.ReadyBy, got.State)
+	}
+	p.current().Stop("agent")
+	got := p.untilState("agent", Stopped)
+	if len(got.Exits) != 1 || got.Exits[0].Code != 5 || got.Exits[0].Reason != Manual {
+		t.Errorf("exits %+v", got.Exits)
+	}
+	if want := []string{"instance 0", "leaving"}; !slices.Equal(got.Exits[0].LastLines, want) {
+		t.Errorf("last lines %q, want %q", got.Exits[0].LastLines, want)
+	}
+}
+
+func TestNodeThatIgnoresItsChannelEndsByItself(t *testing.T) {
+	p := newProject(t)
+	app := p.script("job", `console.log('done')`)
+	app.OneShot = true
+	p.start(app)
+	if got := p.untilReady("job"); got.State != Stopped || got.ReadyBy != "exit" {
+		t.Errorf("%s, ready by %s", got.State, got.ReadyBy)
+	}
+}
+
+func TestCrashKeepsItsLastLines(t *testing.T) {
+	p := newProject(t)
+	app := p.app("api", "/bin/sh", "-c", "echo fine; echo boom >&2; printf 'no end' >&2; exit 3")
+	app.MaxRestarts = 1
+	delay := time.Duration(0)
+	app.RestartDelay = &delay
+	p.start(app)
+	got := p.untilState("api", Errored)
+	if len(got.Exits) != 2 || got.Restarts != 1 {
+		t.Fatalf("restarts %d, exits %+v", got.Restarts, got.Exits)
+	}
+	last := got.Exits[1]
+	if last.Code != 3 || last.Reason != Crash || !slices.Equal(last.LastLines, []string{"boom", "no end"}) {
+		t.Errorf("last exit %s, last lines %q", last, last.LastLines)
+	}
+}
+
+func TestProgramThatIsNotThere(t *testing.T) {
+	p := newProject(t)
+	p.start(p.app("path", "/no/such/program"), p.app("name", "no-such-program"))
+	for _, name := range []string{"path", "name"} {
+		got := p.untilState(name, Errored)
+		if !strings.Contains(got.LastError, "no such file or directory") || !strings.Contains(got.LastError, "no") {
+			t.Errorf("%s: %q", name, got.LastError)
+		}
+	}
+}
+
+func TestMemoryOfTheWholeTree(t *testing.T) {
+	p := newProject(t)
+	// The first launch grows in a child of the shell; the shell alone would never exceed the limit.
+	app := p.app("fat", "/bin/sh", "-c", `[ -e grown ] && exec sleep 1000
+		node -e "require('fs').writeFileSync('grown', ''); const b = Buffer.alloc(200 << 20, 1); setInterval(() => b.length, 1000)"; true`)
+	app.MaxMemory = 100 << 20
+	p.start(app)
+	got := p.until("fat", "restarted", func(got Process) bool { return got.State == Online && got.Restarts == 1 })
+	if len(got.Exits) != 1 || got.Exits[0].Reason != Memory || got.Unstable != 0 {
+		t.Errorf("unstable %d, exits %+v", got.Unstable, got.Exits)
+	}
+}
+
+func TestHTTPHealthcheckAndPorts(t *testing.T) {
+	p := newProject(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	app := p.script("web", fmt.Sprintf(`
+		const http = require('http')
+		let looks = 0
+		http.createServer((q, r) => { r.statusCode = ++looks > 3 && looks < 10 ? 200 : 503; r.end() }).listen(%d)`, port))
+	app.Port = port
+	app.Healthcheck = &stack.Healthcheck{HTTP: "/healthz", Interval: 50 * time.Millisecond, Timeout: 5 * time.Second, Retries: 2}
+	p.start(app)
+	got := p.untilReady("web")
+	if got.ReadyBy != "healthcheck" || len(got.Probes) == 0 || !strings.Contains(got.Probes[len(got.Probes)-1].Detail, "200") {
+		t.Errorf("ready by %s, probes %+v", got.ReadyBy, got.Probes)
+	}
+	if ports := p.current().SnapshotWithPorts()[0].Ports; !slices.Equal(ports, []Port{{Host: "::", Port: port}}) {
+		t.Errorf("ports %+v, want %d", ports, port)
+	}
+	got = p.until("web", "restarted", func(got Process) bool { return len(got.Exits) > 0 })
+	if got.Exits[0].Reason != Liveness {
+		t.Errorf("exits %+v", got.Exits)
+	}
+}
+
+func TestExecHealthcheck(t *testing.T) {
+	p := newProject(t)
+	app := p.app("db", "/bin/sh", "-c", "touch up; exec sleep 1000")
+	app.Environment = append(app.Environment, stack.Variable{Key: "FILE", Value: "up"})
+	app.Healthcheck = &stack.Healthcheck{
+		Exec: []string{"sh", "-c", `test -e "$FILE"`}, Interval: time.Minute, Timeout: 5 * time.Second, Retries: 1,
+	}
+	p.start(app)
+	p.untilReady("db")
+	r := execProbe{argv: []string{"sh", "-c", "echo no such table >&2; exit 4"}, dir: p.dir, env: os.Environ()}.Check(t.Context())
+	if r.Ready || !strings.Contains(r.Detail, "exit status 4: no such table") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestAnotherDaemonTakesOver(t *testing.T) {
+	p := newProject(t)
+	api := p.app("api", "/bin/sh", "-c", "exec sleep 1000")
+	job := p.app("job", "/bin/sh", "-c", "exec sleep 1000")
+	job.MaxRestarts = 0
+	apps := []stack.App{api, job}
+	p.start(apps...)
+	before := p.untilReady("api")
+	ended := p.untilReady("job")
+	saved, err := p.current().Saved()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.current().Close() // its successor finds an exit that nobody has counted
+	proc, err := os.FindProcess(ended.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := proc.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	next := p.newManager()
+	for {
+		rows, err := p.conn.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rows) == 2 && (rows[0].Exit != nil || rows[1].Exit != nil) {
+			if err := next.Restore(apps, saved, rows); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	got := p.untilState("job", Errored)
+	if len(got.Exits) != 1 || got.Exits[0].Signal != 9 {
+		t.Errorf("exits %+v", got.Exits)
+	}
+	if got, _ := next.Process("api", 0); got.Pid != before.Pid || !got.Ready || got.ID != before.ID {
+		t.Errorf("api is %+v, was %+v", got, before)
+	}
+	next.Stop("api")
+	p.untilState("api", Stopped)
+}
