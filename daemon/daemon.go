@@ -29,7 +29,7 @@ type Daemon struct {
 	home    keeper.Identity
 	bus     *bus
 	procs   *procs.Manager
-	changed *signal       // something may be different now: gates are judged, waiting actions look again
+	changed *broadcast    // something may be different now: gates are judged, waiting actions look again
 	turn    chan struct{} // capacity 1; held by the one action that changes the stack
 
 	background sync.WaitGroup
@@ -37,12 +37,12 @@ type Daemon struct {
 	saving     sync.Mutex    // one write of the state file at a time
 
 	mu        sync.Mutex
-	desired   *desired     // nil: nothing is to run
-	engine    *infra.Infra // nil: the stack has no containers, or others run them
-	wire      *wire        // with --no-infra
+	desired   *desired            // nil: nothing is to run
+	engine    *infra.Infra        // nil: the stack has no containers, or others run them
+	wire      *wire               // with --no-infra
 	closed    map[string][]string // app -> what keeps its gate closed, as last judged
 	told      map[string]string   // app -> what it waits for, as last published
-	answering int // actions whose answer is not finished
+	answering int                 // actions whose answer is not finished
 	gone      bool
 	work      context.Context // of actions; ends when `down` begins
 	stopWork  context.CancelCauseFunc
@@ -71,7 +71,7 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	d.ctx, d.log, d.keeper = ctx, log, conn
-	d.bus, d.changed, d.turn = newBus(time.Now()), newSignal(), make(chan struct{}, 1)
+	d.bus, d.changed, d.turn = newBus(time.Now()), newBroadcast(), make(chan struct{}, 1)
 	d.work, d.stopWork = context.WithCancelCause(ctx)
 	d.ended = make(chan struct{})
 	d.procs = procs.NewManager(procs.Options{Keeper: conn, Log: log, Publish: d.processNotice, Save: d.save})

@@ -72,8 +72,10 @@ type savedState struct {
 
 func (d *Daemon) statePath() string { return filepath.Join(d.home.StateDir, "state.json") }
 
-// save writes the state file. Without a stack there is nothing to remember.
+// save writes the state file. Without a stack there is nothing to remember. The manager calls it after every change,
+// also when an app has been removed, of which there is no notice.
 func (d *Daemon) save() error {
+	d.changed.fire()
 	d.saving.Lock()
 	defer d.saving.Unlock()
 	d.mu.Lock()
