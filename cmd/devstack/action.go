@@ -13,15 +13,16 @@ import (
 
 // action carries out call and shows its events: live on a terminal, as plain lines elsewhere, raw under --progress json.
 func (f *Factory) action(title string, call func(each func(api.Event)) (*api.Result, error)) (*api.Result, error) {
+	ending := title == "stop" || title == "down"
 	switch f.progressMode() {
 	case "json":
 		return call(rawEvents(f.IO.Out))
 	case "tty":
-		live := startLive(f.IO, title)
+		live := startLive(f.IO, title, ending)
 		defer live.stop()
 		return call(live.event)
 	}
-	return call(newPlain(f.IO.Err, time.Now()).event)
+	return call(newPlain(f.IO.Err, time.Now(), ending).event)
 }
 
 func (f *Factory) progressMode() string {

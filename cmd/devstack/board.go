@@ -13,6 +13,7 @@ import (
 // events and read with frame; it knows no terminal and no clock.
 type board struct {
 	title    string
+	ending   bool // the action ends resources: a row is done when it has stopped, not when it is ready
 	start    time.Time
 	rows     []*row // in the order of their first event
 	build    []string
@@ -25,10 +26,10 @@ type row struct {
 	what    string // its state, or the step being done
 	waiting string // names it waits for
 	pull    *api.Progress
-	ready   bool
+	done    bool // ready, or ended if that is what the action is for
 	failed  bool
 	began   time.Time
-	ended   time.Time // when it became ready or failed
+	ended   time.Time // when it was done or failed
 }
 
 // buildLines is how much of the build's output is shown.
@@ -44,11 +45,15 @@ func (b *board) apply(e api.Event) {
 		b.warnings = append(b.warnings, e.Message)
 		return
 	}
-	if e.Resource == "" {
+	if e.Resource == "" || (b.ending && endingHides(e)) {
 		return
 	}
 	if e.Kind != api.KindWaiting {
 		b.build = nil // it is over when something happens to a resource
+	}
+	if b.ending {
+		b.row(e).applyEnding(e)
+		return
 	}
 	b.row(e).apply(e)
 }
@@ -71,31 +76,44 @@ func (r *row) apply(e api.Event) {
 		r.what, r.pull = e.To, nil
 		r.settle(e.To == "errored" || e.To == "unhealthy", e.Time)
 	case api.KindReady:
-		r.ready = e.To == "ready"
+		r.done = e.To == "ready"
 		r.settle(false, e.Time)
-		if r.ready {
+		if r.done {
 			r.waiting = ""
 		}
 	case api.KindWaiting:
 		r.waiting = e.To
 	case api.KindOp:
-		if e.To == "done" {
-			return // what it led to comes next
-		}
-		r.what, r.pull = strings.TrimSuffix(e.To+": "+e.Message, ": "), nil
-		if e.To == "started" {
-			r.what = e.Message
-		}
-		r.settle(e.To == "failed", e.Time)
+		r.step(e)
 	case api.KindPull:
 		r.pull, r.what = e.Progress, "pulling"
 	}
 }
 
+// applyEnding is apply for stop and down.
+func (r *row) applyEnding(e api.Event) {
+	switch e.Kind {
+	case api.KindService, api.KindProcess:
+		r.what, r.done = e.To, e.To == "stopped" || e.To == "absent"
+		r.settle(false, e.Time)
+	case api.KindOp:
+		r.step(e)
+	}
+}
+
+// step shows a step while it is done; what it led to comes next.
+func (r *row) step(e api.Event) {
+	if e.To == "done" {
+		return
+	}
+	r.what, r.pull = stepText(e), nil
+	r.settle(e.To == "failed", e.Time)
+}
+
 func (r *row) settle(failed bool, at time.Time) {
 	r.failed = failed
 	r.ended = time.Time{}
-	if r.ready || failed {
+	if r.done || failed {
 		r.ended = at
 	}
 }
@@ -108,17 +126,7 @@ func (b *board) frame(now time.Time, width, height int, c style) []string {
 		nameWidth = max(nameWidth, len([]rune(r.name)))
 	}
 	nameWidth = min(nameWidth, width/2)
-	ready := 0
-	for _, r := range b.rows {
-		if r.ready {
-			ready++
-		}
-	}
-	head := fmt.Sprintf("devstack %s  %s", b.title, elapsed(now.Sub(b.start)))
-	if len(b.rows) > 0 {
-		head += fmt.Sprintf("  %d of %d ready", ready, len(b.rows))
-	}
-	lines := []string{c.bold(clip(head, width))}
+	lines := []string{c.bold(clip(b.head(now), width))}
 	for _, r := range b.visible(max(1, height-1-len(b.build))) {
 		lines = append(lines, r.line(now, nameWidth, width, c))
 	}
@@ -126,6 +134,23 @@ func (b *board) frame(now time.Time, width, height int, c style) []string {
 		lines = append(lines, c.dim(clip("  │ "+printable(text), width)))
 	}
 	return lines[:min(len(lines), max(1, height))]
+}
+
+func (b *board) head(now time.Time) string {
+	head := fmt.Sprintf("devstack %s  %s", b.title, elapsed(now.Sub(b.start)))
+	if len(b.rows) == 0 {
+		return head
+	}
+	done, word := 0, "ready"
+	if b.ending {
+		word = "ended"
+	}
+	for _, r := range b.rows {
+		if r.done {
+			done++
+		}
+	}
+	return head + fmt.Sprintf("  %d of %d %s", done, len(b.rows), word)
 }
 
 // visible are the rows that fit: first what failed, then what is being done, what waits, and what is ready.
@@ -142,7 +167,7 @@ func (r *row) rank() int {
 	switch {
 	case r.failed:
 		return 0
-	case r.ready:
+	case r.done:
 		return 3
 	case r.waiting != "":
 		return 2
@@ -155,7 +180,7 @@ func (r *row) line(now time.Time, nameWidth, width int, c style) string {
 	switch {
 	case r.failed:
 		paint = c.red
-	case r.ready:
+	case r.done:
 		paint = c.green
 	case r.waiting != "":
 		paint = c.dim
@@ -175,11 +200,13 @@ func (r *row) line(now time.Time, nameWidth, width int, c style) string {
 
 func (r *row) text() string {
 	switch {
-	case r.waiting != "" && !r.ready:
+	case r.waiting != "" && !r.done:
 		return "waits for " + r.waiting
 	case r.pull != nil:
 		return "pulling " + bar(r.pull) + " " + r.pull.Detail
-	case r.ready && r.what != "healthy":
+	case r.done && r.what == "absent":
+		return "removed"
+	case r.done && r.what != "healthy" && r.what != "stopped":
 		return "ready"
 	}
 	return printable(r.what)
@@ -192,7 +219,7 @@ func (r *row) glyph(now time.Time) string {
 	switch {
 	case r.failed:
 		return "✗"
-	case r.ready:
+	case r.done:
 		return "✔"
 	case r.waiting != "":
 		return "·"

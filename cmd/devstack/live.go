@@ -22,8 +22,9 @@ type live struct {
 	done chan struct{}
 }
 
-func startLive(io *IOStreams, title string) *live {
-	l := &live{io: io, board: board{title: title, start: time.Now()}, end: make(chan struct{}), done: make(chan struct{})}
+func startLive(io *IOStreams, title string, ending bool) *live {
+	b := board{title: title, ending: ending, start: time.Now()}
+	l := &live{io: io, board: b, end: make(chan struct{}), done: make(chan struct{})}
 	fmt.Fprint(io.Err, "\x1b[?25l") // hide the cursor
 	l.draw()
 	go l.tick()

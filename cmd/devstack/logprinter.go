@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 
 	"devstack/daemon/api"
@@ -15,10 +16,19 @@ type logPrinter struct {
 	width int // of the names so far
 }
 
-func longestName(names []string) int {
+// nameWidth is the longest name that can come; words may mean several apps, then it grows with them.
+func nameWidth(words []string, s *api.State) int {
 	width := 0
-	for _, name := range names {
-		width = max(width, len([]rune(name)))
+	add := func(name string, instance int) {
+		if len(words) == 0 || slices.Contains(words, name) {
+			width = max(width, len([]rune(instanceName(name, instance))))
+		}
+	}
+	for _, service := range s.Services {
+		add(service.Name, 0)
+	}
+	for _, p := range s.Processes {
+		add(p.Name, p.Instance)
 	}
 	return width
 }

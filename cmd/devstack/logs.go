@@ -133,22 +133,19 @@ func logsRun(ctx context.Context, o *LogsOptions) error {
 	if err != nil {
 		return err
 	}
-	request := api.LogsRequest{Names: o.Names, Lines: o.Lines, Stream: o.Stream, Follow: o.Follow, Since: o.Since}
-	if err := o.checkName(ctx, p); err != nil && !errors.Is(err, api.ErrNotRunning) {
-		return err
+	state, err := o.Running(ctx, p)
+	if errors.Is(err, api.ErrNotRunning) {
+		return logsFromDisk(ctx, o, p)
 	}
-	printer := &logPrinter{LogsOptions: o, width: longestName(o.Names)}
-	printed := 0
+	if err != nil {
+		return interruptedLogs(o, err)
+	}
+	printer := &logPrinter{LogsOptions: o, width: nameWidth(o.Names, state)}
+	request := api.LogsRequest{Names: o.Names, Lines: o.Lines, Stream: o.Stream, Follow: o.Follow, Since: o.Since}
 	for record, err := range o.Client(p).Logs(ctx, request) {
-		switch {
-		case errors.Is(err, api.ErrNotRunning) && printed == 0:
-			return logsFromDisk(ctx, o, p, printer)
-		case errors.Is(err, api.ErrNotRunning), errors.Is(err, context.Canceled) && o.Follow:
-			return nil // the stack ended, or the reader has seen enough
-		case err != nil:
-			return err
+		if err != nil {
+			return interruptedLogs(o, err)
 		}
-		printed++
 		if err := printer.print(record); err != nil {
 			return err
 		}
@@ -156,8 +153,16 @@ func logsRun(ctx context.Context, o *LogsOptions) error {
 	return nil
 }
 
+// interruptedLogs is nil where following ends as it should: the stack has ended, or the reader has seen enough.
+func interruptedLogs(o *LogsOptions, err error) error {
+	if errors.Is(err, api.ErrNotRunning) || (errors.Is(err, context.Canceled) && o.Follow) {
+		return nil
+	}
+	return err
+}
+
 // logsFromDisk prints what a stack that runs no more has left.
-func logsFromDisk(ctx context.Context, o *LogsOptions, p *project, printer *logPrinter) error {
+func logsFromDisk(ctx context.Context, o *LogsOptions, p *project) error {
 	flags := []string{"--json", "--lines", strconv.Itoa(o.Lines)}
 	if o.Stream != "" {
 		flags = append(flags, "--stream", o.Stream)
@@ -169,10 +174,16 @@ func logsFromDisk(ctx context.Context, o *LogsOptions, p *project, printer *logP
 	if err != nil {
 		return err
 	}
+	printer := &logPrinter{LogsOptions: o}
+	var all []api.LogRecord
 	for record, err := range records(bytes.NewReader(data)) {
 		if err != nil {
 			return fmt.Errorf("cannot read what devstackd wrote: %w", err)
 		}
+		all = append(all, record)
+		printer.width = max(printer.width, len([]rune(instanceName(record.AppName, record.Instance))))
+	}
+	for _, record := range all {
 		if err := printer.print(record); err != nil {
 			return err
 		}

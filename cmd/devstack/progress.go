@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"devstack/daemon/api"
 )
@@ -18,16 +19,20 @@ func rawEvents(w io.Writer) func(api.Event) {
 
 // plain shows progress as lines, one per step that a person would want to know of.
 type plain struct {
-	w     io.Writer
-	start time.Time
-	last  map[string]string // resource -> its last line
+	w      io.Writer
+	start  time.Time
+	ending bool              // as in board
+	last   map[string]string // resource and kind -> its last line
 }
 
-func newPlain(w io.Writer, start time.Time) *plain {
-	return &plain{w, start, map[string]string{}}
+func newPlain(w io.Writer, start time.Time, ending bool) *plain {
+	return &plain{w, start, ending, map[string]string{}}
 }
 
 func (p *plain) event(e api.Event) {
+	if p.ending && endingHides(e) {
+		return
+	}
 	line := plainLine(e)
 	key := instanceName(e.Resource, e.Instance)
 	if line == "" || p.last[key+string(e.Kind)] == line {
@@ -62,10 +67,7 @@ func plainLine(e api.Event) string {
 		if e.Message == "" || e.To == "done" {
 			return ""
 		}
-		if e.To == "failed" {
-			return "failed: " + e.Message
-		}
-		return e.Message
+		return stepText(e)
 	case api.KindPull:
 		return pullStep(e.Progress)
 	case api.KindBuild:
@@ -74,6 +76,32 @@ func plainLine(e api.Event) string {
 		return "warning: " + e.Message
 	}
 	return ""
+}
+
+// endingHides is whether an event says nothing while things are being ended: of course others now wait for them.
+func endingHides(e api.Event) bool { return e.Kind == api.KindWaiting || e.Kind == api.KindReady }
+
+// stepText is a step of a plan in words: "StartContainer service:redis" of redis is "start container".
+func stepText(e api.Event) string {
+	verb, object, _ := strings.Cut(e.Message, " ")
+	var words strings.Builder
+	for i, r := range verb {
+		if i > 0 && unicode.IsUpper(r) {
+			words.WriteByte(' ')
+		}
+		words.WriteRune(unicode.ToLower(r))
+	}
+	text := words.String()
+	if _, name, ok := strings.Cut(object, ":"); ok {
+		object = name
+	}
+	if object != "" && object != e.Resource {
+		text += " " + object
+	}
+	if e.To == "failed" {
+		return "failed: " + because(text, api.Event{Cause: e.Cause})
+	}
+	return text
 }
 
 // because adds why to what happened.

@@ -109,7 +109,7 @@ func TestFrames(t *testing.T) {
 		}
 	}
 	frame("nothing yet", 0.1, 79, 23)
-	b.apply(api.Event{Time: at(0.2), Resource: "redis", Kind: api.KindOp, To: "started", Message: "create container"})
+	b.apply(api.Event{Time: at(0.2), Resource: "redis", Kind: api.KindOp, To: "started", Message: "CreateContainer service:redis"})
 	b.apply(api.Event{Time: at(0.2), Resource: "postgres", Kind: api.KindPull, Progress: &api.Progress{Current: 30 << 20, Total: 100 << 20, Detail: "3 of 9 layers"}})
 	b.apply(api.Event{Time: at(0.2), Resource: "orchestrator", Kind: api.KindWaiting, To: "redis, postgres"})
 	b.apply(api.Event{Time: at(0.3), Kind: api.KindWarning, Message: "the shell overrides REDIS_URL"})
@@ -129,17 +129,27 @@ func TestFrames(t *testing.T) {
 	b.apply(api.Event{Time: at(4.2), Resource: "agent", Instance: 1, Kind: api.KindProcess, To: "online"})
 	b.apply(api.Event{Time: at(4.5), Resource: "agent", Instance: 1, Kind: api.KindReady, To: "ready"})
 	frame("the end", 70, 79, 23)
+	b = board{title: "down", start: now(), ending: true}
+	b.apply(api.Event{Time: at(0.1), Resource: "web", Kind: api.KindProcess, To: "stopping"})
+	b.apply(api.Event{Time: at(0.1), Resource: "web", Kind: api.KindReady, To: "not ready"})
+	b.apply(api.Event{Time: at(0.1), Resource: "agent", Kind: api.KindWaiting, To: "web"})
+	b.apply(api.Event{Time: at(0.1), Resource: "redis", Kind: api.KindOp, To: "started", Message: "StopContainer service:redis"})
+	frame("going down", 0.3, 79, 23)
+	b.apply(api.Event{Time: at(0.4), Resource: "web", Kind: api.KindProcess, To: "stopped"})
+	b.apply(api.Event{Time: at(0.5), Resource: "redis", Kind: api.KindService, To: "absent"})
+	frame("down", 0.5, 79, 23)
 	golden(t, "frames.txt", out.String())
 }
 
 func TestPlainLines(t *testing.T) {
 	var out strings.Builder
-	p := newPlain(&out, now())
+	p := newPlain(&out, now(), false)
 	at := now().Add(1500 * time.Millisecond)
 	for _, e := range []api.Event{
 		{Kind: api.KindBuild, Message: "> tsc -b\n"},
-		{Resource: "redis", Kind: api.KindOp, To: "started", Message: "create container"},
-		{Resource: "redis", Kind: api.KindOp, To: "done", Message: "create container"},
+		{Resource: "redis", Kind: api.KindOp, To: "started", Message: "CreateContainer service:redis"},
+		{Resource: "redis", Kind: api.KindOp, To: "done", Message: "CreateContainer service:redis"},
+		{Kind: api.KindOp, To: "failed", Message: "RemoveNetwork network:shop_default", Cause: "it has endpoints"},
 		{Resource: "pg", Kind: api.KindPull, Progress: &api.Progress{Current: 1 << 20, Total: 100 << 20}},
 		{Resource: "pg", Kind: api.KindPull, Progress: &api.Progress{Current: 2 << 20, Total: 100 << 20}},
 		{Resource: "pg", Kind: api.KindPull, Progress: &api.Progress{Current: 60 << 20, Total: 100 << 20}},

@@ -66,7 +66,11 @@ func report(io *IOStreams, command *cobra.Command, err error) api.Code {
 		answer.Hint = command.CommandPath() + " --help"
 	}
 	c := io.ErrStyle()
-	fmt.Fprintln(io.Err, c.red("error:"), answer.Message)
+	if answer.Exit == api.ExitInterrupted { // not an error, and says so itself
+		fmt.Fprintln(io.Err, answer.Message)
+	} else {
+		fmt.Fprintln(io.Err, c.red("error:"), answer.Message)
+	}
 	if answer.Hint != "" {
 		fmt.Fprintln(io.Err, c.cyan("next: "), answer.Hint)
 	}

@@ -130,7 +130,9 @@ func askUp(ctx context.Context, o *UpOptions, p *project, request api.UpRequest)
 func attach(ctx context.Context, o *UpOptions, p *project) error {
 	err := logsRun(ctx, &LogsOptions{Factory: o.Factory, Names: o.Names, Lines: 0, Follow: true})
 	if err == nil && ctx.Err() != nil {
-		return &api.Error{Exit: api.ExitInterrupted, Message: "the stack in " + p.Dir + " is left running", Hint: "devstack down ends it"}
+		return &api.Error{
+			Exit: api.ExitInterrupted, Message: "interrupted: the stack in " + p.Dir + " is left running", Hint: "devstack down ends it",
+		}
 	}
 	return err
 }
