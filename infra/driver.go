@@ -15,7 +15,7 @@ var ErrNotFound = errors.New("no such container")
 type Driver interface {
 	// Name is what Service.Driver says.
 	Name() string
-	// Check is an *Error (Unsupported) that names everything in p that this driver cannot do, or nil.
+	// Check names everything in p that this driver cannot do, each an *Error (Unsupported), joined; nil: nothing.
 	Check(p *types.Project) error
 	// Observe is everything that planning needs, in one go. p may be nil: then only what carries the project's labels.
 	Observe(ctx context.Context, project string, p *types.Project) (Observed, error)

@@ -29,7 +29,7 @@ func (i *Infra) arm(t *tracked, c Container) {
 		return
 	}
 	own := t.gate
-	i.work.Go(func() { i.probe(ctx, c, own) })
+	i.spawn(func() { i.probe(ctx, c, own) })
 }
 
 // follow applies the engine's own word, once devstack's gate was passed.

@@ -15,7 +15,7 @@ func (i *Infra) Logs(ctx context.Context, service string, tail int, since time.T
 		return nil, unknown(service)
 	}
 	out := make(chan LogLine, 64)
-	i.work.Go(func() {
+	ok := i.spawn(func() {
 		defer close(out)
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -36,6 +36,9 @@ func (i *Infra) Logs(ctx context.Context, service string, tail int, since time.T
 			}
 		}
 	})
+	if !ok {
+		close(out)
+	}
 	return out, nil
 }
 

@@ -21,6 +21,8 @@ type Infra struct {
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
+	life   sync.Mutex // guards closed and that nothing is added to work after it
+	closed bool
 	work   sync.WaitGroup // every goroutine of this Infra
 
 	turn chan struct{} // holds one token: whose turn it is
@@ -47,8 +49,22 @@ func New(d Driver, log *slog.Logger, publish func(Event)) *Infra {
 
 // Close ends what goes on in the background and touches no container. It waits for probes and repairs under way.
 func (i *Infra) Close() {
+	i.life.Lock()
+	i.closed = true
+	i.life.Unlock()
 	i.cancel()
 	i.work.Wait()
+}
+
+// spawn runs f in the background until Close; it says whether it does.
+func (i *Infra) spawn(f func()) bool {
+	i.life.Lock()
+	defer i.life.Unlock()
+	if i.closed {
+		return false
+	}
+	i.work.Go(f)
+	return true
 }
 
 // take waits for this caller's turn; give must be called afterwards.
@@ -61,8 +77,8 @@ func (i *Infra) take(ctx context.Context) (give func(), err error) {
 	}
 }
 
-// Plan is what Up would do. It changes nothing. Everything that stands in the way is an *Error: what the driver cannot do,
-// names that belong to others, ports that are taken.
+// Plan is what Up would do. It changes nothing. Everything that stands in the way is an *Error, or several joined: what the
+// driver cannot do, names that belong to others, ports that are taken.
 func (i *Infra) Plan(ctx context.Context, p *types.Project) (Plan, error) {
 	plan, _, err := i.plan(ctx, p, Wanted{Now: time.Now()})
 	return plan, err

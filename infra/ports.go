@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -22,10 +21,9 @@ type wantedPort struct {
 	held bool // by the service's own container, which goes before
 }
 
-// portConflicts is an *Error that names all ports that the plan's containers could not publish, and who has them.
+// portConflicts are all ports that the plan's containers could not publish, each an *Error that names who has it, joined.
 func portConflicts(ctx context.Context, p *types.Project, obs Observed, plan Plan) error {
-	var taken []string
-	service, hint := "", ""
+	var taken []error
 	for _, w := range wantedPorts(p, obs, plan) {
 		owner := containerWith(w, obs)
 		if owner == "" && !w.held && w.Protocol == "tcp" && listening(ctx, w.Port) {
@@ -34,16 +32,12 @@ func portConflicts(ctx context.Context, p *types.Project, obs Observed, plan Pla
 		if owner == "" {
 			continue
 		}
-		taken = append(taken, fmt.Sprintf("port %d, wanted by service %s, is taken by %s", w.HostPort, w.service, owner))
-		if service == "" {
-			service = w.service
-			hint = fmt.Sprintf("stop it, or publish another port for service %s in the Compose file (or the variable it reads)", w.service)
-		}
+		taken = append(taken, &Error{
+			PortTaken, w.service, fmt.Sprintf("port %d, wanted by service %s, is taken by %s", w.HostPort, w.service, owner),
+			fmt.Sprintf("stop it, or publish another port for service %s in the Compose file (or the variable it reads)", w.service),
+		})
 	}
-	if taken == nil {
-		return nil
-	}
-	return &Error{PortTaken, service, strings.Join(taken, "\n"), hint}
+	return errors.Join(taken...)
 }
 
 // wantedPorts are those of the containers that the plan starts.

@@ -37,7 +37,7 @@ func (i *Infra) repair(service string) {
 	if !begin {
 		return
 	}
-	i.work.Go(func() {
+	i.spawn(func() {
 		for i.repairOnce(service) {
 		}
 	})

@@ -25,7 +25,7 @@ func (i *Infra) watchFrom(project string, since time.Time) {
 	}
 	ctx, cancel := context.WithCancel(i.ctx)
 	i.watcher = cancel
-	i.work.Go(func() { i.watch(ctx, project, since) })
+	i.spawn(func() { i.watch(ctx, project, since) })
 }
 
 // watch reads events until ctx ends. When the engine goes away the last verdicts stay; when it comes back everything is

@@ -20,16 +20,16 @@ func (f *fixture) refused(err error, kind infra.ErrorKind, words ...string) {
 		f.Fatalf("the error is %v, want one of kind %q", err, kind)
 	}
 	for _, w := range words {
-		if !strings.Contains(e.Message, w) {
-			f.Errorf("the message %q does not say %q", e.Message, w)
+		if !strings.Contains(err.Error(), w) {
+			f.Errorf("the message %q does not say %q", err, w)
 		}
 	}
 	if e.Hint == "" {
 		f.Error("the error has no hint")
 	}
-	obs, err := f.driver.Observe(f.ctx, f.project, nil)
-	if err != nil {
-		f.Fatal(err)
+	obs, lookErr := f.driver.Observe(f.ctx, f.project, nil)
+	if lookErr != nil {
+		f.Fatal(lookErr)
 	}
 	if len(obs.Containers)+len(obs.Networks)+len(obs.Volumes) > 0 {
 		f.Errorf("something was made: %+v", obs)

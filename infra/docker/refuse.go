@@ -2,6 +2,7 @@ package docker
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -12,7 +13,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// Check names every key of the enabled services, networks, configs and secrets that this driver would have to drop.
+// Check names every key of the enabled services, networks, configs and secrets that this driver would have to drop, each in an
+// *infra.Error, joined.
 func (d *Driver) Check(p *types.Project) error {
 	var found []refusal
 	for name, s := range p.Services {
@@ -38,20 +40,17 @@ func (d *Driver) Check(p *types.Project) error {
 			found = append(found, refusal{"", "secrets." + name + " (external, driver or template_driver)"})
 		}
 	}
-	if len(found) == 0 {
-		return nil
-	}
 	slices.SortFunc(found, func(a, b refusal) int {
 		return cmp.Or(strings.Compare(a.service, b.service), strings.Compare(a.key, b.key))
 	})
-	lines := make([]string, len(found))
+	errs := make([]error, len(found))
 	for i, r := range found {
-		lines[i] = r.String()
+		errs[i] = &infra.Error{
+			Kind: infra.Unsupported, Service: r.service, Message: r.String(),
+			Hint: "take these keys out of the Compose file, or leave the service out of `services` in ecosystem.yaml and start it with docker compose",
+		}
 	}
-	return &infra.Error{
-		Kind: infra.Unsupported, Service: found[0].service, Message: strings.Join(lines, "\n"),
-		Hint: "take these keys out of the Compose file, or leave the service out of `services` in ecosystem.yaml and start it with docker compose",
-	}
+	return errors.Join(errs...)
 }
 
 type refusal struct{ service, key string }
