@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // The stack goes on, and the pipeline that is under way completes, whatever is killed.
@@ -71,7 +72,9 @@ func killDaemon(p *project) {
 	for range 3 {
 		last := p.ps().Daemon.Pid
 		kill(p.t, last)
+		killed := time.Now()
 		now := p.ps()
+		p.t.Logf("answered %s after the daemon was killed", time.Since(killed).Round(time.Millisecond))
 		if now.Daemon.Pid == last {
 			p.t.Errorf("the killed daemon %d answers", last)
 		}

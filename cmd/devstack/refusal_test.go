@@ -166,10 +166,32 @@ func TestRefusesTakenPorts(t *testing.T) {
 // refuses fails the test unless the command ended with the exit code, said all of says, and left nothing running.
 func (p *project) refuses(r result, exit api.Code, says ...string) {
 	p.t.Helper()
+	says = append(says, "error:", "next:")
 	if r.code != int(exit) || slices.ContainsFunc(says, func(s string) bool { return !strings.Contains(r.stderr, s) }) {
 		p.t.Errorf("want exit code %d and %q on stderr; got %v", exit, says, r)
 	}
 	p.nothingRuns()
+}
+
+// The build makes what is missing, and is not run when nothing is.
+func TestUpBuildsWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.write("ecosystem.yaml", `
+build: {command: "mkdir -p dist && echo 'setInterval(() => {}, 1000)' > dist/server.js && echo built >> builds", if_missing: true}
+apps:
+  - {name: web, script: dist/server.js}
+`)
+	for _, c := range []struct {
+		command []string
+		builds  int
+	}{{[]string{"up"}, 1}, {[]string{"up"}, 1}, {[]string{"up", "--build"}, 2}} {
+		p.must(c.command...)
+		if builds := strings.Count(p.read("builds"), "built"); builds != c.builds {
+			t.Errorf("built %d times after %v, not %d", builds, c.command, c.builds)
+		}
+		allReady(t, p.ps(), 0, 1)
+	}
 }
 
 // An app that crashes at boot is the cause that up names, with its last lines and its log; the rest stays up.

@@ -132,24 +132,43 @@ func equalPids(a, b map[string]int) bool {
 func TestTwoUpsAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newSample(t)
-	link := filepath.Join(t.TempDir(), "link")
+	p.upAtOnce(2, "redis", "agent-scaffold")
+	if copies := p.launched("agent-scaffold"); len(copies) != 1 {
+		t.Errorf("agent-scaffold runs %d times: %+v", len(copies), copies)
+	}
+}
+
+// Nor is a crowd too many.
+func TestTwentyUpsAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.write("ecosystem.yaml", sleeper)
+	p.upAtOnce(20)
+	if copies := p.launched("web"); len(copies) != 1 {
+		t.Errorf("web runs %d times: %+v", len(copies), copies)
+	}
+}
+
+// upAtOnce runs count ups at the same time, every other one behind a symlink. All must succeed, with one keeper and one
+// daemon.
+func (p *project) upAtOnce(count int, names ...string) {
+	p.t.Helper()
+	link := filepath.Join(p.t.TempDir(), "link")
 	if err := os.Symlink(p.dir, link); err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	results := make(chan result)
-	for _, dir := range []string{p.dir, link} {
-		go func() { results <- p.runWith(dir, []string{"PWD=" + dir}, "up", "redis", "agent-scaffold") }()
+	for i := range count {
+		dir := []string{p.dir, link}[i%2]
+		go func() { results <- p.runWith(dir, []string{"PWD=" + dir}, append([]string{"up"}, names...)...) }()
 	}
-	for range 2 {
+	for range count {
 		if r := <-results; r.code != 0 {
-			t.Error(r)
+			p.t.Error(r)
 		}
 	}
 	if keepers, daemons := p.keepers(), p.daemons(); len(keepers) != 1 || len(daemons) != 1 {
-		t.Errorf("keepers %+v, daemons %+v", keepers, daemons)
-	}
-	if copies := p.launched("agent-scaffold"); len(copies) != 1 {
-		t.Errorf("agent-scaffold runs %d times: %+v", len(copies), copies)
+		p.t.Errorf("keepers %+v, daemons %+v", keepers, daemons)
 	}
 }
 
