@@ -287,6 +287,9 @@ func fileRefusal(err error) *api.Result {
 			hints = append(hints, e.Hint)
 		}
 	}
+	if hints == nil {
+		hints = []string{"correct it there; devstack preflight checks everything and starts nothing"}
+	}
 	r := refusal(failures...)
 	r.Hint = strings.Join(hints, "\n")
 	if len(failures) == 1 {

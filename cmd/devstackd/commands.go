@@ -106,7 +106,7 @@ func report(stderr io.Writer, err error) api.Code {
 	say := func(code api.Code, hint string) api.Code {
 		fmt.Fprintln(stderr, "error:", err)
 		if hint != "" {
-			fmt.Fprintln(stderr, "hint:", hint)
+			fmt.Fprintln(stderr, "next: ", hint)
 		}
 		return code
 	}
@@ -123,7 +123,7 @@ func report(stderr io.Writer, err error) api.Code {
 		for _, e := range files {
 			fmt.Fprintln(stderr, "error:", e)
 			if e.Hint != "" {
-				fmt.Fprintln(stderr, "hint:", e.Hint)
+				fmt.Fprintln(stderr, "next: ", e.Hint)
 			}
 		}
 		return api.ExitFiles
