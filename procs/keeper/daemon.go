@@ -116,7 +116,7 @@ func (k *keeper) daemonEnv() []string {
 			out = append(out, kv)
 		}
 	}
-	return append(out, MarkerEnv+"="+k.opts.ID+"/")
+	return append(out, MarkerEnv+"="+daemonMarker(k.opts.ID))
 }
 
 func (k *keeper) daemonExited(s *session, status syscall.WaitStatus) {

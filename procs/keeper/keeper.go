@@ -107,7 +107,8 @@ func begin(o Options) (_ *keeper, unlock func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if pids := killSurvivors(o.ID); len(pids) > 0 {
+	// So that nothing is ever run twice: an earlier keeper may have been killed together with its daemon.
+	if pids := killMarked(ofProject(o.ID)); len(pids) > 0 {
 		k.log.Warn("ended what an earlier keeper left behind", "pids", pids)
 	}
 	if k.listener, err = bindSocket(o.Socket); err != nil {

@@ -33,6 +33,7 @@ func (k *keeper) shutdown(done func()) bool {
 	k.mu.Unlock()
 	go func() {
 		k.endLaunches(running, ladders)
+		killMarked(ofLaunches(k.opts.ID)) // what launches left behind that exited before
 		k.logs.drain(drainTime)
 		k.leave(done)
 		close(k.finished)

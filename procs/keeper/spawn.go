@@ -77,6 +77,9 @@ func errOtherHome(dir string) error {
 	return fmt.Errorf("cannot start: %s is run by a keeper with another state directory; use its DEVSTACK_HOME, or run `devstack kill` with it", dir)
 }
 
+// readyFD is the pipe by which a new keeper reports to the command that started it.
+const readyFD = 3
+
 func startKeeper(o SpawnOptions) error {
 	if o.Self == "" {
 		self, err := os.Executable()
@@ -121,12 +124,20 @@ func startKeeper(o SpawnOptions) error {
 
 // Command is the hidden subcommand `keeper`: args are what Spawn passes after that word.
 func Command(args []string) error {
-	if len(args) < 5 {
-		return errors.New("usage: keeper DIR ID STATE_DIR SOCKET DAEMON [ARG...]; started by devstack up")
+	o, err := commandOptions(args)
+	if err != nil {
+		return err
 	}
-	syscall.CloseOnExec(3)
-	return Run(Options{
+	return Run(o)
+}
+
+func commandOptions(args []string) (Options, error) {
+	if len(args) < 5 {
+		return Options{}, errors.New("usage: keeper DIR ID STATE_DIR SOCKET DAEMON [ARG...]; started by devstack up")
+	}
+	syscall.CloseOnExec(readyFD)
+	return Options{
 		Dir: args[0], ID: args[1], StateDir: args[2], Socket: args[3], Daemon: args[4:],
-		Ready: os.NewFile(3, "ready"),
-	})
+		Ready: os.NewFile(readyFD, "ready"),
+	}, nil
 }

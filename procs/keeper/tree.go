@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -109,14 +110,14 @@ func descends(table map[int]process, pid, ancestor int) bool {
 	return false
 }
 
-// killSurvivors ends what an earlier keeper of this project left behind when it was killed together with its
-// daemon, so that nothing is ever run twice. It returns the pids. Our own ancestors are spared.
-func killSurvivors(project string) []int {
+// killMarked kills every process whose marker matches, with the group that it leads, until a walk finds no more,
+// and returns their pids. The keeper and its ancestors are spared.
+func killMarked(match func(marker string) bool) []int {
 	killed := map[process]bool{}
 	for range 50 {
 		table, again := processTable(), false
 		for pid, p := range table {
-			if killed[p] || pid == os.Getpid() || descends(table, os.Getpid(), pid) || !ofProject(marker(pid), project) {
+			if killed[p] || pid == os.Getpid() || descends(table, os.Getpid(), pid) || !match(marker(pid)) {
 				continue
 			}
 			killed[p] = true
@@ -137,6 +138,13 @@ func killSurvivors(project string) []int {
 	return pids
 }
 
-func ofProject(marker, project string) bool {
-	return len(marker) > len(project) && marker[:len(project)] == project && marker[len(project)] == '/'
+// ofProject matches every launch of a project and its daemon, ofLaunches not the daemon.
+func ofProject(project string) func(string) bool {
+	return func(m string) bool { return strings.HasPrefix(m, daemonMarker(project)) }
 }
+
+func ofLaunches(project string) func(string) bool {
+	return func(m string) bool { return ofProject(project)(m) && m != daemonMarker(project) }
+}
+
+func daemonMarker(project string) string { return project + "/" }
