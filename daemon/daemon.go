@@ -21,6 +21,9 @@ import (
 // errDown is why an action ends early: `down` does not wait for what it is about to end.
 var errDown = errors.New("devstack down was run meanwhile")
 
+// idleTime is how long a daemon waits for its first command.
+const idleTime = time.Minute
+
 // Daemon owns one project's stack, or none yet.
 type Daemon struct {
 	ctx     context.Context // its life
@@ -83,6 +86,8 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 		return err
 	}
 	close(ready)
+	idle := time.AfterFunc(idleTime, d.retireIfIdle)
+	defer idle.Stop()
 	failed := make(chan error, 1)
 	d.background.Go(func() { d.judgeGates(ctx) })
 	d.background.Go(func() { failed <- (&server{d: d, log: log}).serve(ctx, l) })
@@ -256,12 +261,19 @@ func (d *Daemon) enter() bool {
 	return true
 }
 
-// leave counts an answered action out. A daemon that owns nothing then ends itself and the keeper, so that nothing is
-// left of an `up` that was refused or of a `down`.
+// leave counts an answered action out.
 func (d *Daemon) leave() {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.answering--
+	d.mu.Unlock()
+	d.retireIfIdle()
+}
+
+// retireIfIdle ends the keeper and this daemon when they own nothing and nobody waits for them, so that nothing is
+// left of an `up` that was refused, of a `down`, or of a command that died before it could ask.
+func (d *Daemon) retireIfIdle() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.answering > 0 || d.desired != nil || d.gone {
 		return
 	}
