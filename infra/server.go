@@ -3,6 +3,7 @@ package infra
 import (
 	"context"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"devstack/probe"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/mattn/go-shellwords"
 )
 
 // The servers whose protocol devstack speaks.
@@ -31,7 +33,7 @@ func serverOf(image string, argv []string) string {
 	switch {
 	case program == "", program == "run.sh", strings.HasPrefix(program, "-"), strings.HasSuffix(program, ".conf"):
 		return serverOfImage(image) // the image's own command, perhaps with options
-	case program == "sh", program == "bash", program == "ash":
+	case isShell(program):
 		words := strings.Fields(strings.Join(rest, " "))
 		for i, w := range words {
 			if server := serverOfProgram(base(w)); server != "" && (i == 0 || !strings.HasPrefix(words[i-1], "-") || words[i-1] == "-c") {
@@ -86,6 +88,7 @@ type login struct {
 // loginOf reads a server's own configuration: --requirepass and --port of redis, POSTGRES_* of postgres. A password in a
 // file that only the container can see is not known.
 func loginOf(server string, argv []string, env map[string]string) login {
+	argv = words(argv, env)
 	if server == redisServer {
 		return login{
 			port:     atoi(option(argv, "--port"), 6379),
@@ -107,18 +110,30 @@ func (l login) wire(server, addr string) probe.Probe {
 	return probe.Postgres(addr, l.user, l.password, l.database)
 }
 
-// option is the word after name, or after "name=". A command that a shell runs is searched by words, too.
-func option(argv []string, name string) string {
-	words := strings.Fields(strings.Join(argv, " "))
-	if len(argv) > 0 && !slices.Contains(argv, "-c") {
-		words = argv
+// words are the command's words; those of a shell's script with its variables filled in, as far as a shell is not needed.
+func words(argv []string, env map[string]string) []string {
+	n := slices.IndexFunc(argv, func(w string) bool { return isShell(base(w)) })
+	if n < 0 || n+2 >= len(argv) || !strings.HasPrefix(argv[n+1], "-") {
+		return argv
 	}
+	script := os.Expand(argv[n+2], func(name string) string { return env[name] })
+	out, err := shellwords.Parse(script)
+	if err != nil {
+		return strings.Fields(script)
+	}
+	return out
+}
+
+func isShell(program string) bool { return program == "sh" || program == "bash" || program == "ash" }
+
+// option is the word after name, or after "name=".
+func option(words []string, name string) string {
 	for i, w := range words {
 		if w == name && i+1 < len(words) {
-			return strings.Trim(words[i+1], `"'`)
+			return words[i+1]
 		}
 		if value, ok := strings.CutPrefix(w, name+"="); ok {
-			return strings.Trim(value, `"'`)
+			return value
 		}
 	}
 	return ""
