@@ -73,6 +73,6 @@ func runBuild(ctx context.Context, b stack.Build, environment []string, each fun
 		}
 	}()
 	err := cmd.Run()
-	write.Close()
+	_ = write.Close() // of a pipe in memory
 	return <-last, err
 }

@@ -59,7 +59,7 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 		grace, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if srv.Shutdown(grace) != nil {
-			srv.Close()
+			_ = srv.Close()
 		}
 	})
 	defer stop()

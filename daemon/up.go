@@ -150,11 +150,9 @@ func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.
 	}
 	r.Error = "not ready: " + strings.Join(names, ", ")
 	first := failures[0]
-	switch {
-	case first.Exit == api.ExitTimeout:
+	r.Hint = "devstack logs " + first.Resource
+	if first.Exit == api.ExitTimeout {
 		r.Hint = "devstack describe " + first.Resource + " shows what it waits for; --timeout waits longer"
-	default:
-		r.Hint = "devstack logs " + first.Resource
 	}
 	return r
 }

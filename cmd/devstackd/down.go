@@ -30,7 +30,7 @@ func runDown(ctx context.Context, c *command, args []string) error {
 }
 
 func removeContainers(ctx context.Context, c *command, st *stack.Stack, volumes bool) error {
-	driver, err := connect(ctx)
+	driver, done, err := connect(ctx)
 	var e *infra.Error
 	if errors.As(err, &e) && e.Kind == infra.NoEngine {
 		fmt.Fprintln(c.stderr, "nothing is running:", err)
@@ -39,7 +39,7 @@ func removeContainers(ctx context.Context, c *command, st *stack.Stack, volumes 
 	if err != nil {
 		return err
 	}
-	defer driver.Close()
+	defer done()
 	steps := 0
 	engine := infra.New(driver, slog.New(slog.DiscardHandler), func(event infra.Event) {
 		if event.Kind == "op" && event.To == "started" {

@@ -56,18 +56,17 @@ func history(ctx context.Context, st *stack.Stack, req api.LogsRequest, words []
 		return q, nil, err
 	}
 	q = daemon.HistoryQuery{Request: req, Before: time.Now(), Sources: daemon.SourcesOf(st, apps), StateDir: dir, Services: services}
-	done = func() {}
 	if len(services) == 0 {
-		return q, done, nil
+		return q, func() {}, nil
 	}
-	driver, err := connect(ctx)
+	driver, done, err := connect(ctx)
 	if err != nil { // what containers wrote is gone with their engine
 		q.Services = nil
-		return q, done, nil
+		return q, func() {}, nil
 	}
 	obs, err := driver.Observe(ctx, st.Project, st.Compose)
 	if err != nil {
-		driver.Close()
+		done()
 		return q, nil, err
 	}
 	q.Lines = func(ctx context.Context, service string, tail int, since time.Time, _ bool) (<-chan infra.LogLine, error) {
@@ -78,5 +77,5 @@ func history(ctx context.Context, st *stack.Stack, req api.LogsRequest, words []
 		}
 		return nil, infra.ErrNotFound
 	}
-	return q, func() { driver.Close() }, nil
+	return q, done, nil
 }

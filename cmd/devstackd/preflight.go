@@ -95,11 +95,11 @@ func containerChecks(ctx context.Context, st *stack.Stack) []api.Check {
 	if st.Compose == nil {
 		return []api.Check{engine}
 	}
-	driver, err := connect(ctx)
+	driver, done, err := connect(ctx)
 	if err != nil {
 		return []api.Check{infraCheck(engine.Name, err)}
 	}
-	defer driver.Close()
+	defer done()
 	engine.Detail = driver.Name() + " answers"
 	checks := []api.Check{engine}
 	// Nothing is executed by this Infra: it only plans, as up would.

@@ -36,7 +36,7 @@ func look(ctx context.Context, st *stack.Stack) ([]infra.Service, error) {
 	if st.Compose == nil {
 		return nil, nil
 	}
-	driver, err := connect(ctx)
+	driver, done, err := connect(ctx)
 	var e *infra.Error
 	if errors.As(err, &e) && e.Kind == infra.NoEngine {
 		return nil, nil
@@ -44,10 +44,15 @@ func look(ctx context.Context, st *stack.Stack) ([]infra.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer driver.Close()
+	defer done()
 	return infra.Look(ctx, driver, st.Compose)
 }
 
-func connect(ctx context.Context) (infra.Driver, error) {
-	return docker.Connect(ctx, os.Environ(), slog.New(slog.DiscardHandler))
+// connect finds the engine; call done when it is no longer needed.
+func connect(ctx context.Context) (driver infra.Driver, done func(), err error) {
+	driver, err = docker.Connect(ctx, os.Environ(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, nil, err
+	}
+	return driver, func() { _ = driver.Close() }, nil
 }
