@@ -1,9 +1,6 @@
 package procs
 
 import (
-	"bufio"
-	"encoding/hex"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -68,43 +65,4 @@ func (f *portFinder) search(sockets map[string]Port, pids []int) {
 			}
 		}
 	}
-}
-
-// listeningSockets reads all TCP sockets that listen, by inode.
-func listeningSockets() map[string]Port {
-	sockets := map[string]Port{}
-	for _, path := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		file, err := os.Open(path)
-		if err != nil {
-			continue
-		}
-		lines := bufio.NewScanner(file)
-		for lines.Scan() {
-			fields := strings.Fields(lines.Text())
-			const listen = "0A"
-			if len(fields) < 10 || fields[3] != listen {
-				continue
-			}
-			if port, ok := parseSocketAddress(fields[1]); ok {
-				sockets[fields[9]] = port
-			}
-		}
-		file.Close()
-	}
-	return sockets
-}
-
-// parseSocketAddress reads 0100007F:0BB8: 32-bit words in the host's (little-endian) order, then the port.
-func parseSocketAddress(s string) (Port, bool) {
-	address, portText, _ := strings.Cut(s, ":")
-	raw, err := hex.DecodeString(address)
-	port, portErr := strconv.ParseUint(portText, 16, 16)
-	if err != nil || portErr != nil || len(raw)%4 != 0 {
-		return Port{}, false
-	}
-	for i := 0; i < len(raw); i += 4 {
-		raw[i], raw[i+1], raw[i+2], raw[i+3] = raw[i+3], raw[i+2], raw[i+1], raw[i]
-	}
-	ip, ok := netip.AddrFromSlice(raw)
-	return Port{Host: ip.Unmap().String(), Port: int(port)}, ok
 }
