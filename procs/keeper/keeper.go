@@ -48,6 +48,7 @@ type keeper struct {
 	opts     Options
 	since    time.Time
 	log      *slog.Logger
+	lock     *os.File
 	null     *os.File
 	listener *net.UnixListener
 	journal  *journal
@@ -68,13 +69,12 @@ type keeper struct {
 // Run is the keeper's life: it returns after a shutdown, or when the keeper could not begin. The caller is the
 // leader of a session of its own.
 func Run(o Options) error {
-	k, unlock, err := begin(o)
+	k, err := begin(o)
 	tellReady(o.Ready, err)
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	k.loop()
+	k.loop() // the lock ends with the process: who has waited for it finds no keeper any more
 	return nil
 }
 
@@ -93,10 +93,10 @@ func tellReady(w *os.File, err error) {
 	}
 }
 
-func begin(o Options) (_ *keeper, unlock func(), err error) {
+func begin(o Options) (_ *keeper, err error) {
 	lock, err := lockProject(o.Dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -105,21 +105,22 @@ func begin(o Options) (_ *keeper, unlock func(), err error) {
 	}()
 	k, err := newKeeper(o)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	// So that nothing is ever run twice: an earlier keeper may have been killed together with its daemon.
 	if pids := killMarked(ofProject(o.ID)); len(pids) > 0 {
 		k.log.Warn("ended what an earlier keeper left behind", "pids", pids)
 	}
 	if k.listener, err = bindSocket(o.Socket); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := k.startDaemon(); err != nil {
 		k.listener.Close()
 		os.Remove(o.Socket)
-		return nil, nil, err
+		return nil, err
 	}
-	return k, func() { lock.Close() }, nil
+	k.lock = lock
+	return k, nil
 }
 
 func newKeeper(o Options) (*keeper, error) {
