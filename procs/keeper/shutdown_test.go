@@ -1,9 +1,12 @@
 package keeper
 
 import (
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -57,10 +60,10 @@ func TestSIGTERMEndsGently(t *testing.T) {
 	if err := syscall.Kill(id.Pid, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if e := next(t, "exit", w.exits); e.Code != 0 || e.Signal != 0 {
+	waitGone(t, r.opts.Dir)
+	if e := journalExit(t, r); e.Code != 0 || e.Signal != 0 {
 		t.Errorf("exit: %+v", e)
 	}
-	waitGone(t, r.opts.Dir)
 	if got := mustRead(t, gentle.Logs.Out); got != "bye\n" {
 		t.Errorf("log: %q", got)
 	}
@@ -85,9 +88,20 @@ func TestSecondSIGTERMHalvesTheGrace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if e := next(t, "exit", w.exits); e.Signal != 9 {
+	if e := journalExit(t, r); e.Signal != 9 {
 		t.Errorf("exit: %+v", e)
 	}
+}
+
+// journalExit returns the last exit of a keeper that has ended.
+func journalExit(t *testing.T, r *rig) Exit {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(mustRead(t, filepath.Join(r.opts.StateDir, "journal"))), "\n")
+	var last journalLine
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last.Exit == nil {
+		t.Fatalf("journal: %q, %v", lines, err)
+	}
+	return *last.Exit
 }
 
 func TestNoLaunchWhileEnding(t *testing.T) {
