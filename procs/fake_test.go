@@ -93,6 +93,12 @@ func (k *fakeKeeper) exit(key keeper.Key, e keeper.Exit) {
 	}
 }
 
+func (k *fakeKeeper) failLaunches(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.launchErr = err
+}
+
 // took returns the calls so far and forgets them.
 func (k *fakeKeeper) took() []string {
 	synctest.Wait()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"time"
 )
 
 // lastLinesStart is where the newest n lines of a log begin, counted over its rotated files; nil is the very beginning.
@@ -69,4 +70,23 @@ func scanBack(f *os.File, bound, end int64, n int) (offset int64, left int) {
 		}
 	}
 	return bound, n - 1 // the first line of the file has no line end before it
+}
+
+// firstSince is the beginning of the oldest file of a log that was written to at or after the given time; nil is the
+// very beginning.
+func firstSince(path string, since time.Time) *position {
+	files := logFiles(path)
+	defer closeFiles(files)
+	var newest *position
+	for _, f := range files {
+		fi, err := f.Stat()
+		if err != nil {
+			continue
+		}
+		newest = &position{Inode: inodeOf(fi)}
+		if !fi.ModTime().Before(since) {
+			return newest
+		}
+	}
+	return newest
 }

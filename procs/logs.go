@@ -145,8 +145,11 @@ func openStreams(q LogQuery) []*logStream {
 			}
 			seen[part.path] = true
 			var from *position
-			if q.Lines >= 0 {
+			switch {
+			case q.Lines >= 0:
 				from = lastLinesStart(part.path, q.Lines, nil)
+			case !q.Since.IsZero():
+				from = firstSince(part.path, q.Since)
 			}
 			streams = append(streams, &logStream{
 				src: src, stream: part.stream, path: part.path, stateDir: q.StateDir, tail: openTail(part.path, from),

@@ -184,12 +184,12 @@ func TestLaunchErrors(t *testing.T) {
 		if p := wantState(t, m, "api", Errored); p.LastError != k.launchErr.Error() || p.Pid != 0 {
 			t.Errorf("last error %q, pid %d", p.LastError, p.Pid)
 		}
-		k.launchErr = syscall.EAGAIN
+		k.failLaunches(syscall.EAGAIN)
 		m.Start("api")
 		time.Sleep(400 * time.Millisecond)
 		wantState(t, m, "api", WaitingRestart)
 		wantCalls(t, k, "0s failed 1", "0s failed 2", "100ms failed 3", "250ms failed 4")
-		k.launchErr = nil
+		k.failLaunches(nil)
 		time.Sleep(time.Second)
 		if p := wantState(t, m, "api", Online); p.LastError != "" || p.Unstable != 0 {
 			t.Errorf("last error %q, unstable %d", p.LastError, p.Unstable)
