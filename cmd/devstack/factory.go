@@ -50,10 +50,10 @@ func (f *Factory) Running(ctx context.Context, p *project) (*api.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Files.Project != "" && state.Project != "" && p.Files.Project != state.Project {
+	if p.Project != "" && state.Project != "" && p.Project != state.Project {
 		return nil, &api.Error{
 			Exit:    api.ExitUsage,
-			Message: "the stack running in " + p.Dir + " is called " + state.Project + ", not " + p.Files.Project,
+			Message: "the stack running in " + p.Dir + " is called " + state.Project + ", not " + p.Project,
 			Hint:    "leave out -p, or end that stack first: devstack down",
 		}
 	}
@@ -62,7 +62,7 @@ func (f *Factory) Running(ctx context.Context, p *project) (*api.State, error) {
 
 // checkName refuses to touch a running stack of another name than -p's.
 func (f *Factory) checkName(ctx context.Context, p *project) error {
-	if p.Files.Project == "" {
+	if p.Project == "" {
 		return nil
 	}
 	_, err := f.Running(ctx, p)
@@ -72,8 +72,8 @@ func (f *Factory) checkName(ctx context.Context, p *project) error {
 // siblingArgs are the arguments of devstackd's command about p.
 func (p *project) siblingArgs(command string, more ...string) []string {
 	args := []string{command, "--file", p.File}
-	if p.Files.Project != "" {
-		args = append(args, "-p", p.Files.Project)
+	if p.Project != "" {
+		args = append(args, "-p", p.Project)
 	}
 	if p.Profile != "" {
 		args = append(args, "--profile", p.Profile)

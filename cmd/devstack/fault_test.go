@@ -2,10 +2,8 @@ package main_test
 
 import (
 	"fmt"
-	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -152,55 +150,6 @@ func TestFaultDockerStop(t *testing.T) {
 	p.must("up", "redis", "postgres")
 	if now := p.service("redis"); !now.Ready || now.Health != "healthy" || now.StoppedBy != nil || *now.ID != made {
 		t.Errorf("redis after up: %+v", now)
-	}
-}
-
-// An exit that happens while no daemon runs is neither lost nor invented.
-func TestFaultExitWithoutDaemon(t *testing.T) {
-	t.Parallel()
-	p := newProject(t)
-	p.write("ecosystem.yaml", `
-apps:
-  - name: leaver
-    command: 'read line < gate; exit 42'
-    autorestart: false
-`)
-	if output, err := exec.Command("mkfifo", p.dir+"/gate").CombinedOutput(); err != nil {
-		t.Fatalf("mkfifo: %v\n%s", err, output)
-	}
-	p.must("up")
-	daemon := p.ps().Daemon.Pid
-	signal(t, daemon, syscall.SIGSTOP) // it cannot see the exit, and the watchdog is far away
-	p.write("gate", "go\n")
-	waitFor(t, "the app gone", func() (bool, any) {
-		left := p.launched("leaver")
-		return len(left) == 0, left
-	})
-	kill(t, daemon)
-	waitFor(t, "the exit on record", func() (bool, any) {
-		now := p.process("leaver")
-		return now.Exit != nil, now
-	})
-	now := p.process("leaver")
-	if now.Exit.Code == nil || *now.Exit.Code != 42 || now.Exit.Signal != nil || now.Status != "stopped" && now.Status != "errored" {
-		t.Errorf("leaver: %+v, exit %+v", now, now.Exit)
-	}
-}
-
-// Killed, both of them, and brought up again: no app runs twice, and what was left behind is gone.
-func TestFaultKeeperAndDaemonKilled(t *testing.T) {
-	t.Parallel()
-	p := newProject(t)
-	p.write("ecosystem.yaml", "apps:\n  - {name: sleeper, command: [sleep, '1000']}\n")
-	p.must("up")
-	kill(t, p.keepers()[0].pid)
-	for _, daemon := range p.daemons() {
-		kill(t, daemon.pid)
-	}
-	p.must("up")
-	allReady(t, p.ps(), 0, 1)
-	if copies := p.launched("sleeper"); len(copies) != 1 {
-		t.Errorf("sleeper runs %d times: %+v", len(copies), copies)
 	}
 }
 

@@ -34,8 +34,10 @@ func sampleState() *api.State {
 				Name: "redis", Driver: "docker", Image: "redis:7", State: "running", Health: "healthy", Ready: true, StartedAt: &started,
 				Ports: []api.ServicePort{port("0.0.0.0", 6380, 6379, "tcp"), port("::", 6380, 6379, "tcp")},
 			},
-			{Name: "postgres", Driver: "docker", Image: "postgres:16", State: "exited", StoppedBy: ptr("other"), Health: "stopped",
-				Ports: []api.ServicePort{port("127.0.0.1", 5433, 5432, "tcp")}},
+			{
+				Name: "postgres", Driver: "docker", Image: "postgres:16", State: "exited", StoppedBy: ptr("other"), Health: "stopped",
+				Ports: []api.ServicePort{port("127.0.0.1", 5433, 5432, "tcp")},
+			},
 		},
 		Processes: []api.Process{orchestrator, process(1, "agent-scaffold", "online"), waiting, errored},
 	}
