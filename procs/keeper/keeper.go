@@ -63,6 +63,8 @@ type keeper struct {
 	session  *session        // the daemon's connection, nil while none runs
 	stash    []byte
 	ending   bool
+	over     bool            // nothing runs any more, the logs are on disk
+	onOver   []func()        // answers to those who asked for it
 	hurry    []chan struct{} // one per stop ladder: halve what is left of the grace
 }
 

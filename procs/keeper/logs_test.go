@@ -293,3 +293,12 @@ func TestSharedFileKeepsLinesApart(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func mustRead(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package keeper
 
 import (
@@ -152,7 +154,7 @@ func newProject(t *testing.T) SpawnOptions {
 func endProject(t *testing.T, o SpawnOptions) {
 	if locked, err := Locked(o.Dir); err == nil && locked {
 		if c, _, err := attach(o.Socket, Handler{}); err == nil {
-			if err := c.Shutdown(context.Background()); err != nil {
+			if err := c.Shutdown(context.Background()); err != nil && !errors.Is(err, ErrGone) {
 				t.Error("Shutdown:", err)
 			}
 		}
@@ -257,15 +259,6 @@ func next[T any](t *testing.T, what string, c <-chan T) T {
 		t.Fatalf("no %s", what)
 		panic("unreachable")
 	}
-}
-
-func mustRead(t *testing.T, path string) string {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
 
 // proc is a process that this test can wait for without being its parent.

@@ -96,9 +96,7 @@ func (k *keeper) handle(s *session, m *Message) {
 		answer(nil)
 	case m.Verb == Shutdown:
 		k.log.Info("asked to end by the daemon")
-		if !k.shutdown(func() { answer(nil) }) {
-			answer(errors.New("cannot shut down: the keeper is ending already"))
-		}
+		k.shutdown(func() { answer(nil) })
 	default:
 		answer(errors.New("cannot serve " + string(m.Verb) + ": unknown verb or empty request"))
 	}

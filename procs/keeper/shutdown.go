@@ -14,6 +14,13 @@ const drainTime = 2 * time.Second
 // nothing runs any more and the logs are on disk; the daemon that asked then exits by itself.
 func (k *keeper) shutdown(done func()) bool {
 	k.mu.Lock()
+	if done != nil {
+		if k.over {
+			done()
+		} else {
+			k.onOver = append(k.onOver, done)
+		}
+	}
 	if k.ending {
 		k.mu.Unlock()
 		return false
@@ -35,7 +42,7 @@ func (k *keeper) shutdown(done func()) bool {
 		k.endLaunches(running, ladders)
 		killMarked(ofLaunches(k.opts.ID)) // what launches left behind that exited before
 		k.logs.drain(drainTime)
-		k.leave(done)
+		k.leave()
 		close(k.finished)
 	}()
 	return true
@@ -96,15 +103,17 @@ func (k *keeper) endLaunch(l *launch, hurry <-chan struct{}) {
 }
 
 // leave lets the daemon go and removes the socket; the project's lock ends with the process.
-func (k *keeper) leave(done func()) {
+func (k *keeper) leave() {
 	k.mu.Lock()
 	s := k.session
-	k.mu.Unlock()
-	if done != nil {
+	asked := len(k.onOver) > 0
+	k.over = true
+	for _, done := range k.onOver {
 		done()
 	}
+	k.mu.Unlock()
 	if s != nil {
-		if done != nil {
+		if asked {
 			select {
 			case <-s.ended:
 			case <-time.After(leaveTime):

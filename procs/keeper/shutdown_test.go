@@ -1,3 +1,5 @@
+//go:build linux
+
 package keeper
 
 import (
@@ -123,7 +125,12 @@ func TestNoLaunchWhileEnding(t *testing.T) {
 	if _, err := c.Launch(t.Context(), r.sh("late", "exit 0")); !errors.Is(err, syscall.ESHUTDOWN) {
 		t.Errorf("Launch: %v", err)
 	}
+	asked := make(chan error, 1)
+	go func() { asked <- c.Shutdown(t.Context()) }() // joins the shutdown that is under way
 	mustSignal(t, c, SignalReq{Key: l.Key, Signal: int(syscall.SIGKILL)})
+	if err := next(t, "end", asked); err != nil && !errors.Is(err, ErrGone) {
+		t.Errorf("Shutdown: %v", err)
+	}
 	waitGone(t, r.opts.Dir)
 	<-c.Done()
 	if _, err := c.List(t.Context()); !errors.Is(err, ErrGone) && !errors.Is(err, net.ErrClosed) {
