@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -48,7 +49,7 @@ func newContainers(e *environment, name string, fresh bool) (*containers, error)
 	postgres, err2 := freePort()
 	c := &containers{
 		workload: &workload{dir: filepath.Join(e.tmp, name), env: e},
-		project:  fmt.Sprintf("%s-%d", name, os.Getpid()), redis: redis, postgres: postgres, fresh: fresh,
+		project:  fmt.Sprintf("%s-%d", strings.ToLower(name), os.Getpid()), redis: redis, postgres: postgres, fresh: fresh,
 	}
 	return c, errors.Join(err1, err2, os.MkdirAll(c.dir, 0o755),
 		os.WriteFile(filepath.Join(c.dir, "compose.yaml"), fmt.Appendf(nil, containerFile, c.project, redis, postgres), 0o644),
@@ -76,6 +77,67 @@ func containersUp(id, title string, fresh bool, factor float64) benchCase {
 	}
 }
 
+// again is P13: asking for what is already there. Compose has the two containers, PM2 the six processes, devstack both.
+func again() benchCase {
+	return benchCase{
+		id: "P13", title: "up with nothing changed: 2 containers (Compose), 6 processes (PM2), both (devstack)", unit: "ms",
+		budgets: []budget{{"", 100}},
+		sides: func(e *environment) ([]side, error) {
+			compose, err1 := newContainers(e, "bench-P13-compose", true)
+			own, err2 := newContainers(e, "bench-P13-devstack", true)
+			pm2, err3 := newWorkload(e, "bench-P13-pm2", 6, false)
+			apps, err4 := newWorkload(e, "bench-P13-apps", 6, false)
+			if err := errors.Join(err1, err2, err3, err4); err != nil {
+				return nil, err
+			}
+			err := own.add(apps)
+			return []side{
+				{
+					name: "compose up -d", setUp: compose.composeUp, run: once(compose.composeAgain),
+					end: func() { compose.composeDown(context.Background(), true) },
+				},
+				{
+					name: "PM2", setUp: pm2.pm2Start, run: once(pm2.pm2Start),
+					end: func() { pm2.runPM2(context.Background(), "kill") },
+				},
+				{
+					name: devstackSide, setUp: own.ownUp, run: own.unchangedUp,
+					end: func() { own.composeDown(context.Background(), true) },
+				},
+			}, err
+		},
+	}
+}
+
+// add makes the apps of w part of this devstack project.
+func (c *containers) add(w *workload) error {
+	apps, err := os.ReadFile(filepath.Join(w.dir, "ecosystem.yaml"))
+	if err != nil {
+		return err
+	}
+	text := "compose: compose.yaml\ndefaults: {cwd: " + w.dir + "}\n" + string(apps)
+	return os.WriteFile(filepath.Join(c.dir, "ecosystem.yaml"), []byte(text), 0o644)
+}
+
+func (c *containers) composeAgain(ctx context.Context) error {
+	_, err := command(ctx, c.dir, nil, c.env.compose, "up", "-d")
+	return err
+}
+
+// unchangedUp is `up`, checked: no process and no container may be another one than before.
+func (c *containers) unchangedUp(ctx context.Context) (float64, error) {
+	before, err1 := c.identities(ctx)
+	ms, err2 := timed(func() error { return c.ownUp(ctx) })
+	after, err3 := c.identities(ctx)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return 0, err
+	}
+	if before != after {
+		return 0, fmt.Errorf("something was restarted: %s, then %s", before, after)
+	}
+	return ms, nil
+}
+
 // round starts, lets the command return, proves that both servers work at the first try, and removes the containers.
 func (c *containers) round(ctx context.Context, start func(context.Context) error) (float64, error) {
 	ms, err := timed(func() error { return start(ctx) })
@@ -87,11 +149,6 @@ func (c *containers) round(ctx context.Context, start func(context.Context) erro
 
 func (c *containers) composeUp(ctx context.Context) error {
 	_, err := command(ctx, c.dir, nil, c.env.compose, "up", "-d", "--wait")
-	return err
-}
-
-func (c *containers) ownUp(ctx context.Context) error {
-	_, err := c.runDevstack(ctx, "up")
 	return err
 }
 
@@ -129,7 +186,7 @@ func (c *containers) floorUp(ctx context.Context) error {
 func (c *containers) labels(kind, name string) map[string]string {
 	return map[string]string{
 		"com.docker.compose.project": c.project, "com.docker.compose." + kind: name,
-		"com.docker.compose.config-hash": "", "com.docker.compose.oneoff": "False", "com.docker.compose.container-number": "1",
+		"com.docker.compose.config-hash": "none", "com.docker.compose.oneoff": "False", "com.docker.compose.container-number": "1",
 	}
 }
 

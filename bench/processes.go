@@ -52,23 +52,23 @@ func (w *workload) shellRound(ctx context.Context) (float64, error) {
 }
 
 // background starts argv and measures until every server has answered, then waits for the command itself.
-func (w *workload) background(ctx context.Context, start func(context.Context) (string, error)) (float64, error) {
+func (w *workload) background(ctx context.Context, start func(context.Context) error) (float64, error) {
 	done := make(chan error, 1)
 	ms, err := timed(func() error {
-		go func() { _, err := start(ctx); done <- err }()
+		go func() { done <- start(ctx) }()
 		return w.answered(ctx)
 	})
 	return ms, errors.Join(err, <-done)
 }
 
 func (w *workload) pm2Round(ctx context.Context) (float64, error) {
-	ms, err := w.background(ctx, func(ctx context.Context) (string, error) { return w.runPM2(ctx, "start", "ecosystem.config.js") })
+	ms, err := w.background(ctx, w.pm2Start)
 	_, killed := w.runPM2(ctx, "kill")
 	return ms, errors.Join(err, killed)
 }
 
 func (w *workload) devstackRound(ctx context.Context) (float64, error) {
-	ms, err := w.background(ctx, func(ctx context.Context) (string, error) { return w.runDevstack(ctx, "up") })
+	ms, err := w.background(ctx, w.ownUp)
 	_, down := w.runDevstack(ctx, "down")
 	return ms, errors.Join(err, down)
 }
@@ -79,12 +79,12 @@ func running(e *environment, name string, n int) (own, pm2 *workload, sides [2]s
 	pm2, err2 := newWorkload(e, name+"-pm2", n, n > 6)
 	sides[0] = side{
 		name:  "PM2",
-		setUp: func(ctx context.Context) error { _, err := pm2.runPM2(ctx, "start", "ecosystem.config.js"); return err },
+		setUp: pm2.pm2Start,
 		end:   func() { pm2.runPM2(context.Background(), "kill") },
 	}
 	sides[1] = side{
 		name:  devstackSide,
-		setUp: func(ctx context.Context) error { _, err := own.runDevstack(ctx, "up"); return err },
+		setUp: own.ownUp,
 		end:   func() { own.runDevstack(context.Background(), "down") },
 	}
 	return own, pm2, sides, errors.Join(err1, err2)
@@ -144,47 +144,33 @@ func idle() benchCase {
 	}
 }
 
-// P13: asking again for what is already there.
-func again() benchCase {
-	return benchCase{
-		id: "P13", title: "up with nothing changed, 6 processes", unit: "ms", budgets: []budget{{"", 100}},
-		sides: func(e *environment) ([]side, error) {
-			own, pm2, s, err := running(e, "p13", 6)
-			s[0].run = func(ctx context.Context) (float64, error) {
-				return timed(func() error { _, err := pm2.runPM2(ctx, "start", "ecosystem.config.js"); return err })
-			}
-			s[1].run = func(ctx context.Context) (float64, error) {
-				before, err := own.runDevstack(ctx, "ps", "--json")
-				if err != nil {
-					return 0, err
-				}
-				ms, err := timed(func() error { _, err := own.runDevstack(ctx, "up"); return err })
-				after, err2 := own.runDevstack(ctx, "ps", "--json")
-				if err := errors.Join(err, err2); err != nil {
-					return 0, err
-				}
-				if pids(before) != pids(after) {
-					return 0, fmt.Errorf("something was restarted: %s, then %s", pids(before), pids(after))
-				}
-				return ms, nil
-			}
-			return s[:], err
-		},
+// identities are the pids and container ids of everything that runs.
+func (w *workload) identities(ctx context.Context) (string, error) {
+	out, err := w.runDevstack(ctx, "ps", "--json")
+	if err != nil {
+		return "", err
 	}
+	var state struct {
+		Services  []struct{ ID string }
+		Processes []struct{ Pid int }
+	}
+	err = json.Unmarshal([]byte(out), &state)
+	return fmt.Sprint(state), err
 }
 
-func pids(psJSON string) string {
-	var state struct{ Processes []struct{ Pid *int } }
-	if err := json.Unmarshal([]byte(psJSON), &state); err != nil {
-		return err.Error()
-	}
-	var all []string
-	for _, p := range state.Processes {
-		if p.Pid != nil {
-			all = append(all, strconv.Itoa(*p.Pid))
-		}
-	}
-	return strings.Join(all, " ")
+// once makes a round of one command.
+func once(do func(context.Context) error) func(context.Context) (float64, error) {
+	return func(ctx context.Context) (float64, error) { return timed(func() error { return do(ctx) }) }
+}
+
+func (w *workload) ownUp(ctx context.Context) error {
+	_, err := w.runDevstack(ctx, "up")
+	return err
+}
+
+func (w *workload) pm2Start(ctx context.Context) error {
+	_, err := w.runPM2(ctx, "start", "ecosystem.config.js")
+	return err
 }
 
 func (w *workload) pm2Pids(context.Context) ([]int, error) {
