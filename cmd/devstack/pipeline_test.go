@@ -124,7 +124,7 @@ func (p *project) completes(id string) {
 func (p *project) resultRows(id string) []string {
 	p.t.Helper()
 	db := p.postgres()
-	defer db.Close(context.Background())
+	defer func() { _ = db.Close(context.Background()) }()
 	rows, err := db.Query(p.t.Context(), `SELECT r.agent FROM results r JOIN tasks t USING (pipeline_id, agent)
 		WHERE r.pipeline_id = $1 AND t.status = 'completed' ORDER BY t.position`, id)
 	if err != nil {

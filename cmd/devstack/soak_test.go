@@ -40,13 +40,13 @@ func TestSoakFreshVolume(t *testing.T) {
 func (p *project) answersAtOnce() {
 	p.t.Helper()
 	db := p.postgres()
-	defer db.Close(context.Background())
+	defer func() { _ = db.Close(context.Background()) }()
 	var one int
 	if err := db.QueryRow(p.t.Context(), "SELECT 1").Scan(&one); err != nil || one != 1 {
 		p.t.Errorf("SELECT 1: %d, %v", one, err)
 	}
 	client := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("localhost:%d", p.redisPort), MaxRetries: -1})
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	if err := client.Set(p.t.Context(), "key", "value", 0).Err(); err != nil {
 		p.t.Errorf("SET: %v", err)
 	}
