@@ -120,8 +120,8 @@ func (k *keeper) daemonEnv() []string {
 }
 
 func (k *keeper) daemonExited(s *session, status syscall.WaitStatus) {
+	k.mu.Lock() // waits until spawnDaemon has recorded it
 	k.log.Info("daemon ended", "daemon", s.pid, "code", status.ExitStatus(), "signaled", status.Signaled())
-	k.mu.Lock()
 	if k.session == s {
 		k.session = nil
 	}

@@ -35,7 +35,25 @@ func TestMain(m *testing.M) {
 			os.Exit(fullDiskRole(args))
 		}
 	}
-	os.Exit(m.Run())
+	os.Exit(run(m))
+}
+
+// run also fails if the race detector had something to say in a keeper or daemon, whose stderr is not ours.
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "race")
+	if err != nil {
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	os.Setenv("GORACE", "log_path="+filepath.Join(dir, "report"))
+	code := m.Run()
+	reports, _ := filepath.Glob(filepath.Join(dir, "report*"))
+	for _, report := range reports {
+		b, _ := os.ReadFile(report)
+		fmt.Fprintf(os.Stderr, "%s", b)
+		code = 1
+	}
+	return code
 }
 
 func keeperRole(args []string) int {
