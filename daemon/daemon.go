@@ -127,15 +127,16 @@ func (d *Daemon) takeOver(ctx context.Context) error {
 		return nil
 	}
 	old := d.loadState()
+	d.mu.Lock()
+	d.desired = want // from here on save writes, and exits are acked only after that
+	d.mu.Unlock()
 	if err := d.procs.Restore(want.Stack.Apps, old.Processes, running); err != nil {
 		d.log.Error("cannot restore the processes' history", "err", err)
 		if err := d.procs.Restore(want.Stack.Apps, nil, running); err != nil {
 			return err
 		}
 	}
-	d.mu.Lock()
-	d.desired = want
-	d.mu.Unlock()
+	d.procs.Settled(ctx) // no client is told what was true before
 	d.log.Info("took over", "processes", len(running), "project", want.Stack.Project)
 	d.resumeContainers(ctx, want, old)
 	return nil
