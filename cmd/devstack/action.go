@@ -19,8 +19,9 @@ func (f *Factory) action(title string, call func(each func(api.Event)) (*api.Res
 		return call(rawEvents(f.IO.Out))
 	case "tty":
 		live := startLive(f.IO, title, ending)
-		defer live.stop()
-		return call(live.event)
+		result, err := call(live.event)
+		live.stop(err == nil)
+		return result, err
 	}
 	return call(newPlain(f.IO.Err, time.Now(), ending).event)
 }

@@ -18,6 +18,7 @@ type board struct {
 	rows     []*row // in the order of their first event
 	build    []string
 	warnings []string
+	over     bool // the action has ended: only the head is left
 }
 
 // row is one resource.
@@ -127,6 +128,9 @@ func (b *board) frame(now time.Time, width, height int, c style) []string {
 	}
 	nameWidth = min(nameWidth, width/2)
 	lines := []string{c.bold(clip(b.head(now), width))}
+	if b.over {
+		return lines
+	}
 	for _, r := range b.visible(max(1, height-1-len(b.build))) {
 		lines = append(lines, r.line(now, nameWidth, width, c))
 	}

@@ -52,11 +52,12 @@ func (l *live) event(e api.Event) {
 	l.draw()
 }
 
-// stop leaves the last frame on the screen and gives the cursor back.
-func (l *live) stop() {
+// stop leaves the head line on the screen if the action has ended, since a table follows that shows the rest; else the
+// last frame says how far it came. It gives the cursor back.
+func (l *live) stop(ended bool) {
 	close(l.end)
 	<-l.done
-	l.board.build = nil
+	l.board.over, l.board.build = ended, nil
 	l.draw()
 	fmt.Fprint(l.io.Err, "\x1b[?25h")
 }
