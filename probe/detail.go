@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -15,7 +16,8 @@ func failed(ctx context.Context, addr string, err error) Result {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Result{Detail: "nothing listens on " + addr + " yet"}
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		strings.Contains(err.Error(), "server closed idle connection"): // net/http's word where the close was quicker than the request
 		return Result{Detail: addr + " closed the connection without an answer"}
 	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return Result{Detail: addr + " did not answer in time"}
