@@ -45,6 +45,7 @@ type Daemon struct {
 	wire      *wire               // with --no-infra
 	closed    map[string][]string // app -> what keeps its gate closed, as last judged
 	told      map[string]string   // app -> what it waits for, as last published
+	before    savedState          // what the predecessor wrote
 	answering int                 // actions whose answer is not finished
 	gone      bool
 	work      context.Context // of actions; ends when `down` begins
@@ -120,14 +121,16 @@ func (d *Daemon) takeOver(ctx context.Context) error {
 	}
 	want, err := decodeDesired(blob)
 	if err != nil {
-		// What runs goes on running; the next up brings the files again.
-		d.log.Error("cannot read the stash: begin anew", "err", err)
+		// Nobody knows what the running processes are any more: they are ended, and the next up begins anew.
+		d.log.Error("cannot read the stash", "err", err)
+		return d.procs.Restore(nil, nil, running)
 	}
 	if want == nil {
 		return nil
 	}
 	old := d.loadState()
 	d.mu.Lock()
+	d.before = old
 	d.desired = want // from here on save writes, and exits are acked only after that
 	d.mu.Unlock()
 	if err := d.procs.Restore(want.Stack.Apps, old.Processes, running); err != nil {

@@ -79,7 +79,7 @@ func (d *Daemon) save() error {
 	d.saving.Lock()
 	defer d.saving.Unlock()
 	d.mu.Lock()
-	idle, engine := d.desired == nil, d.engine
+	idle, engine, before := d.desired == nil, d.engine, d.before
 	d.mu.Unlock()
 	if idle {
 		return nil
@@ -91,6 +91,8 @@ func (d *Daemon) save() error {
 	s := savedState{Version: stateVersion, Keeper: d.home.Since, At: time.Now(), Processes: processes}
 	if engine != nil {
 		s.Stopped = engine.Stopped()
+	} else if before.Stopped != nil { // the containers are not known yet: what was known stays true
+		s.Stopped, s.At = before.Stopped, before.At
 	}
 	data, err := json.Marshal(s)
 	if err != nil {
