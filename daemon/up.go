@@ -43,6 +43,7 @@ func (d *Daemon) up(ctx context.Context, req api.UpRequest) *api.Result {
 		return refusal
 	}
 	g := goal{services: p.services, apps: p.selected, began: began}
+	d.bus.publish(api.Event{Kind: api.KindOrder, To: strings.Join(g.order(p.want.Stack), ", ")})
 	broken := d.raiseContainers(ctx, p)
 	g.after, g.removed = d.runApps(p.want.Stack, p.apps)
 	return d.await(ctx, g, broken, timeout(req.Timeout), p.notes())

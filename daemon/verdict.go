@@ -27,6 +27,14 @@ type goal struct {
 	after map[string]int64
 }
 
+// order is everything in the goal, dependencies first.
+func (g goal) order(st *stack.Stack) []string {
+	return slices.DeleteFunc(st.Order(), func(name string) bool {
+		return !slices.Contains(g.services, name) &&
+			!slices.ContainsFunc(g.apps, func(a stack.App) bool { return a.Name == name })
+	})
+}
+
 // verdict is how far a goal has come.
 type verdict struct {
 	pending  []api.Failure // could still become ready, as failures of type timeout; empty when all has settled

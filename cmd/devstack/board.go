@@ -15,7 +15,8 @@ type board struct {
 	title    string
 	ending   bool // the action ends resources: a row is done when it has stopped, not when it is ready
 	start    time.Time
-	rows     []*row // in the order of their first event
+	order    []string // of the rows; those not in it follow in the order of their first event
+	rows     []*row
 	build    []string
 	warnings []string
 	over     bool // the action has ended: only the head is left
@@ -23,14 +24,15 @@ type board struct {
 
 // row is one resource.
 type row struct {
-	name    string
-	what    string // its state, or the step being done
-	waiting string // names it waits for
-	pull    *api.Progress
-	done    bool // ready, or ended if that is what the action is for
-	failed  bool
-	began   time.Time
-	ended   time.Time // when it was done or failed
+	name     string
+	resource string
+	what     string // its state, or the step being done
+	waiting  string // names it waits for
+	pull     *api.Progress
+	done     bool // ready, or ended if that is what the action is for
+	failed   bool
+	began    time.Time
+	ended    time.Time // when it was done or failed
 }
 
 // buildLines is how much of the build's output is shown.
@@ -44,6 +46,9 @@ func (b *board) apply(e api.Event) {
 		return
 	case api.KindWarning:
 		b.warnings = append(b.warnings, e.Message)
+		return
+	case api.KindOrder:
+		b.order = strings.Split(e.To, ", ")
 		return
 	}
 	if e.Resource == "" || (b.ending && endingHides(e)) {
@@ -66,9 +71,17 @@ func (b *board) row(e api.Event) *row {
 			return r
 		}
 	}
-	r := &row{name: name, began: e.Time}
+	r := &row{name: name, resource: e.Resource, began: e.Time}
 	b.rows = append(b.rows, r)
+	slices.SortStableFunc(b.rows, func(x, y *row) int { return b.place(x) - b.place(y) })
 	return r
+}
+
+func (b *board) place(r *row) int {
+	if i := slices.Index(b.order, r.resource); i >= 0 {
+		return i
+	}
+	return len(b.order)
 }
 
 func (r *row) apply(e api.Event) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -227,5 +228,21 @@ func TestDescription(t *testing.T) {
 func TestAnInterruptedStreamOfControlCharactersIsHarmless(t *testing.T) {
 	if got := printable("a\x1b[2Jb\tc\x07\u009bd"); got != "a[2Jb cd" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Rows stand in start order, whichever event comes first.
+func TestBoardRowsStandInStartOrder(t *testing.T) {
+	b := board{}
+	b.apply(api.Event{Kind: api.KindOrder, To: "redis, api, agent"})
+	for _, name := range []string{"agent", "stranger", "redis", "api"} {
+		b.apply(api.Event{Resource: name, Kind: api.KindProcess, To: "launching"})
+	}
+	var got []string
+	for _, r := range b.rows {
+		got = append(got, r.name)
+	}
+	if want := []string{"redis", "api", "agent", "stranger"}; !slices.Equal(got, want) {
+		t.Errorf("rows %v, want %v", got, want)
 	}
 }

@@ -31,6 +31,7 @@ const (
 	KindOp      Kind = "op"      // a step of a plan (To: started, done, failed)
 	KindPull    Kind = "pull"    // image pull progress
 	KindBuild   Kind = "build"   // output of the build command
+	KindOrder   Kind = "order"   // first event of up: To is every resource that it is about, comma-separated, in start order
 	KindWarning Kind = "warning" // Message says what and what to do
 	KindGap     Kind = "gap"     // events between the client's and the oldest kept one are lost
 	KindResult  Kind = "result"  // the last event of an action's stream
