@@ -29,7 +29,7 @@ func (i *Infra) Down(ctx context.Context, p *types.Project, project string, volu
 	if err != nil {
 		return err
 	}
-	failures := i.removeAll(ctx, i.leaving(p, obs.Containers))
+	failures := i.removeAll(ctx, i.leaving(p, obs.Containers), volumes)
 	failures = append(failures, i.removeNetworks(ctx, p, project, obs)...)
 	if volumes {
 		for _, name := range sorted(obs.Volumes) {
@@ -67,8 +67,9 @@ func (i *Infra) leaving(p *types.Project, all []Container) []Container {
 	})
 }
 
-// removeAll removes containers in parallel, each after those that depend on it, by their labels.
-func (i *Infra) removeAll(ctx context.Context, all []Container) []error {
+// removeAll removes containers in parallel, each after those that depend on it, by their labels, and their anonymous
+// volumes if asked.
+func (i *Infra) removeAll(ctx context.Context, all []Container, volumes bool) []error {
 	gone := map[string]chan struct{}{}
 	left := map[string]*sync.WaitGroup{}
 	for _, c := range all {
@@ -95,20 +96,20 @@ func (i *Infra) removeAll(ctx context.Context, all []Container) []error {
 					}
 				}
 			}
-			errs[n] = i.remove(ctx, c)
+			errs[n] = i.remove(ctx, c, volumes)
 		})
 	}
 	work.Wait()
 	return errs
 }
 
-func (i *Infra) remove(ctx context.Context, c Container) error {
+func (i *Infra) remove(ctx context.Context, c Container, volumes bool) error {
 	if running(c.State) {
 		if err := i.doing(string(OpStop)+" service:"+c.Service, func() error { return i.driver.StopContainer(ctx, c.ID) }); err != nil {
 			return err
 		}
 	}
-	err := i.doing(string(OpRemove)+" service:"+c.Service, func() error { return i.driver.RemoveContainer(ctx, c.ID, false) })
+	err := i.doing(string(OpRemove)+" service:"+c.Service, func() error { return i.driver.RemoveContainer(ctx, c.ID, volumes) })
 	if err == nil {
 		i.change(c.Service, func(t *tracked) {
 			t.gone()

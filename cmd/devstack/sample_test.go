@@ -35,6 +35,27 @@ func TestSampleUp(t *testing.T) {
 	}
 }
 
+// down -v also takes the volumes that have no name.
+func TestDownTakesAnonymousVolumes(t *testing.T) {
+	t.Parallel()
+	if err := ready(); err != nil {
+		t.Fatal(err)
+	}
+	p := newProject(t)
+	p.write("compose.yaml", "name: ${STACK_NAME}\nservices:\n  redis: {image: \"redis:7-alpine\"}\n")
+	p.write("ecosystem.yaml", withDatabases)
+	p.must("up")
+	volume := docker(t, "inspect", "-f", "{{range .Mounts}}{{.Name}}{{end}}", p.name+"-redis-1")
+	if volume == "" {
+		t.Fatal("redis has no anonymous volume")
+	}
+	p.must("down", "-v")
+	p.nothingRuns()
+	if left := docker(t, "volume", "ls", "-q", "--filter", "name="+volume); left != "" {
+		t.Errorf("the volume %s is left", left)
+	}
+}
+
 // Everything that describes a running stack does so by its exit code and its words, and nothing else changes.
 func TestReadingCommands(t *testing.T) {
 	t.Parallel()
