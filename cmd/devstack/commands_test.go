@@ -26,6 +26,8 @@ func daemon(posts map[string]string, result api.Result) http.HandlerFunc {
 				api.Event{Seq: 2, Kind: api.KindResult, Result: &result})
 		case r.URL.Path == "/v1/logs":
 			send(w, api.LogRecord{Timestamp: now(), AppName: "web", Type: "out", Message: r.URL.Query().Encode()})
+		case r.URL.Path == "/v1/processes":
+			send(w, sampleList())
 		case strings.HasPrefix(r.URL.Path, "/v1/describe/"):
 			d := api.Description{}
 			for _, p := range sampleState().Processes {
@@ -169,40 +171,6 @@ func TestAnotherProjectNameIsAUsageError(t *testing.T) {
 		if !strings.Contains(b.err.String(), "is called agentic-sdlc, not other") {
 			t.Errorf("it said %q", b.err)
 		}
-	}
-}
-
-func TestJlistIsPM2s(t *testing.T) {
-	b := newBed(t, daemon(nil, api.Result{}))
-	if code := b.run("jlist"); code != api.ExitDone {
-		t.Fatalf("ended with %d: %s", code, b.err)
-	}
-	var list []map[string]any
-	if err := json.Unmarshal(b.out.Bytes(), &list); err != nil {
-		t.Fatal(err)
-	}
-	first, env := list[0], list[0]["pm2_env"].(map[string]any)
-	for key, want := range map[string]any{"name": "orchestrator", "pid": 4711.0, "pm_id": 0.0} {
-		if first[key] != want {
-			t.Errorf("%s is %v, not %v", key, first[key], want)
-		}
-	}
-	for key, want := range map[string]any{
-		"status": "online", "exec_mode": "fork_mode", "pm_out_log_path": "/logs/orchestrator-out.log", "namespace": "default",
-		"pm_uptime": float64(now().UnixMilli() - 180_000), "restart_time": 0.0,
-	} {
-		if env[key] != want {
-			t.Errorf("pm2_env.%s is %v, not %v", key, env[key], want)
-		}
-	}
-	if _, there := env["exit_code"]; there {
-		t.Error("an exit code before the first exit")
-	}
-	if got := list[2]["pm2_env"].(map[string]any)["status"]; got != "launching" {
-		t.Errorf("a waiting process is %v", got)
-	}
-	if got := list[3]["pm2_env"].(map[string]any)["exit_code"]; got != 1.0 {
-		t.Errorf("the exit code is %v", got)
 	}
 }
 

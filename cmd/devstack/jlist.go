@@ -35,13 +35,17 @@ func jlistRun(ctx context.Context, o *JlistOptions) error {
 	if err != nil {
 		return err
 	}
-	list := []pm2Process{}
-	state, err := o.Running(ctx, p)
+	err = o.checkName(ctx, p)
+	var processes []api.ListedProcess
 	if err == nil {
-		list, err = o.pm2List(ctx, p, state)
+		processes, err = o.Client(p).Processes(ctx)
 	}
 	if err != nil && !errors.Is(err, api.ErrNotRunning) {
 		return err
+	}
+	list := make([]pm2Process, 0, len(processes))
+	for _, process := range processes {
+		list = append(list, toPM2(process))
 	}
 	data, err := json.Marshal(list)
 	if err != nil {
@@ -51,7 +55,8 @@ func jlistRun(ctx context.Context, o *JlistOptions) error {
 	return err
 }
 
-// pm2Process is one element of `pm2 jlist`.
+// pm2Process is one element of `pm2 jlist`. What PM2 says of itself alone (versioning, axm_*, pmx, unique_id) is absent, and
+// so are pid files, which devstack does not write.
 type pm2Process struct {
 	Pid   int    `json:"pid"` // 0: none
 	Name  string `json:"name"`
@@ -71,43 +76,28 @@ type pm2Env struct {
 	PmID             int      `json:"pm_id"`
 	Status           string   `json:"status"`
 	ExecMode         string   `json:"exec_mode"`
+	Instances        int      `json:"instances"`
 	Instance         int      `json:"NODE_APP_INSTANCE"`
 	PmUptime         int64    `json:"pm_uptime"`  // epoch of the last start, ms
-	CreatedAt        int64    `json:"created_at"` // the same
+	CreatedAt        int64    `json:"created_at"` // epoch of the first start since the last one by hand, ms
 	RestartTime      int      `json:"restart_time"`
 	UnstableRestarts int      `json:"unstable_restarts"`
 	Watch            bool     `json:"watch"`
+	Autostart        bool     `json:"autostart"`
+	Autorestart      bool     `json:"autorestart"`
 	Cwd              string   `json:"pm_cwd"`
 	ExecPath         string   `json:"pm_exec_path"`
+	Interpreter      string   `json:"exec_interpreter"`
+	NodeArgs         []string `json:"node_args"`
 	Args             []string `json:"args"`
 	OutLog           string   `json:"pm_out_log_path"`
 	ErrLog           string   `json:"pm_err_log_path"`
+	MergeLogs        bool     `json:"merge_logs"`
 	MaxMemory        *int64   `json:"max_memory_restart,omitempty"`
 	ExitCode         *int     `json:"exit_code,omitempty"` // of the last exit; absent before it, and after a death by signal
 }
 
-// pm2List asks for each app's paths, which the state does not hold.
-func (o *JlistOptions) pm2List(ctx context.Context, p *project, state *api.State) ([]pm2Process, error) {
-	list := []pm2Process{}
-	details := map[int]api.ProcessDetails{}
-	described := map[string]bool{}
-	for _, process := range state.Processes {
-		if !described[process.Name] {
-			described[process.Name] = true
-			d, err := o.Client(p).Describe(ctx, process.Name)
-			if err != nil {
-				return nil, err
-			}
-			for _, detail := range d.Process {
-				details[detail.ID] = detail
-			}
-		}
-		list = append(list, toPM2(process, details[process.ID]))
-	}
-	return list, nil
-}
-
-func toPM2(p api.Process, d api.ProcessDetails) pm2Process {
+func toPM2(p api.ListedProcess) pm2Process {
 	out := pm2Process{Name: p.Name, PmID: p.ID}
 	if p.Pid != nil {
 		out.Pid = *p.Pid
@@ -119,16 +109,23 @@ func toPM2(p api.Process, d api.ProcessDetails) pm2Process {
 		out.Monit.CPU = *p.CPUPercent
 	}
 	out.Env = pm2Env{
-		Name: p.Name, Namespace: p.Namespace, PmID: p.ID, Status: pm2Status(p.Status), ExecMode: p.ExecMode + "_mode", Instance: p.Instance,
-		RestartTime: p.Restarts, UnstableRestarts: p.UnstableRestarts, Watch: p.Watching,
-		Cwd: d.Cwd, OutLog: d.OutFile, ErrLog: d.ErrorFile, MaxMemory: d.MaxMemoryBytes, Args: []string{},
+		Name: p.Name, Namespace: p.Namespace, PmID: p.ID, Status: pm2Status(p.Status), ExecMode: p.ExecMode + "_mode",
+		Instances: p.Instances, Instance: p.Instance, RestartTime: p.Restarts, UnstableRestarts: p.UnstableRestarts,
+		Watch: p.Watching, Autostart: p.Autostart, Autorestart: p.Autorestart,
+		Cwd: p.Cwd, ExecPath: p.Script, Interpreter: p.Interpreter, NodeArgs: p.NodeArgs, Args: p.Args,
+		OutLog: p.OutFile, ErrLog: p.ErrorFile, MergeLogs: p.MergeLogs, MaxMemory: p.MaxMemoryBytes,
 	}
-	if len(d.Command) > 0 {
-		out.Env.ExecPath, out.Env.Args = d.Command[0], d.Command[1:]
+	if len(p.Command) > 0 {
+		out.Env.ExecPath, out.Env.Args = p.Command[0], append(p.Command[1:], p.Args...)
+	}
+	if out.Env.Interpreter == "" {
+		out.Env.Interpreter = "none"
 	}
 	if p.StartedAt != nil {
 		out.Env.PmUptime = p.StartedAt.UnixMilli()
-		out.Env.CreatedAt = out.Env.PmUptime
+	}
+	if p.CreatedAt != nil {
+		out.Env.CreatedAt = p.CreatedAt.UnixMilli()
 	}
 	if p.Exit != nil {
 		out.Env.ExitCode = p.Exit.Code

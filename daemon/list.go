@@ -1,0 +1,56 @@
+package daemon
+
+import (
+	"net/http"
+	"time"
+
+	"devstack/daemon/api"
+	"devstack/infra"
+	"devstack/procs"
+	"devstack/stack"
+)
+
+func (s *server) processes(w http.ResponseWriter, _ *http.Request) {
+	st, _, processes := s.d.looks()
+	reply(w, listProcesses(st, processes, time.Now()))
+}
+
+// looks is what the files say and what is there; a nil stack is an idle daemon.
+func (d *Daemon) looks() (st *stack.Stack, services []infra.Service, processes []procs.Process) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.desired == nil {
+		return nil, nil, nil
+	}
+	return d.desired.Stack, d.services(), d.procs.Snapshot()
+}
+
+// listProcesses is every process with the definition of its app.
+func listProcesses(st *stack.Stack, processes []procs.Process, now time.Time) []api.ListedProcess {
+	apps := map[string]stack.App{}
+	if st != nil {
+		for _, app := range st.Apps {
+			apps[app.Name] = app
+		}
+	}
+	list := make([]api.ListedProcess, 0, len(processes))
+	for _, p := range processes {
+		app := apps[p.App]
+		list = append(list, api.ListedProcess{
+			Process: processView(p, now), Script: app.Script, Interpreter: app.Interpreter, NodeArgs: orEmpty(app.NodeArgs),
+			Command: orEmpty(stack.MaskArgs(app.Command)), Args: orEmpty(stack.MaskArgs(app.Args)), Cwd: app.Cwd,
+			OutFile: app.OutFile, ErrorFile: app.ErrorFile, Instances: app.Instances, Autostart: app.Autostart,
+			Autorestart: app.Autorestart, MergeLogs: app.MergeLogs, MaxMemoryBytes: orNull(app.MaxMemory), CreatedAt: orNull(createdAt(p)),
+		})
+	}
+	return list
+}
+
+// createdAt is the first launch since somebody asked for one: restarts after a crash do not move it.
+func createdAt(p procs.Process) time.Time {
+	at := p.StartedAt
+	for i := len(p.Exits) - 1; i >= 0 && p.Exits[i].Reason != procs.Manual; i-- {
+		at = p.Exits[i].At.Add(-p.Exits[i].Uptime)
+	}
+	return at
+}
