@@ -62,7 +62,7 @@ func Run(ctx context.Context, log *slog.Logger) error {
 	ready := make(chan struct{})
 	d := &Daemon{}
 	conn, err := keeper.Inherited(keeper.Handler{
-		Exited: func(e keeper.Exit) { <-ready; d.procs.Exited(e) },
+		Exited: func(e keeper.Exit) { <-ready; d.exited(e) },
 		IPC:    func(l keeper.IPCLine) { <-ready; d.procs.IPC(l) },
 	})
 	if err != nil {

@@ -15,7 +15,6 @@ func (i *Infra) arm(t *tracked, c Container) {
 		i.follow(t, c)
 		return
 	}
-	t.closeGate()
 	delete(t.ours, c.ID)
 	t.events = nil
 	t.view.StoppedBy, t.wanted, t.done = "", true, false
@@ -23,13 +22,52 @@ func (i *Infra) arm(t *tracked, c Container) {
 	if t.oneShot {
 		t.view.Detail = "at work"
 	}
+	i.beginProbing(t, c)
+}
+
+// beginProbing replaces the service's gate by one that nothing has passed yet. The caller holds i.mu.
+func (i *Infra) beginProbing(t *tracked, c Container) {
+	t.closeGate()
 	ctx, cancel := context.WithCancel(i.ctx)
-	t.gate = &openGate{id: c.ID, started: c.StartedAt, cancel: cancel}
-	if t.oneShot {
-		return
+	own := &openGate{id: c.ID, started: c.StartedAt, cancel: cancel}
+	t.gate = own
+	if !t.oneShot {
+		i.spawn(func() { i.probe(ctx, c, own) })
 	}
-	own := t.gate
-	i.spawn(func() { i.probe(ctx, c, own) })
+}
+
+// Confirm asks those of the named services that count as ready once more, over their published ports, and closes the
+// gate of each that does not answer before ctx ends; it opens again as after a start. A process that loses its server can
+// exit before the engine says a word, and nobody else would know why.
+func (i *Infra) Confirm(ctx context.Context, services ...string) {
+	var asked sync.WaitGroup
+	for _, name := range services {
+		i.mu.Lock()
+		t := i.tracked[name]
+		ask := t != nil && t.view.Ready && t.gate != nil && !t.oneShot
+		var own *openGate
+		var c Container
+		if ask {
+			own, c = t.gate, t.container
+		}
+		i.mu.Unlock()
+		g := gateOf(c, nil)
+		if !ask || !g.published {
+			continue
+		}
+		asked.Go(func() {
+			r := g.wire.Check(ctx)
+			i.change(name, func(t *tracked) {
+				if r.Ready || t.gate != own {
+					return
+				}
+				t.looked(r, time.Now())
+				t.view.Ready, t.view.Health, t.view.Detail = false, Starting, r.Detail
+				i.beginProbing(t, c)
+			})
+		})
+	}
+	asked.Wait()
 }
 
 // follow applies the engine's own word, once devstack's gate was passed.

@@ -220,8 +220,9 @@ func declaredPorts(s types.ServiceConfig) []Port {
 
 // gate is how devstack finds out whether one running container is ready. Nil parts ask nothing.
 type gate struct {
-	wire  probe.Probe // over the published port
-	check probe.Probe // the service's own healthcheck, through exec
+	wire      probe.Probe // in the server's own protocol
+	published bool        // wire goes over the published port; else through exec
+	check     probe.Probe // the service's own healthcheck, through exec
 }
 
 // gateOf reads a running container and chooses its probes. exec runs a command in it.
@@ -239,7 +240,7 @@ func gateOf(c Container, exec func(ctx context.Context, argv []string) (Executio
 		addr := published(c.Ports, l.port)
 		secret := server == postgresServer && env["POSTGRES_PASSWORD_FILE"] != ""
 		if addr != "" && !secret {
-			g.wire = l.wire(server, addr)
+			g.wire, g.published = l.wire(server, addr), true
 		} else {
 			// Inside, over TCP: the unix socket also answers while postgres is still being set up.
 			g.wire = execProbe(exec, loopbackCheck(server, l), server)

@@ -105,12 +105,15 @@ socket.on('close', () => process.exit(1));
 	p.write("ecosystem.yaml", `
 compose: compose.yaml
 apps:
-  - {name: client, script: client.js, wait_ready: true, depends_on: [redis]}
+  - {name: client, script: client.js, wait_ready: true, max_restarts: 0, depends_on: [redis]}
 `)
 	p.must("up")
 	docker(t, "stop", p.name+"-redis-1")
-	waitFor(t, "client waiting for redis", func() (bool, any) {
+	waitFor(t, "client waiting for redis, its exit not counted", func() (bool, any) {
 		now := p.process("client")
+		if now.Status == "errored" || now.UnstableRestarts > 0 {
+			t.Fatalf("an exit while redis is down counts: %+v", now)
+		}
 		return now.Status == "waiting" && len(now.WaitingFor) == 1 && now.WaitingFor[0] == "redis", now
 	})
 	p.must("up")

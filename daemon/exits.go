@@ -1,0 +1,59 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"devstack/infra"
+	"devstack/procs"
+	"devstack/procs/keeper"
+	"devstack/stack"
+)
+
+// confirmTime is how long an exit waits for the services that the process depends on to answer once more.
+const confirmTime = 500 * time.Millisecond
+
+// exited hands an exit to the manager. An exit while a dependency is down does not count, but a process can exit
+// milliseconds after its server, before the engine has said a word: so the services are asked first.
+func (d *Daemon) exited(e keeper.Exit) {
+	if engine, services := d.mayBlame(e); engine != nil {
+		ctx, cancel := context.WithTimeout(d.ctx, confirmTime)
+		engine.Confirm(ctx, services...)
+		cancel()
+		d.judgeOnce()
+	}
+	d.procs.Exited(e)
+}
+
+// mayBlame are the services whose end may be why a process ended that nobody has asked to.
+func (d *Daemon) mayBlame(e keeper.Exit) (*infra.Infra, []string) {
+	if p, known := d.procs.Process(e.Key.App, e.Key.Instance); !known || p.State == procs.Stopping {
+		return nil, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.desired == nil || d.engine == nil {
+		return nil, nil
+	}
+	if services := neededServices(d.desired.Stack, e.Key.App); len(services) > 0 {
+		return d.engine, services
+	}
+	return nil, nil
+}
+
+// neededServices are the services that an app needs, itself or through other apps.
+func neededServices(st *stack.Stack, app string) []string {
+	names, err := st.Closure(app)
+	if err != nil {
+		return nil // it has left the file
+	}
+	var services []string
+	for _, n := range st.Graph() {
+		for _, name := range names {
+			if n.Service && n.Name == name {
+				services = append(services, name)
+			}
+		}
+	}
+	return services
+}
