@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"devstack/procs/keeper"
 	"devstack/stack"
 )
 
@@ -18,7 +19,7 @@ func TestNodeSaysReadyAndIsAskedToShutDown(t *testing.T) {
 		process.on('message', m => { if (m === 'shutdown') { console.log('leaving'); process.exit(5) } })
 		console.log('instance ' + process.env.NODE_APP_INSTANCE)
 		process.send('ready')`)
-	app.WaitReady, app.ShutdownWithMessage = true, true
+	app.WaitReady, app.ShutdownWithMessage, app.InstanceVar = true, true, "NODE_APP_INSTANCE"
 	p.start(app)
 	if got := p.untilReady("agent"); got.ReadyBy != "ipc" || got.State != Online {
 		t.Errorf("ready by %s, %s", got.ReadyBy, got.State)
@@ -148,18 +149,16 @@ func TestAnotherDaemonTakesOver(t *testing.T) {
 	if err := proc.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	next := p.newManager()
-	for {
-		rows, err := p.conn.List(t.Context())
-		if err != nil {
+	exited := func(r keeper.Running) bool { return r.Exit != nil }
+	rows := []keeper.Running{}
+	for !slices.ContainsFunc(rows, exited) {
+		if rows, err = p.conn.List(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if len(rows) == 2 && (rows[0].Exit != nil || rows[1].Exit != nil) {
-			if err := next.Restore(apps, saved, rows); err != nil {
-				t.Fatal(err)
-			}
-			break
-		}
+	}
+	next := p.newManager() // only now: like a daemon, it takes notifications after it has been told what it restores
+	if err := next.Restore(apps, saved, rows); err != nil {
+		t.Fatal(err)
 	}
 	got := p.untilState("job", Errored)
 	if len(got.Exits) != 1 || got.Exits[0].Signal != 9 {
