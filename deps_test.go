@@ -18,20 +18,21 @@ import (
 // mayImport is the import rule: every package of ours, and those of ours that it may import. A new package, or a new
 // arrow, is a decision about the architecture: docs/architecture.md says which way they run.
 var mayImport = map[string][]string{
-	"":                 {},
-	"bench":            {"daemon/api"},
-	"cmd/devstack":     {"daemon/api", "procs/keeper"},
-	"cmd/devstackd":    {"daemon", "daemon/api", "daemon/preflight", "infra", "infra/docker", "procs", "stack"},
-	"daemon":           {"daemon/api", "daemon/preflight", "infra", "infra/docker", "probe", "procs", "procs/keeper", "stack"},
-	"daemon/api":       {},
-	"daemon/preflight": {"daemon/api", "infra", "procs/node", "stack"},
-	"infra":            {"probe", "stack"},
-	"infra/docker":     {"infra", "probe", "stack"},
-	"probe":            {"stack"},
-	"procs":            {"probe", "procs/keeper", "procs/node", "stack"},
-	"procs/keeper":     {},
-	"procs/node":       {},
-	"stack":            {},
+	"":                   {},
+	"bench":              {"daemon/api"},
+	"cmd/devstack":       {"cmd/devstack/monit", "daemon/api", "procs/keeper"},
+	"cmd/devstack/monit": {"daemon/api"},
+	"cmd/devstackd":      {"daemon", "daemon/api", "daemon/preflight", "infra", "infra/docker", "procs", "stack"},
+	"daemon":             {"daemon/api", "daemon/preflight", "infra", "infra/docker", "probe", "procs", "procs/keeper", "stack"},
+	"daemon/api":         {},
+	"daemon/preflight":   {"daemon/api", "infra", "procs/node", "stack"},
+	"infra":              {"probe", "stack"},
+	"infra/docker":       {"infra", "probe", "stack"},
+	"probe":              {"stack"},
+	"procs":              {"probe", "procs/keeper", "procs/node", "stack"},
+	"procs/keeper":       {},
+	"procs/node":         {},
+	"stack":              {},
 }
 
 // mayExec are the files beside the keeper, which starts everything that stays, that may start programs, and why.
@@ -44,6 +45,8 @@ var mayExec = map[string]string{
 
 // roomOf are libraries that one room alone may know.
 var roomOf = map[string]string{
+	"charm.land/bubbletea/v2":          "cmd/devstack/monit",
+	"github.com/charmbracelet":         "cmd/devstack/monit",
 	"github.com/moby/moby/client":      "infra/docker",
 	"github.com/spf13/cobra":           "cmd/devstack",
 	"gopkg.in/natefinch/lumberjack.v2": "procs/keeper",
@@ -122,6 +125,7 @@ func TestTheContractNeedsTheStandardLibraryOnly(t *testing.T) {
 func TestTheCommandStaysSmall(t *testing.T) {
 	heavy := []string{
 		"compose-spec", "moby/moby", "docker/", "k8s.io", "prometheus", "modelcontextprotocol", "opentelemetry", "jackc/pgx",
+		"charm.land/lipgloss", // at every start it looks at the terminal, and inside tmux it runs `tmux info`
 	}
 	for _, p := range list(t, "-deps", "./cmd/devstack") {
 		for _, word := range heavy {
