@@ -27,21 +27,24 @@ type Service struct {
 	ContainerName string
 	Driver        string // docker
 	Image         string
-	ID            string // empty when absent
-	State         string // Docker's word, or absent
-	StoppedBy     string // devstack, other, or empty
+	ID            string    // empty when absent
+	State         string    // Docker's word, or absent
+	StoppedBy     string    // devstack, other, or empty
+	StoppedAt     time.Time // when others stopped it, as far as known
 	Health        Health
 	EngineHealth  string // Docker's word, or none
 	Ready         bool
 	Detail        string // why it is not ready, in words for people
 	Ports         []Port
 	Restarts      int
-	StartedAt     time.Time // zero when never started
-	DependsOn     []Dependency
-	Volumes       []string
-	Networks      []string
-	Probes        []ProbeRecord // newest last, at most 5
-	Exits         []Exit        // newest last, at most 20
+	// RepairAttempts counts attempts to bring it back, and deaths soon after one, in a row.
+	RepairAttempts int
+	StartedAt      time.Time // zero when never started
+	DependsOn      []Dependency
+	Volumes        []string
+	Networks       []string
+	Probes         []ProbeRecord // newest last, at most 5
+	Exits          []Exit        // newest last, at most 20
 }
 
 // Port is one published port.

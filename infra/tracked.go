@@ -68,6 +68,10 @@ func (t *tracked) define(driver string, p *types.Project, s types.ServiceConfig)
 // snapshot is a copy that shares nothing that changes.
 func (t *tracked) snapshot() Service {
 	v := t.view
+	v.RepairAttempts = t.failures
+	if v.StoppedBy == byOther {
+		v.StoppedAt = t.decidedAt
+	}
 	v.Ports, v.Probes, v.Exits = slices.Clone(v.Ports), slices.Clone(v.Probes), slices.Clone(v.Exits)
 	v.DependsOn, v.Volumes, v.Networks = slices.Clone(v.DependsOn), slices.Clone(v.Volumes), slices.Clone(v.Networks)
 	return v

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"devstack/daemon/api"
+)
+
+// WhyOptions is what `devstack why` was asked for.
+type WhyOptions struct {
+	*Factory
+	Name string
+	JSON bool
+	Now  func() time.Time
+}
+
+func newCmdWhy(f *Factory, runF func(context.Context, *WhyOptions) error) *cobra.Command {
+	o := &WhyOptions{Factory: f, Now: time.Now}
+	cmd := &cobra.Command{
+		Use:               "why NAME",
+		Short:             "Explain what an app or a service waits for, who stopped it, why it restarted, what failed last",
+		GroupID:           groupLook,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: f.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Name = args[0]
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return whyRun(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "as JSON")
+	return cmd
+}
+
+func whyRun(ctx context.Context, o *WhyOptions) error {
+	p, err := o.Project()
+	if err != nil {
+		return err
+	}
+	if err := o.checkName(ctx, p); err != nil {
+		return needsStack(p, err)
+	}
+	w, err := o.Client(p).Why(ctx, o.Name)
+	if err != nil {
+		return needsStack(p, err)
+	}
+	if o.JSON {
+		return writeJSON(o.IO.Out, w)
+	}
+	fmt.Fprint(o.IO.Out, renderWhy(w, o.Now(), o.IO.OutStyle()))
+	return nil
+}
+
+// renderWhy is the reasons as sentences, the most important first.
+func renderWhy(w *api.Why, now time.Time, c style) string {
+	var out strings.Builder
+	for i, in := range w.Instances {
+		if i > 0 {
+			out.WriteString("\n")
+		}
+		name := instanceName(w.Name, in.Instance)
+		fmt.Fprintf(&out, "%s is %s: it %s.\n", c.bold(name), paintStatus(c, in.Status, in.Status), printable(in.Reason))
+		renderBlockers(&out, in.WaitsFor, 1)
+		for _, line := range whyFacts(in, now) {
+			fmt.Fprintf(&out, "  %s\n", printable(line))
+		}
+		if e := in.LastFailure; e != nil {
+			renderFailure(&out, *e, now, c)
+		}
+		if in.LogFile != "" && in.LastFailure != nil {
+			fmt.Fprintf(&out, "  its log: %s\n", in.LogFile)
+		}
+	}
+	return out.String()
+}
+
+// renderBlockers are what a name waits for, and below each what that waits for itself.
+func renderBlockers(out *strings.Builder, all []api.Blocker, depth int) {
+	for _, b := range all {
+		fmt.Fprintf(out, "%s- %s (%s), which is %s: it %s\n", strings.Repeat("  ", depth), b.Name, b.Condition, b.Status, printable(b.Reason))
+		renderBlockers(out, b.WaitsFor, depth+1)
+	}
+}
+
+func whyFacts(in api.WhyInstance, now time.Time) []string {
+	var facts []string
+	if in.StoppedAt != nil {
+		facts = append(facts, "stopped "+age(now.Sub(*in.StoppedAt))+" ago by "+stopper(*in.StoppedBy))
+	}
+	if in.NextRestartAt != nil {
+		facts = append(facts, "next restart in "+elapsed(in.NextRestartAt.Sub(now)))
+	}
+	if in.Restarts > 0 {
+		facts = append(facts, "restarted "+times(in.Restarts))
+	}
+	if len(in.Causes) > 0 {
+		var parts []string
+		for _, cause := range in.Causes {
+			parts = append(parts, cause.Cause+" "+strconv.Itoa(cause.Count))
+		}
+		facts = append(facts, "its last exits by cause: "+strings.Join(parts, ", "))
+	}
+	if in.RepairAttempts > 0 {
+		facts = append(facts, "devstack has tried to bring it back "+times(in.RepairAttempts)+" in a row")
+	}
+	if p := in.LastProbe; p != nil {
+		verdict := map[bool]string{true: "ready", false: "not ready"}[p.Ready]
+		facts = append(facts, "probed "+age(now.Sub(p.At))+" ago: "+strings.TrimSuffix(verdict+", "+p.Detail, ", "))
+	}
+	return facts
+}
+
+func renderFailure(out *strings.Builder, e api.ExitRecord, now time.Time, c style) {
+	uptime := time.Duration(e.UptimeMS) * time.Millisecond
+	fmt.Fprintf(out, "  last failure %s ago: %s after %s\n", age(now.Sub(e.At)), exitText(e.Exit), elapsed(uptime))
+	for _, line := range e.LastLines {
+		fmt.Fprintf(out, "    %s\n", c.dim("│ "+printable(line)))
+	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.Itoa(n) + " times"
+}

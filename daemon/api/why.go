@@ -1,0 +1,55 @@
+package api
+
+import (
+	"context"
+	"net/url"
+	"time"
+)
+
+// Why is GET /v1/why/{name}: the reasons for what an app or a service does, or does not do.
+type Why struct {
+	Project   string        `json:"project"`
+	Name      string        `json:"name"`
+	Kind      string        `json:"kind"`      // process, service
+	Instances []WhyInstance `json:"instances"` // of an app; a service has one
+}
+
+// WhyInstance is one process, or one container.
+type WhyInstance struct {
+	Instance       int          `json:"instance"`
+	Status         string       `json:"status"` // a process's status; a container's health while it runs, else Docker's word or absent
+	Ready          bool         `json:"ready"`
+	Reason         string       `json:"reason"`     // of this status, in words without times
+	WaitsFor       []Blocker    `json:"waits_for"`  // what keeps it from starting
+	StoppedBy      *string      `json:"stopped_by"` // devstack (a command or a file), other; null: nobody
+	StoppedAt      *time.Time   `json:"stopped_at"` // null: not known
+	Restarts       int          `json:"restarts"`
+	Causes         []CauseCount `json:"causes"`          // of the exits that are still known, at most the last 20
+	RepairAttempts int          `json:"repair_attempts"` // of a container, in a row
+	NextRestartAt  *time.Time   `json:"next_restart_at"`
+	LastFailure    *ExitRecord  `json:"last_failure"` // the newest exit that nobody asked for
+	LastProbe      *ProbeRecord `json:"last_probe"`
+	LogFile        string       `json:"log_file"` // where errors are written; empty for a container
+}
+
+// CauseCount is how often launches ended for one cause.
+type CauseCount struct {
+	Cause string `json:"cause"` // crash, manual, watch, memory, cron, liveness
+	Count int    `json:"count"`
+}
+
+// Blocker is a dependency that is not as far as it must be, and what it waits for itself.
+type Blocker struct {
+	Name      string    `json:"name"`
+	Kind      string    `json:"kind"` // process, service
+	Condition string    `json:"condition"`
+	Status    string    `json:"status"`
+	Reason    string    `json:"reason"`
+	WaitsFor  []Blocker `json:"waits_for"`
+}
+
+// Why asks for the reasons.
+func (c *Client) Why(ctx context.Context, name string) (*Why, error) {
+	var w Why
+	return &w, c.read(ctx, "/why/"+url.PathEscape(name), &w)
+}
