@@ -11,6 +11,12 @@ func cases() []benchCase {
 		memory(6, 30),
 		memory(200, 42),
 		idle(),
+		logTime(),
+		logCPU("P7", "2 M lines, 194 MB, raw", false, 0.4),
+		logCPU("P8", "2 M lines, 194 MB, with timestamps", true, 1.0),
+		startStop("start", 400),
+		startStop("stop", 100),
+		memoryLimit(),
 		again(),
 	}
 }

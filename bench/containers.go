@@ -67,7 +67,7 @@ func containersUp(id, title string, fresh bool, factor float64) benchCase {
 			up := func(c *containers, start func(context.Context) error) func(context.Context) (float64, error) {
 				return func(ctx context.Context) (float64, error) { return c.round(ctx, start) }
 			}
-			clean := func(c *containers) func() { return func() { c.composeDown(context.Background(), true) } }
+			clean := func(c *containers) func() { return c.ending(c.composeAway) }
 			return []side{
 				{name: "floor", run: up(floor, floor.floorUp), end: clean(floor)},
 				{name: "compose up --wait", run: up(compose, compose.composeUp), end: clean(compose)},
@@ -94,15 +94,15 @@ func again() benchCase {
 			return []side{
 				{
 					name: "compose up -d", setUp: compose.composeUp, run: once(compose.composeAgain),
-					end: func() { compose.composeDown(context.Background(), true) },
+					end: compose.ending(compose.composeAway),
 				},
 				{
 					name: "PM2", setUp: pm2.pm2Start, run: once(pm2.pm2Start),
-					end: func() { pm2.runPM2(context.Background(), "kill") },
+					end: pm2.ending(pm2.runPM2, "kill"),
 				},
 				{
 					name: devstackSide, setUp: own.ownUp, run: own.unchangedUp,
-					end: func() { own.composeDown(context.Background(), true) },
+					end: own.ending(own.composeAway),
 				},
 			}, err
 		},
@@ -161,6 +161,11 @@ func (c *containers) composeDown(ctx context.Context, volumes bool) error {
 	}
 	_, err := command(ctx, c.dir, nil, args...)
 	return errors.Join(first, err)
+}
+
+// composeAway is composeDown for the end of a side.
+func (c *containers) composeAway(ctx context.Context, _ ...string) (string, error) {
+	return "", c.composeDown(ctx, true)
 }
 
 // floorUp is the least that anybody can do: raw, parallel create and start over the engine's socket, then asking both
@@ -266,7 +271,7 @@ func (c *containers) selectOne(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }()
 	return conn.ExecParams(ctx, "SELECT 1", nil, nil, nil, nil).Read().Err
 }
 

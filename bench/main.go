@@ -19,6 +19,9 @@ import (
 )
 
 func main() {
+	if child(os.Args[1:]) {
+		return
+	}
 	only := flag.String("only", "", "comma-separated cases, such as P1,P4; default all")
 	rounds := flag.Int("rounds", 7, "rounds of each case")
 	out := flag.String("out", "", "write the table as Markdown to this file, too")

@@ -27,8 +27,8 @@ func coldStart() benchCase {
 			}
 			return []side{
 				{name: "shell &", run: shell.shellRound},
-				{name: "PM2", run: pm2.pm2Round, end: func() { pm2.runPM2(context.Background(), "kill") }},
-				{name: devstackSide, run: own.devstackRound, end: func() { own.runDevstack(context.Background(), "down") }},
+				{name: "PM2", run: pm2.pm2Round, end: pm2.ending(pm2.runPM2, "kill")},
+				{name: devstackSide, run: own.devstackRound, end: own.ending(own.runDevstack, "down")},
 			}, nil
 		},
 	}
@@ -45,10 +45,15 @@ func (w *workload) shellRound(ctx context.Context) (float64, error) {
 		return w.answered(ctx)
 	})
 	if cmd.Process != nil {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		cmd.Wait()
+		endGroup(cmd)
 	}
 	return ms, err
+}
+
+// endGroup ends a shell and what it has started.
+func endGroup(cmd *exec.Cmd) {
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	_ = cmd.Wait() // killed: an error of no interest
 }
 
 // background starts argv and measures until every server has answered, then waits for the command itself.
@@ -80,12 +85,12 @@ func running(e *environment, name string, n int) (own, pm2 *workload, sides [2]s
 	sides[0] = side{
 		name:  "PM2",
 		setUp: pm2.pm2Start,
-		end:   func() { pm2.runPM2(context.Background(), "kill") },
+		end:   pm2.ending(pm2.runPM2, "kill"),
 	}
 	sides[1] = side{
 		name:  devstackSide,
 		setUp: own.ownUp,
-		end:   func() { own.runDevstack(context.Background(), "down") },
+		end:   own.ending(own.runDevstack, "down"),
 	}
 	return own, pm2, sides, errors.Join(err1, err2)
 }

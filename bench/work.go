@@ -137,6 +137,15 @@ func (w *workload) runPM2(ctx context.Context, args ...string) (string, error) {
 	return command(ctx, w.dir, env, append([]string{w.env.pm2}, args...)...)
 }
 
+// ending runs the command that ends a side; that it cannot is said and changes no figure.
+func (w *workload) ending(run func(context.Context, ...string) (string, error), args ...string) func() {
+	return func() {
+		if _, err := run(context.Background(), args...); err != nil {
+			fmt.Fprintln(os.Stderr, "  ", err)
+		}
+	}
+}
+
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
