@@ -7,7 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // benchCase is one row of DESIGN's budgets: the same work done by several sides.
@@ -125,7 +126,7 @@ func (rs reports) line() string {
 
 func markdown(rs []report, rounds int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Performance\n\nWritten by `make bench`: %d rounds, sides alternating, medians. %d cores, Linux %s, %s.\n", rounds, runtime.NumCPU(), kernel(), runtime.Version())
+	fmt.Fprintf(&b, "# Performance\n\nWritten by `make bench`: %d rounds, sides alternating, medians. %d cores, kernel %s, %s.\n", rounds, runtime.NumCPU(), kernel(), runtime.Version())
 	b.WriteString("Ratios count, not seconds: a ratio is that side's median over devstack's, so more than 1 means devstack is better.\n\n")
 	b.WriteString("| # | work | side | median | side ÷ devstack | budget | verdict |\n|---|---|---|---|---|---|---|\n")
 	for _, r := range rs {
@@ -143,18 +144,12 @@ func markdown(rs []report, rounds int) string {
 }
 
 func kernel() string {
-	var u syscall.Utsname
-	if syscall.Uname(&u) != nil {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
 		return "?"
 	}
-	var b []byte
-	for _, c := range u.Release {
-		if c == 0 || c == '-' {
-			break
-		}
-		b = append(b, byte(c))
-	}
-	return string(b)
+	version, _, _ := strings.Cut(unix.ByteSliceToString(u.Release[:]), "-")
+	return version
 }
 
 // environment is what the cases share.
