@@ -31,6 +31,7 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("GET /v1/describe/{name}", s.describe)
 	mux.HandleFunc("GET /v1/processes", s.processes)
 	mux.HandleFunc("GET /v1/why/{name}", s.why)
+	mux.HandleFunc("POST /v1/health", s.health)
 	mux.HandleFunc("POST /v1/up", act(s, (*Daemon).up))
 	mux.HandleFunc("POST /v1/down", act(s, (*Daemon).down))
 	mux.HandleFunc("POST /v1/start", act(s, (*Daemon).start))

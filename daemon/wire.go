@@ -18,6 +18,7 @@ type wire struct {
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
 	publish func(infra.Event)
+	probes  map[string]probe.Probe // of the servers that it can speak to
 
 	mu   sync.Mutex
 	list []infra.Service
@@ -26,15 +27,14 @@ type wire struct {
 // newWire begins to ask at once, and goes on until Close.
 func newWire(p *types.Project, publish func(infra.Event)) *wire {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &wire{cancel: cancel, publish: publish}
-	probes := infra.WireOnly(p)
+	w := &wire{cancel: cancel, publish: publish, probes: infra.WireOnly(p)}
 	names := p.ServiceNames()
 	slices.Sort(names)
 	for i, name := range names {
 		s := infra.Service{
 			Name: name, Driver: "none", Image: p.Services[name].Image, State: "absent", Health: infra.Starting, EngineHealth: "none",
 		}
-		ask := probes[name]
+		ask := w.probes[name]
 		if ask == nil {
 			s.Ready, s.Health, s.Detail = true, infra.Healthy, "taken for ready: run by somebody else, and no protocol that devstack speaks"
 		}
@@ -65,6 +65,17 @@ func (w *wire) watch(ctx context.Context, i int, p probe.Probe) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// check asks one server once, now; what cannot be asked is taken for what it is.
+func (w *wire) check(ctx context.Context, s infra.Service) probe.Result {
+	p := w.probes[s.Name]
+	if p == nil {
+		return probe.Result{Ready: s.Ready, Detail: s.Detail}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	return p.Check(ctx)
 }
 
 func (w *wire) saw(i int, r probe.Result) {

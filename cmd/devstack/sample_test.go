@@ -70,6 +70,8 @@ func TestReadingCommands(t *testing.T) {
 		{"logs orchestrator --no-follow", "orchestrator listening on port"},
 		{"config", "agent-validation"},
 		{"preflight", "ngine"},
+		{"health", "agent-scaffold"},
+		{"why redis", "runs and is ready"},
 	} {
 		if out := p.must(strings.Fields(command.args)...); !strings.Contains(out, command.want) {
 			t.Errorf("devstack %s does not say %q:\n%s", command.args, command.want, out)

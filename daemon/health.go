@@ -1,0 +1,164 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"devstack/daemon/api"
+	"devstack/infra"
+	"devstack/probe"
+	"devstack/procs"
+	"devstack/stack"
+)
+
+func (s *server) health(w http.ResponseWriter, r *http.Request) {
+	var req api.HealthRequest
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&req); err != nil {
+		refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitBug, Message: "cannot read the request: " + err.Error()})
+		return
+	}
+	st, services, processes := s.d.looks()
+	if st == nil {
+		refuse(w, http.StatusNotFound, unknownName(nil, ""))
+		return
+	}
+	services, processes, unknown := toProbe(st, services, processes, req.Names)
+	if unknown != "" {
+		refuse(w, http.StatusNotFound, s.d.unknown(unknown))
+		return
+	}
+	answer := api.Health{Project: st.Project, Checks: s.d.probeAll(r.Context(), services, processes)}
+	answer.Exit = healthCode(answer.Checks)
+	answer.Healthy = answer.Exit == api.ExitDone
+	reply(w, answer)
+}
+
+// toProbe is what names mean; unknown is the first that means nothing. No names leave out processes that are not started
+// by themselves and that nobody has started.
+func toProbe(
+	st *stack.Stack, services []infra.Service, processes []procs.Process, names []string,
+) (pickedServices []infra.Service, pickedProcesses []procs.Process, unknown string) {
+	met := map[string]bool{}
+	for _, s := range services {
+		if len(names) == 0 || slices.Contains(names, s.Name) {
+			pickedServices = append(pickedServices, s)
+			met[s.Name] = true
+		}
+	}
+	idle := map[string]bool{}
+	for _, app := range st.Apps {
+		idle[app.Name] = !app.Autostart
+	}
+	for _, p := range processes {
+		picked := len(names) == 0 && !(idle[p.App] && p.State == procs.Stopped)
+		for _, name := range names {
+			if means(name, p) {
+				picked, met[name] = true, true
+			}
+		}
+		if picked {
+			pickedProcesses = append(pickedProcesses, p)
+		}
+	}
+	for _, name := range names {
+		if !met[name] {
+			return nil, nil, name
+		}
+	}
+	return pickedServices, pickedProcesses, ""
+}
+
+// probeAll asks everything at the same time.
+func (d *Daemon) probeAll(ctx context.Context, services []infra.Service, processes []procs.Process) []api.HealthCheck {
+	d.mu.Lock()
+	engine, wire := d.engine, d.wire
+	d.mu.Unlock()
+	checks := make([]api.HealthCheck, len(services)+len(processes))
+	var work sync.WaitGroup
+	for i, s := range services {
+		work.Go(func() {
+			began := time.Now()
+			r := probe.Result{Ready: s.Ready, Detail: s.Detail}
+			switch {
+			case engine != nil:
+				r = engine.Check(ctx, s.Name)
+			case wire != nil:
+				r = wire.check(ctx, s)
+			}
+			checks[i] = serviceHealth(s, r)
+			checks[i].TookMS = time.Since(began).Milliseconds()
+		})
+	}
+	for i, p := range processes {
+		work.Go(func() {
+			began := time.Now()
+			r, checked := d.procs.Check(ctx, p.ID)
+			check := &checks[len(services)+i]
+			*check = processHealth(p, r, checked)
+			check.TookMS = time.Since(began).Milliseconds()
+		})
+	}
+	work.Wait()
+	return checks
+}
+
+func serviceHealth(s infra.Service, r probe.Result) api.HealthCheck {
+	c := api.HealthCheck{Name: s.Name, Kind: "service", ProbedBy: "probe", Health: "unhealthy", Detail: stack.MaskText(r.Detail)}
+	switch {
+	case r.Ready:
+		c.Health = "healthy"
+	case s.State != "running" && s.Driver != "none":
+		c.Health, c.ProbedBy = "stopped", "none"
+	case s.Health == infra.Starting && !r.Broken:
+		c.Health = "starting"
+	}
+	return c
+}
+
+// processHealth judges by the healthcheck, and by being alive and ready where there is none.
+func processHealth(p procs.Process, r probe.Result, checked bool) api.HealthCheck {
+	c := api.HealthCheck{Name: p.App, Kind: "process", Instance: p.Instance, ProbedBy: "alive", Health: "starting"}
+	done := p.State == procs.Stopped && p.Ready
+	atWork := p.State == procs.Online && p.ReadyBy == "exit"
+	switch {
+	case done:
+		c.Health, c.ProbedBy, c.Detail = "healthy", "none", "has done its work"
+	case p.Pid == 0 || p.State == procs.Stopping:
+		c.Health, c.ProbedBy, c.Detail = "stopped", "none", string(p.State)
+		if p.State == procs.Errored || p.State == procs.WaitingRestart {
+			c.Health, c.Detail = "unhealthy", string(p.State)+": "+newestEnding(p)
+		}
+	case checked:
+		c.ProbedBy, c.Detail = "healthcheck", stack.MaskText(r.Detail)
+		switch {
+		case r.Ready:
+			c.Health = "healthy"
+		case p.Ready:
+			c.Health = "unhealthy"
+		}
+	case p.Ready || atWork:
+		c.Health, c.Detail = "healthy", "alive"
+	default:
+		c.Detail = "alive, not ready yet (judged by " + p.ReadyBy + ")"
+	}
+	return c
+}
+
+// healthCode is the exit code that the checks deserve.
+func healthCode(checks []api.HealthCheck) api.Code {
+	codes := []api.Code{}
+	for _, c := range checks {
+		switch {
+		case c.Health == "healthy":
+		case c.Kind == "service":
+			codes = append(codes, api.ExitEngine)
+		default:
+			codes = append(codes, api.ExitProcess)
+		}
+	}
+	return api.First(codes...)
+}

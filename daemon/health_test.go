@@ -1,0 +1,109 @@
+package daemon
+
+import (
+	"slices"
+	"testing"
+
+	"devstack/daemon/api"
+	"devstack/infra"
+	"devstack/probe"
+	"devstack/procs"
+	"devstack/stack"
+)
+
+func TestProcessHealth(t *testing.T) {
+	yes, no := probe.Result{Ready: true, Detail: "200"}, probe.Result{Detail: "refused"}
+	for _, tc := range []struct {
+		name    string
+		process procs.Process
+		result  probe.Result
+		checked bool
+		want    string // health/probed by
+	}{
+		{"its check passes", procs.Process{Pid: 1, State: procs.Online, Ready: true}, yes, true, "healthy/healthcheck"},
+		{"its check fails now", procs.Process{Pid: 1, State: procs.Online, Ready: true}, no, true, "unhealthy/healthcheck"},
+		{"it has not passed yet", procs.Process{Pid: 1, State: procs.Launching}, no, true, "starting/healthcheck"},
+		{"alive without a check", procs.Process{Pid: 1, State: procs.Online, Ready: true}, no, false, "healthy/alive"},
+		{"alive and not ready", procs.Process{Pid: 1, State: procs.Launching, ReadyBy: "ipc"}, no, false, "starting/alive"},
+		{"a one-shot at work", procs.Process{Pid: 1, State: procs.Online, ReadyBy: "exit"}, no, false, "healthy/alive"},
+		{"a one-shot that is done", procs.Process{State: procs.Stopped, Ready: true}, no, false, "healthy/none"},
+		{"stopped", procs.Process{State: procs.Stopped}, no, false, "stopped/none"},
+		{"on its way down", procs.Process{Pid: 1, State: procs.Stopping}, yes, true, "stopped/none"},
+		{"waiting", procs.Process{State: procs.Waiting}, no, false, "stopped/none"},
+		{"errored", procs.Process{State: procs.Errored}, no, false, "unhealthy/none"},
+	} {
+		got := processHealth(tc.process, tc.result, tc.checked)
+		if got.Health+"/"+got.ProbedBy != tc.want {
+			t.Errorf("%s: %+v", tc.name, got)
+		}
+	}
+}
+
+func TestServiceHealth(t *testing.T) {
+	running := infra.Service{State: "running", Health: infra.Healthy, Ready: true}
+	starting := infra.Service{State: "running", Health: infra.Starting}
+	for _, tc := range []struct {
+		name    string
+		service infra.Service
+		result  probe.Result
+		want    string
+	}{
+		{"answers", running, probe.Result{Ready: true}, "healthy"},
+		{"answers no more", running, probe.Result{Detail: "refused"}, "unhealthy"},
+		{"boots", starting, probe.Result{Detail: "refused"}, "starting"},
+		{"refuses us", starting, probe.Result{Broken: true}, "unhealthy"},
+		{"does not run", infra.Service{State: "exited"}, probe.Result{}, "stopped"},
+		{"run by others, no answer", infra.Service{State: "absent", Driver: "none", Health: infra.Healthy}, probe.Result{}, "unhealthy"},
+	} {
+		if got := serviceHealth(tc.service, tc.result).Health; got != tc.want {
+			t.Errorf("%s: %s, not %s", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestHealthCode(t *testing.T) {
+	check := func(kind, health string) api.HealthCheck { return api.HealthCheck{Kind: kind, Health: health} }
+	for _, tc := range []struct {
+		checks []api.HealthCheck
+		want   api.Code
+	}{
+		{nil, api.ExitDone},
+		{[]api.HealthCheck{check("service", "healthy"), check("process", "healthy")}, api.ExitDone},
+		{[]api.HealthCheck{check("process", "stopped")}, api.ExitProcess},
+		{[]api.HealthCheck{check("process", "unhealthy"), check("service", "starting")}, api.ExitEngine},
+	} {
+		if got := healthCode(tc.checks); got != tc.want {
+			t.Errorf("%+v: %d, not %d", tc.checks, got, tc.want)
+		}
+	}
+}
+
+func TestWhatIsProbed(t *testing.T) {
+	st := &stack.Stack{Apps: []stack.App{{Name: "web", Autostart: true}, {Name: "later"}, {Name: "named"}}}
+	services := []infra.Service{{Name: "redis"}, {Name: "postgres"}}
+	processes := []procs.Process{
+		{App: "web", State: procs.Stopped}, {App: "later", ID: 1, State: procs.Stopped}, {App: "named", ID: 2, State: procs.Online},
+	}
+	for _, tc := range []struct{ names, want []string }{
+		{nil, []string{"redis", "postgres", "web", "named"}},
+		{[]string{"redis"}, []string{"redis"}},
+		{[]string{"later", "postgres"}, []string{"postgres", "later"}},
+		{[]string{"all"}, []string{"web", "later", "named"}},
+		{[]string{"web", "nobody"}, []string{"?nobody"}},
+	} {
+		s, p, unknown := toProbe(st, services, processes, tc.names)
+		var got []string
+		for _, x := range s {
+			got = append(got, x.Name)
+		}
+		for _, x := range p {
+			got = append(got, x.App)
+		}
+		if unknown != "" {
+			got = append(got, "?"+unknown)
+		}
+		if !slices.Equal(got, tc.want) {
+			t.Errorf("%q: %q, not %q", tc.names, got, tc.want)
+		}
+	}
+}
