@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 			os.Exit(daemonRole())
 		case "count":
 			os.Exit(countRole(args))
+		case "chatter":
+			os.Exit(chatterRole(args))
 		case "full-disk":
 			os.Exit(fullDiskRole(args))
 		}
