@@ -63,6 +63,7 @@ func describeProcess(app stack.App, p procs.Process, closed []string, now time.T
 		OutFile: app.OutFile, ErrorFile: app.ErrorFile, LogFile: app.LogFile, DependsOn: []api.DependsOn{},
 		Children: orEmpty(p.Children), Exits: []api.ExitRecord{}, Probes: []api.ProbeRecord{},
 		NextRestartAt: orNull(p.NextRestartAt), MaxMemoryBytes: orNull(app.MaxMemory), MaxRestarts: app.MaxRestarts, Generation: p.Generation,
+		RestartsBy: api.RestartsBy(p.RestartsBy),
 	}
 	for _, e := range app.Environment {
 		if e.Declared {
@@ -74,7 +75,7 @@ func describeProcess(app stack.App, p procs.Process, closed []string, now time.T
 		v.DependsOn = append(v.DependsOn, api.DependsOn{Name: d.Name, Condition: string(d.Condition), Open: isOpen})
 	}
 	for _, e := range p.Exits {
-		v.Exits = append(v.Exits, api.ExitRecord{Exit: exitView(e), UptimeMS: e.Uptime.Milliseconds(), LastLines: orEmpty(e.LastLines)})
+		v.Exits = append(v.Exits, api.ExitRecord{Exit: exitView(e), Cause: orNull(stack.MaskText(e.Cause)), UptimeMS: e.Uptime.Milliseconds(), LastLines: orEmpty(e.LastLines)})
 	}
 	for _, r := range p.Probes {
 		v.Probes = append(v.Probes, api.ProbeRecord{At: r.At, Ready: r.Ready, Detail: stack.MaskText(r.Detail)})

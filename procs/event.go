@@ -15,6 +15,9 @@ type (
 	Restart struct{} // run anew; runs also what was stopped
 	Changed struct{} // the definition is another: run anew what runs, with all counters at zero
 	Gate    struct{ Open bool }
+
+	FileChanged struct{} // a watched file has changed: run anew, unless somebody has stopped it
+	CronDue     struct{} // cron_restart: the same, but what is about to come back by itself is left alone
 )
 
 // What a launch does.
@@ -44,6 +47,8 @@ func (Stop) generation() int64             { return 0 }
 func (Restart) generation() int64          { return 0 }
 func (Changed) generation() int64          { return 0 }
 func (Gate) generation() int64             { return 0 }
+func (FileChanged) generation() int64      { return 0 }
+func (CronDue) generation() int64          { return 0 }
 func (e Exited) generation() int64         { return e.Gen }
 func (e LaunchFailed) generation() int64   { return e.Gen }
 func (e Ready) generation() int64          { return e.Gen }

@@ -16,9 +16,11 @@ type Machine struct {
 	Closed   bool   `json:"closed"`     // the gate: a dependency is not as far as it must be
 	Again    bool   `json:"again"`      // stopping: launch again afterwards
 	Reason   Reason `json:"reason"`     // stopping: why
-	Restarts int    `json:"restarts"`   // of any cause
 	Unstable int    `json:"unstable"`   // unstable exits in a row
 	Failed   int    `json:"failed"`     // launches in a row that could not even start
+	Ended    bool   `json:"ended"`      // stopped: by itself, nobody has stopped it
+
+	Restarts Restarts `json:"restarts_by_cause"`
 
 	Policy Policy `json:"-"`
 }
@@ -37,10 +39,14 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 		switch ev.(type) {
 		case Start, Restart:
 			return m.forgiven().launch()
+		case FileChanged:
+			return m.revive(Watch)
+		case CronDue:
+			return m.revive(Cron)
 		case Stop:
-			m.State = Stopped
+			m.State, m.Ended = Stopped, false
 		case Changed:
-			m.Restarts, m.Ready = 0, false
+			m.Restarts, m.Ready = Restarts{}, false
 			if m.State == Errored {
 				return m.forgiven().launch()
 			}
@@ -52,7 +58,7 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 		case Stop:
 			m.State = Stopped
 		case Changed:
-			m.Restarts = 0
+			m.Restarts = Restarts{}
 			return m.forgiven(), nil
 		}
 	case Launching, Online:
@@ -69,17 +75,18 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 		case Stop:
 			return m.stop(Manual, false)
 		case Restart:
-			m.Restarts++
-			return m.forgiven().stop(Manual, true)
+			return m.forgiven().counted(Manual).stop(Manual, true)
 		case Changed:
-			m.Restarts = 0
+			m.Restarts = Restarts{}
 			return m.forgiven().stop(Manual, true)
 		case MemoryExceeded:
-			m.Restarts++
-			return m.stop(Memory, true)
+			return m.counted(Memory).stop(Memory, true)
 		case Unhealthy:
-			m.Restarts++
-			return m.stop(Liveness, true)
+			return m.counted(Liveness).stop(Liveness, true)
+		case FileChanged: // what failed in a row was another program
+			return m.forgiven().counted(Watch).stop(Watch, true)
+		case CronDue:
+			return m.counted(Cron).stop(Cron, true)
 		}
 	case Stopping:
 		switch ev := ev.(type) {
@@ -94,7 +101,7 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 		case Stop:
 			m.Again = false
 		case Changed:
-			m.Restarts = 0
+			m.Restarts = Restarts{}
 		}
 	case WaitingRestart:
 		switch ev := ev.(type) {
@@ -102,10 +109,10 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 			if ev.Timer == RestartTimer {
 				return m.launch()
 			}
-		case Start, Restart: // wins over any backoff
+		case Start, Restart, FileChanged: // wins over any backoff
 			return m.forgiven().launch()
 		case Changed:
-			m.Restarts = 0
+			m.Restarts = Restarts{}
 			return m.forgiven().launch()
 		case Stop:
 			m.State = Stopped
@@ -117,7 +124,7 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 
 // launch runs the instance, or waits for its gate. A one_shot is online from the start: only its end can say more.
 func (m Machine) launch() (Machine, []Effect) {
-	m.Ready, m.Late, m.Again, m.Reason = false, false, false, ""
+	m.Ready, m.Late, m.Again, m.Ended, m.Reason = false, false, false, false, ""
 	if m.Closed {
 		m.State = Waiting
 		return m, []Effect{StopTimer{}}
@@ -158,17 +165,17 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 		next, effects := m.launch()
 		return next, append(done, effects...)
 	case p.OneShot && succeeded:
-		m.Ready, m.Unstable = true, 0
+		m.Ready, m.Unstable, m.Ended = true, 0, true
 		return m, done
 	case p.OneShot && !p.Autorestart:
 		m.State = Errored
 		return m, done
 	case !p.Autorestart, ev.Code >= 0 && slices.Contains(p.StopExitCodes, ev.Code):
+		m.Ended = true
 		return m, done
 	case m.Closed: // it lost what it depends on: not its fault
 		m.State = Waiting
-		m.Restarts++
-		return m, done
+		return m.counted(Crash), done
 	case ev.Uptime >= p.MinUptime:
 		m.Unstable = 0
 	default:
@@ -178,7 +185,7 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 			return m, done
 		}
 	}
-	m.Restarts++
+	m = m.counted(Crash)
 	delay := m.Policy.restartDelay(m.Unstable)
 	if delay == 0 {
 		next, effects := m.launch()
@@ -208,6 +215,20 @@ func (m Machine) restartTimer(after time.Duration) Effect {
 // forgiven is the machine after somebody has asked for it to run: its failures in a row start over.
 func (m Machine) forgiven() Machine {
 	m.Unstable, m.Failed = 0, 0
+	return m
+}
+
+// revive runs what has given up or has ended by itself. What somebody has stopped stays stopped.
+func (m Machine) revive(why Reason) (Machine, []Effect) {
+	if m.State == Stopped && !m.Ended {
+		return m, nil
+	}
+	return m.forgiven().counted(why).launch()
+}
+
+// counted is the machine with one restart more.
+func (m Machine) counted(why Reason) Machine {
+	m.Restarts = m.Restarts.plus(why)
 	return m
 }
 

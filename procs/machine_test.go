@@ -35,7 +35,7 @@ func machineIn(s State) Machine {
 // allEvents is every event in the form that concerns the newest launch.
 func allEvents() []Event {
 	return []Event{
-		Start{}, Stop{}, Restart{}, Changed{}, Gate{Open: true}, Gate{Open: false},
+		Start{}, Stop{}, Restart{}, Changed{}, FileChanged{}, CronDue{}, Gate{Open: true}, Gate{Open: false},
 		Exited{Gen: testGen, Code: 1, Uptime: time.Second},
 		LaunchFailed{Gen: testGen}, LaunchFailed{Gen: testGen, Permanent: true},
 		Ready{testGen}, Unhealthy{testGen}, MemoryExceeded{testGen},
@@ -88,6 +88,8 @@ var legalMoves = []struct {
 	{Errored, "Start", Launching, "SetTimer listen_timeout, Launch"},
 	{Errored, "Restart", Launching, "SetTimer listen_timeout, Launch"},
 	{Errored, "Changed", Launching, "SetTimer listen_timeout, Launch"},
+	{Errored, "FileChanged", Launching, "SetTimer listen_timeout, Launch"},
+	{Errored, "CronDue", Launching, "SetTimer listen_timeout, Launch"},
 	{Errored, "Stop", Stopped, ""},
 
 	{Waiting, "Gate opens", Launching, "SetTimer listen_timeout, Launch"},
@@ -104,6 +106,8 @@ var legalMoves = []struct {
 	{Launching, "Changed", Stopping, "Signal terminated, SetTimer kill_timeout"},
 	{Launching, "MemoryExceeded", Stopping, "Signal terminated, SetTimer kill_timeout"},
 	{Launching, "Unhealthy", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Launching, "FileChanged", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Launching, "CronDue", Stopping, "Signal terminated, SetTimer kill_timeout"},
 
 	{Online, "Ready", Online, "StopTimer"},
 	{Online, "Exited", WaitingRestart, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
@@ -114,6 +118,8 @@ var legalMoves = []struct {
 	{Online, "Changed", Stopping, "Signal terminated, SetTimer kill_timeout"},
 	{Online, "MemoryExceeded", Stopping, "Signal terminated, SetTimer kill_timeout"},
 	{Online, "Unhealthy", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Online, "FileChanged", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Online, "CronDue", Stopping, "Signal terminated, SetTimer kill_timeout"},
 
 	{Stopping, "Exited", Stopped, "StopTimer, KillTree, Record manual"},
 	{Stopping, "Elapsed kill_timeout", Stopping, "Signal killed"},
@@ -124,6 +130,7 @@ var legalMoves = []struct {
 	{WaitingRestart, "Start", Launching, "SetTimer listen_timeout, Launch"},
 	{WaitingRestart, "Restart", Launching, "SetTimer listen_timeout, Launch"},
 	{WaitingRestart, "Changed", Launching, "SetTimer listen_timeout, Launch"},
+	{WaitingRestart, "FileChanged", Launching, "SetTimer listen_timeout, Launch"},
 	{WaitingRestart, "Stop", Stopped, "StopTimer"},
 }
 
@@ -216,9 +223,9 @@ func TestAfterAnExit(t *testing.T) {
 			}
 			test.exit.Gen = testGen
 			got, effects := m.Step(test.exit)
-			if got.State != test.want || got.Unstable != test.unstable || got.Restarts != test.restarts {
+			if got.State != test.want || got.Unstable != test.unstable || got.Restarts != (Restarts{Crash: test.restarts}) {
 				t.Errorf("got %s, unstable %d, restarts %d; want %s, %d, %d",
-					got.State, got.Unstable, got.Restarts, test.want, test.unstable, test.restarts)
+					got.State, got.Unstable, got.Restarts.Total(), test.want, test.unstable, test.restarts)
 			}
 			if want := m.Policy.OneShot && test.want == Stopped; got.Ready != want {
 				t.Errorf("ready %v, want %v", got.Ready, want)
@@ -227,6 +234,49 @@ func TestAfterAnExit(t *testing.T) {
 				t.Errorf("effects %q: the tree has to be ended before anything else happens", effectNames(effects))
 			}
 		})
+	}
+}
+
+func TestRestartsAreCountedByCause(t *testing.T) {
+	m := machineIn(Online)
+	m.Unstable = 2
+	for _, ev := range []Event{Restart{}, MemoryExceeded{}, Unhealthy{}, FileChanged{}, CronDue{}} {
+		m.State = Online
+		m, _ = m.Step(ev)
+		if m.State != Stopping || !m.Again {
+			t.Errorf("%T: %s, again %v", ev, m.State, m.Again)
+		}
+	}
+	if want := (Restarts{Manual: 1, Memory: 1, Liveness: 1, Watch: 1, Cron: 1}); m.Restarts != want || m.Restarts.Total() != 5 {
+		t.Errorf("got %+v, want %+v", m.Restarts, want)
+	}
+	m.State, m.Unstable = Online, 2
+	m.Policy.MaxRestarts = 10
+	m, _ = m.Step(CronDue{})
+	if m, _ = m.Step(Exited{Gen: testGen}); m.Unstable != 2 {
+		t.Errorf("a stop for cron counts as %d unstable exits in a row", m.Unstable)
+	}
+}
+
+// What somebody has stopped stays stopped, whatever the time is and whichever file changes.
+func TestCronAndWatchLeaveWhatIsStopped(t *testing.T) {
+	for _, ev := range []Event{CronDue{}, FileChanged{}} {
+		m, _ := machineIn(Online).Step(Stop{})
+		m, _ = m.Step(Exited{Gen: testGen})
+		if m, effects := m.Step(ev); m.State != Stopped || len(effects) > 0 {
+			t.Errorf("%T started what was stopped", ev)
+		}
+		m = machineIn(Online)
+		m.Policy.Autorestart = false
+		m, _ = m.Step(Exited{Gen: testGen})
+		again, _ := m.Step(ev)
+		if again.State != Launching || again.Restarts.Total() != 1 {
+			t.Errorf("%T left what had ended by itself: %s, %+v", ev, again.State, again.Restarts)
+		}
+		m, _ = m.Step(Stop{})
+		if m, _ = m.Step(ev); m.State != Stopped {
+			t.Errorf("%T started what had ended and was stopped then", ev)
+		}
 	}
 }
 
@@ -342,7 +392,11 @@ func walk(t *testing.T, r *rand.Rand) {
 			gen = max(1, gen-int64(r.IntN(3))) // what is late
 		}
 		var ev Event
-		switch r.IntN(12) {
+		switch r.IntN(14) {
+		case 12:
+			ev = FileChanged{}
+		case 13:
+			ev = CronDue{}
 		case 0:
 			ev, wanted = Start{}, true
 		case 1:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"syscall"
 	"time"
 
@@ -126,9 +127,10 @@ func (s *supervisor) record(e Record) {
 		Code: e.Exit.Code, Signal: e.Exit.Signal, Unknown: e.Exit.Unknown, Reason: e.Reason,
 		At: time.Now(), Uptime: e.Exit.Uptime, LastLines: lastLinesSince(s.app, s.logStart, exitLines),
 	}
-	s.exitCause = exit.String()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	exit.Cause, s.stopCause = s.stopCause, ""
+	s.exitCause = exit.String()
 	s.view.Exits = appendBounded(s.view.Exits, exit, maxExits)
 }
 
@@ -138,7 +140,7 @@ func appendBounded[T any](list []T, item T, limit int) []T {
 	return list[max(0, len(list)-limit):]
 }
 
-// String says how it ended, for people: "crash: exit code 1", "memory: SIGKILL".
+// String says how it ended, for people: "crash: exit code 1", "watch: SIGTERM, after src/server.js changed".
 func (e Exit) String() string {
 	how := fmt.Sprintf("exit code %d", e.Code)
 	switch {
@@ -146,6 +148,9 @@ func (e Exit) String() string {
 		how = "exit code unknown"
 	case e.Signal != 0:
 		how = unix.SignalName(syscall.Signal(e.Signal))
+	}
+	if e.Cause != "" && e.Reason != Manual {
+		how += ", after " + strings.TrimPrefix(e.Cause, string(e.Reason)+": ")
 	}
 	return fmt.Sprintf("%s: %s", e.Reason, how)
 }

@@ -27,13 +27,46 @@ const (
 // Reason is why a launch ended.
 type Reason string
 
-// The reasons. Watch, cron and liveness come with the features of these names.
+// The reasons.
 const (
-	Crash    Reason = "crash"
-	Manual   Reason = "manual"
-	Memory   Reason = "memory"
-	Liveness Reason = "liveness"
+	Crash    Reason = "crash"    // by itself
+	Manual   Reason = "manual"   // somebody asked for it, or the definition changed
+	Watch    Reason = "watch"    // a watched file changed
+	Memory   Reason = "memory"   // it exceeded max_memory_restart
+	Cron     Reason = "cron"     // cron_restart was due
+	Liveness Reason = "liveness" // its healthcheck failed too often
 )
+
+// Restarts counts restarts by cause, since the last up that changed the definition.
+type Restarts struct {
+	Crash    int `json:"crash"`
+	Manual   int `json:"manual"`
+	Watch    int `json:"watch"`
+	Memory   int `json:"memory"`
+	Cron     int `json:"cron"`
+	Liveness int `json:"liveness"`
+}
+
+// Total is the number of restarts of any cause.
+func (r Restarts) Total() int { return r.Crash + r.Manual + r.Watch + r.Memory + r.Cron + r.Liveness }
+
+func (r Restarts) plus(why Reason) Restarts {
+	switch why {
+	case Crash:
+		r.Crash++
+	case Manual:
+		r.Manual++
+	case Watch:
+		r.Watch++
+	case Memory:
+		r.Memory++
+	case Cron:
+		r.Cron++
+	case Liveness:
+		r.Liveness++
+	}
+	return r
+}
 
 // Process is a snapshot of one instance.
 type Process struct {
@@ -46,7 +79,8 @@ type Process struct {
 	Ready         bool
 	ReadyBy       string // ipc, healthcheck, uptime, exit
 	Restarts      int    // of any cause since the last up that changed it
-	Unstable      int    // unstable exits in a row
+	RestartsBy    Restarts
+	Unstable      int // unstable exits in a row
 	StartedAt     time.Time
 	Memory        int64   // bytes, whole tree; -1 unknown
 	CPU           float64 // percent of one core, whole tree; -1 unknown
@@ -73,6 +107,7 @@ type Exit struct {
 	Signal    int           `json:"signal"`
 	Unknown   bool          `json:"unknown"`
 	Reason    Reason        `json:"reason"`
+	Cause     string        `json:"cause"` // of the stop, in words; empty after a crash
 	At        time.Time     `json:"at"`
 	Uptime    time.Duration `json:"uptime"`
 	LastLines []string      `json:"last_lines"`

@@ -26,6 +26,7 @@ type savedProcess struct {
 	Exits      []Exit          `json:"exits"`
 	LastError  string          `json:"last_error"`
 	WaitingFor []string        `json:"waiting_for"`
+	StopCause  string          `json:"stop_cause"`
 }
 
 // Saved returns what the next daemon needs to go on.
@@ -44,7 +45,7 @@ func (s *supervisor) saved() savedProcess {
 	defer s.mu.Unlock()
 	return savedProcess{
 		App: s.name, Instance: s.instance, ID: s.view.ID, Hash: s.hash, Machine: s.kept, Launched: s.launched,
-		LogStart: s.logStart, Exits: slices.Clone(s.view.Exits), LastError: s.view.LastError, WaitingFor: slices.Clone(s.view.WaitingFor),
+		LogStart: s.logStart, Exits: slices.Clone(s.view.Exits), LastError: s.view.LastError, WaitingFor: slices.Clone(s.view.WaitingFor), StopCause: s.stopCause,
 	}
 }
 
@@ -92,7 +93,7 @@ func (m *Manager) Restore(apps []stack.App, saved json.RawMessage, running []kee
 // preview makes snapshots true before the goroutine has resumed.
 func (s *supervisor) preview(p savedProcess) {
 	s.hash = p.Hash
-	s.launched, s.logStart = p.Launched, p.LogStart
+	s.launched, s.logStart, s.stopCause = p.Launched, p.LogStart, p.StopCause
 	s.view.Exits = append([]Exit{}, p.Exits...)
 	s.view.LastError = p.LastError
 	s.view.WaitingFor = append([]string{}, p.WaitingFor...)

@@ -35,6 +35,7 @@ var variants = []struct {
 	{"one too many", func(m *Machine) { m.Unstable = m.Policy.MaxRestarts }},
 	{"no delay", func(m *Machine) { m.Policy.RestartDelay = nil }},
 	{"no autorestart", func(m *Machine) { m.Policy.Autorestart = false }},
+	{"ended by itself", func(m *Machine) { m.Ended = m.State == Stopped }},
 	{"one_shot", func(m *Machine) { m.Policy.OneShot = true }},
 	{"to run again", func(m *Machine) { m.Again = m.State == Stopping }},
 	{"to run again, gate closed", func(m *Machine) { m.Again = m.State == Stopping; m.Closed = m.Again }},

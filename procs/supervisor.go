@@ -47,6 +47,8 @@ type supervisor struct {
 	launched keeper.Launched
 	logStart logStart // of the newest launch; written by the goroutine alone
 	maxMem   int64
+
+	stopCause string // of the stop under way, in words
 }
 
 func newSupervisor(m *Manager, app stack.App, id int) *supervisor {
@@ -109,6 +111,11 @@ func (s *supervisor) step(ev Event, cause string) {
 		if next.State != Launching && next.State != Online {
 			s.stopWatch()
 		}
+		if next.State == Stopping && before.State != Stopping {
+			s.mu.Lock()
+			s.stopCause = cause
+			s.mu.Unlock()
+		}
 		var follow Event
 		for _, e := range effects {
 			if failed := s.perform(e); failed != nil {
@@ -151,7 +158,7 @@ func (s *supervisor) show(m Machine) {
 	s.kept = m
 	v := &s.view
 	v.State, v.Ready, v.Late, v.Generation = m.State, m.Ready, m.Late, m.Gen
-	v.Restarts, v.Unstable = m.Restarts, m.Unstable
+	v.Restarts, v.RestartsBy, v.Unstable = m.Restarts.Total(), m.Restarts, m.Unstable
 	if !m.live() {
 		v.Pid, v.StartedAt, v.Memory, v.CPU, v.Children = 0, time.Time{}, -1, -1, []int{}
 	}

@@ -130,6 +130,7 @@ func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 	s.pair("children", joinInts(d.Children))
 	s.pair("up", since(d.StartedAt, d.Pid != nil, now))
 	s.pair("restarts", fmt.Sprintf("%d, %d in a row after unstable exits (limit %s)", d.Restarts, d.UnstableRestarts, limit(d.MaxRestarts)))
+	s.pair("restarted by", restartCauses(d.RestartsBy))
 	if d.MemoryBytes != nil {
 		s.pair("memory", size(*d.MemoryBytes)+memoryLimit(d.MaxMemoryBytes))
 	}
@@ -193,10 +194,27 @@ func (s *sheet) exits(all []api.ExitRecord, now time.Time) {
 	}
 	for _, e := range all {
 		s.pair(age(now.Sub(e.At))+" ago", exitText(e.Exit)+" after "+elapsed(time.Duration(e.UptimeMS)*time.Millisecond))
+		if e.Cause != nil {
+			s.pair("", *e.Cause)
+		}
 		for _, line := range e.LastLines {
 			s.pair("", "│ "+line)
 		}
 	}
+}
+
+// restartCauses is "2 crash, 1 watch"; empty before the first restart.
+func restartCauses(by api.RestartsBy) string {
+	var parts []string
+	for _, c := range []struct {
+		n     int
+		cause string
+	}{{by.Crash, "crash"}, {by.Manual, "manual"}, {by.Watch, "watch"}, {by.Memory, "memory"}, {by.Cron, "cron"}, {by.Liveness, "liveness"}} {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.cause))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func readyText(p api.Process) string {

@@ -215,8 +215,11 @@ func TestDescription(t *testing.T) {
 		Children:    []int{4712, 4713}, MaxRestarts: -1, MaxMemoryBytes: ptr(int64(1 << 30)),
 		Exits: []api.ExitRecord{{
 			Exit: api.Exit{Signal: ptr("SIGKILL"), Reason: "crash", At: now().Add(-time.Hour)}, UptimeMS: 61_000, LastLines: []string{"bye"},
+		}, {
+			Exit: api.Exit{Code: ptr(0), Reason: "watch", At: now().Add(-time.Minute)}, UptimeMS: 1000, Cause: ptr("watch: dist/server.js changed"),
 		}},
-		Probes: []api.ProbeRecord{{At: now().Add(-2 * time.Second), Ready: true, Detail: "200 OK"}},
+		RestartsBy: api.RestartsBy{Crash: 1, Watch: 1},
+		Probes:     []api.ProbeRecord{{At: now().Add(-2 * time.Second), Ready: true, Detail: "200 OK"}},
 	}}}
 	service := &api.Description{Service: &api.ServiceDetails{
 		Service: s.Services[1], ContainerName: "agentic-sdlc-postgres", Volumes: []string{"data"}, Networks: []string{"default"},

@@ -103,6 +103,17 @@ type ProcessDetails struct {
 	MaxMemoryBytes *int64            `json:"max_memory_bytes"`
 	MaxRestarts    int               `json:"max_restarts"`
 	Generation     int64             `json:"generation"`
+	RestartsBy     RestartsBy        `json:"restarts_by_cause"`
+}
+
+// RestartsBy counts an instance's restarts by cause; restarts is their sum.
+type RestartsBy struct {
+	Crash    int `json:"crash"`
+	Manual   int `json:"manual"`
+	Watch    int `json:"watch"`
+	Memory   int `json:"memory"`
+	Cron     int `json:"cron"`
+	Liveness int `json:"liveness"`
 }
 
 // ServiceDetails is a container with its definition and history.
@@ -134,6 +145,7 @@ type DependsOn struct {
 // ExitRecord is one exit with the evidence.
 type ExitRecord struct {
 	Exit
+	Cause     *string  `json:"cause"` // of a stop, in words: "watch: src/server.js changed"; null after a crash
 	UptimeMS  int64    `json:"uptime_ms"`
 	LastLines []string `json:"last_lines"`
 }
