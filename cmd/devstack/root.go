@@ -132,7 +132,7 @@ func commands(f *Factory) []*cobra.Command {
 	return []*cobra.Command{
 		newCmdUp(f, nil), newCmdDown(f, nil), newCmdStart(f, nil), newCmdStop(f, nil), newCmdRestart(f, nil),
 		newCmdPs(f, nil), newCmdJlist(f, nil), newCmdDescribe(f, nil), newCmdLogs(f, nil), newCmdMonit(f, nil), newCmdPreflight(f, nil),
-		newCmdWhy(f, nil), newCmdHealth(f, nil),
+		newCmdWhy(f, nil), newCmdHealth(f, nil), newCmdSchema(f, nil),
 		newCmdConfig(f, nil), newCmdVersion(f, nil), newCmdKeeper(),
 	}
 }

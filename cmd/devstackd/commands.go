@@ -37,7 +37,8 @@ func run(args []string, stdout, stderr io.Writer) api.Code {
 		return runDaemon(ctx, stderr)
 	}
 	all := map[string]func(context.Context, *command, []string) error{
-		"config": runConfig, "down": runDown, "logs": runLogs, "preflight": runPreflight, "ps": runPs, "version": runVersion,
+		"config": runConfig, "down": runDown, "logs": runLogs, "preflight": runPreflight, "ps": runPs, "schema": runSchema,
+		"version": runVersion,
 	}
 	do := all[args[0]]
 	if do == nil {
