@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"devstack/daemon/api"
@@ -15,36 +17,38 @@ import (
 // start runs the named processes and containers and waits until they are ready. The files are read anew for them,
 // with the caller's environment. An app's containers are not started: its gate waits for them.
 func (d *Daemon) start(ctx context.Context, req api.ActionRequest) *api.Result {
-	return d.rerun(ctx, req, d.procs.Start, (*infra.Infra).Start, func(p procs.Process) bool { return p.State == procs.Stopped })
+	return d.rerun(ctx, req, d.procs.StartIDs, (*infra.Infra).Start, func(p procs.Process) bool { return p.State == procs.Stopped })
 }
 
 // restart ends the named processes and containers and runs them anew; what was stopped runs as well.
 func (d *Daemon) restart(ctx context.Context, req api.ActionRequest) *api.Result {
-	return d.rerun(ctx, req, d.procs.Restart, (*infra.Infra).Restart, func(procs.Process) bool { return true })
+	return d.rerun(ctx, req, d.procs.RestartIDs, (*infra.Infra).Restart, func(procs.Process) bool { return true })
 }
 
-// rerun is start and restart: apps and service carry it out, anew says which processes are launched anew by it.
+// rerun is start and restart: processes and service carry it out, anew says which processes are launched anew by it.
 func (d *Daemon) rerun(
 	ctx context.Context, req api.ActionRequest,
-	apps func(...string), service func(*infra.Infra, context.Context, string) error, anew func(procs.Process) bool,
+	processes func(...int), service func(*infra.Infra, context.Context, string) error, anew func(procs.Process) bool,
 ) *api.Result {
 	began := time.Now()
 	if err := d.takeTurn(ctx); err != nil {
 		return d.cancelled(err)
 	}
-	st, names, services, refused := d.named(req)
+	st, s, refused := d.named(req.Names)
 	engine := d.currentEngine()
-	if refused == nil && len(services) > 0 && engine == nil {
-		refused = refusal(api.Failure{Resource: services[0], Exit: api.ExitEngine, Message: "its container is not devstack's to start: the stack runs with --no-infra"})
+	if refused == nil && len(s.services) > 0 && engine == nil {
+		refused = refusal(api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: "its container is not devstack's to start: the stack runs with --no-infra"})
 	}
-	g := goal{services: services, began: began, after: map[string]int64{}}
-	for _, p := range d.procs.Snapshot() {
+	g := goal{services: s.services, only: map[int]bool{}, began: began, after: map[int]int64{}}
+	for _, p := range s.processes {
+		g.only[p.ID] = true
 		if anew(p) {
-			g.after[p.App] = p.Generation
+			g.after[p.ID] = p.Generation
 		}
 	}
+	names := s.apps()
 	if refused == nil && len(names) > 0 {
-		st, refused = d.reload(ctx, req.Environment, names, g.after)
+		st, refused = d.readAnew(ctx, req.Environment, names, g.after)
 	}
 	if refused != nil {
 		d.endTurn()
@@ -59,38 +63,71 @@ func (d *Daemon) rerun(
 	go func() {
 		defer d.endTurn()
 		defer close(broken)
-		for _, name := range services {
-			if err := service(engine, ctx, name); err != nil {
-				broken <- err
-				return
-			}
+		if err := eachService(s.services, func(name string) error { return service(engine, ctx, name) }); err != nil {
+			broken <- err
 		}
 	}()
-	apps(names...)
+	processes(s.ids()...)
 	notes := []string{}
-	if len(names)+len(services) == 0 {
+	if len(s.processes)+len(s.services) == 0 {
 		notes = append(notes, "this stack has no processes; a container is meant by its name")
 	}
 	return d.await(ctx, g, broken, timeout(req.Timeout), notes)
 }
 
-// named is the running stack and what an action's words mean in it.
-func (d *Daemon) named(req api.ActionRequest) (st *stack.Stack, apps, services []string, refused *api.Result) {
+// eachService does something with services side by side and returns everything that went wrong.
+func eachService(names []string, do func(string) error) error {
+	errs := make([]error, len(names))
+	var all sync.WaitGroup
+	for i, name := range names {
+		all.Go(func() { errs[i] = do(name) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// named is the running stack and what the words of an action mean in it.
+func (d *Daemon) named(words []string) (*stack.Stack, selection, *api.Result) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.desired == nil {
-		return nil, nil, nil, &api.Result{Exit: api.ExitNotRunning, Error: "no stack is running", Hint: "devstack up"}
+		return nil, selection{}, notRunning()
 	}
-	apps, services, err := pick(d.desired.Stack, d.procs.Snapshot(), req.Names)
+	s, err := pick(d.desired.Stack, d.procs.Snapshot(), words)
 	if err != nil {
-		return nil, nil, nil, &api.Result{Exit: err.Exit, Error: err.Message, Hint: err.Hint}
+		return nil, selection{}, &api.Result{Exit: err.Exit, Error: err.Message, Hint: err.Hint}
 	}
-	return d.desired.Stack, apps, services, nil
+	return d.desired.Stack, s, nil
 }
 
-// reload reads the files anew for the named apps and notes in after which of them that launches anew. The others, and
-// the containers, stay as the last up made them.
-func (d *Daemon) reload(ctx context.Context, environment, names []string, after map[string]int64) (*stack.Stack, *api.Result) {
+func notRunning() *api.Result {
+	return &api.Result{Exit: api.ExitNotRunning, Error: "no stack is running", Hint: "devstack up"}
+}
+
+// readAnew reads the files anew for the named apps and notes in after which of their processes that launches anew. The
+// others, and the containers, stay as the last up made them.
+func (d *Daemon) readAnew(ctx context.Context, environment, names []string, after map[int]int64) (*stack.Stack, *api.Result) {
+	next, refused := d.redefined(ctx, environment, names)
+	if refused == nil {
+		refused = d.adopt(ctx, next)
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	before := d.procs.Snapshot()
+	changed := d.procs.Apply(next.Stack.Apps).Changed
+	for _, p := range before {
+		if slices.Contains(changed, p.App) {
+			after[p.ID] = p.Generation
+		}
+	}
+	d.judgeOnce()
+	return next.Stack, nil
+}
+
+// redefined is what is desired with the definitions of the named apps as the files have them now. How many instances
+// there are is for up and scale to say.
+func (d *Daemon) redefined(ctx context.Context, environment, names []string) (*desired, *api.Result) {
 	d.mu.Lock()
 	old := *d.desired
 	d.mu.Unlock()
@@ -111,23 +148,13 @@ func (d *Daemon) reload(ctx context.Context, environment, names []string, after 
 			})
 		}
 		next.Apps[i] = st.Apps[n]
+		next.Apps[i].Instances, next.Apps[i].ExecMode = app.Instances, app.ExecMode
 	}
 	if len(st.Missing) > 0 {
 		return nil, refusal(api.Failure{Resource: "required environment", Exit: api.ExitEnvironment, Message: fmt.Sprintf("not set: %v", st.Missing)})
 	}
 	old.Stack, old.Environment = &next, environment
-	if refused := d.adopt(ctx, &old); refused != nil {
-		return nil, refused
-	}
-	before := d.procs.Snapshot()
-	changed := d.procs.Apply(next.Apps).Changed
-	for _, p := range before {
-		if slices.Contains(changed, p.App) {
-			after[p.App] = p.Generation
-		}
-	}
-	d.judgeOnce()
-	return &next, nil
+	return &old, nil
 }
 
 func (d *Daemon) currentEngine() *infra.Infra {
@@ -142,23 +169,19 @@ func (d *Daemon) stop(ctx context.Context, req api.ActionRequest) *api.Result {
 		return d.cancelled(err)
 	}
 	defer d.endTurn()
-	st, apps, services, refused := d.named(req)
+	st, s, refused := d.named(req.Names)
 	if refused != nil {
 		if refused.Exit == api.ExitNotRunning { // nothing to stop is no error
 			refused = &api.Result{Notes: []string{"nothing is running"}}
 		}
 		return refused
 	}
-	failures := d.stopApps(ctx, st, apps)
-	for _, name := range services {
-		engine := d.currentEngine()
-		if engine == nil {
-			failures = append(failures, api.Failure{Resource: name, Exit: api.ExitEngine, Message: "its container is not devstack's to stop: the stack runs with --no-infra"})
-			continue
-		}
-		if err := engine.Stop(ctx, name); err != nil {
-			failures = append(failures, infraFailures(err)...)
-		}
+	failures := d.stopProcesses(ctx, st, s.processes)
+	engine := d.currentEngine()
+	if engine == nil && len(s.services) > 0 {
+		failures = append(failures, api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: "its container is not devstack's to stop: the stack runs with --no-infra"})
+	} else if err := eachService(s.services, func(name string) error { return engine.Stop(ctx, name) }); err != nil {
+		failures = append(failures, infraFailures(err)...)
 	}
 	if ctx.Err() != nil {
 		return d.cancelled(context.Cause(ctx))
@@ -181,18 +204,19 @@ func stopLayers(st *stack.Stack, apps []string) [][]string {
 	return layers
 }
 
-// stopApps stops apps layer by layer. One that outlives its kill_timeout and SIGKILL is a failure.
-func (d *Daemon) stopApps(ctx context.Context, st *stack.Stack, apps []string) []api.Failure {
+// stopProcesses stops processes layer by layer. One that outlives its kill_timeout and SIGKILL is a failure.
+func (d *Daemon) stopProcesses(ctx context.Context, st *stack.Stack, processes []procs.Process) []api.Failure {
 	var failures []api.Failure
-	for _, layer := range stopLayers(st, apps) {
+	for _, layer := range stopLayers(st, selection{processes: processes}.apps()) {
 		limit := 10 * time.Second // beyond the kill_timeout: SIGKILL takes no longer, unless the kernel holds it
 		for _, app := range st.Apps {
 			if slices.Contains(layer, app.Name) {
 				limit = max(limit, app.KillTimeout+10*time.Second)
 			}
 		}
-		d.procs.Stop(layer...)
-		for _, name := range d.awaitStopped(ctx, layer, limit) {
+		ids := idsOf(slices.DeleteFunc(slices.Clone(processes), func(p procs.Process) bool { return !slices.Contains(layer, p.App) }))
+		d.procs.StopIDs(ids...)
+		for _, name := range d.awaitStopped(ctx, ids, limit) {
 			failures = append(failures, api.Failure{Resource: name, Exit: api.ExitBug, Message: fmt.Sprintf("is not gone after %s", limit)})
 		}
 	}
@@ -200,14 +224,14 @@ func (d *Daemon) stopApps(ctx context.Context, st *stack.Stack, apps []string) [
 }
 
 // awaitStopped returns the apps that still run at the limit.
-func (d *Daemon) awaitStopped(ctx context.Context, apps []string, limit time.Duration) []string {
+func (d *Daemon) awaitStopped(ctx context.Context, ids []int, limit time.Duration) []string {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	for {
 		changed := d.changed.next()
 		var left []string
 		for _, p := range d.procs.Snapshot() {
-			if slices.Contains(apps, p.App) && (p.State != procs.Stopped || p.Pid != 0) && !slices.Contains(left, p.App) {
+			if slices.Contains(ids, p.ID) && (p.State != procs.Stopped || p.Pid != 0) && !slices.Contains(left, p.App) {
 				left = append(left, p.App)
 			}
 		}

@@ -226,15 +226,15 @@ func (d *Daemon) state() *api.State {
 	return stateOf(d.desired.Stack, self, d.services(), processes, time.Now())
 }
 
-// describe is everything known about a name, nil if there is no such name.
-func (d *Daemon) describe(name string) *api.Description {
+// describe is everything known about what a word means.
+func (d *Daemon) describe(word string) (*api.Description, *api.Error) {
 	processes := d.procs.SnapshotWithPorts()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.desired == nil {
-		return nil
+		return nil, unknownName(nil, word)
 	}
-	return describe(d.desired.Stack, name, d.closed[name], d.services(), processes, time.Now())
+	return describe(d.desired.Stack, word, d.closed, d.services(), processes, time.Now())
 }
 
 // unknown is the refusal of a name.

@@ -10,25 +10,26 @@ import (
 	"devstack/stack"
 )
 
-// describe is everything known about a name; nil if the stack does not have it. Secrets are masked.
-func describe(st *stack.Stack, name string, closed []string, services []infra.Service, processes []procs.Process, now time.Time) *api.Description {
+// describe is everything known about what a word means, or why it means nothing. Secrets are masked.
+func describe(st *stack.Stack, word string, closed map[string][]string, services []infra.Service, processes []procs.Process, now time.Time) (*api.Description, *api.Error) {
 	d := &api.Description{Project: st.Project, Process: []api.ProcessDetails{}}
 	for _, s := range services {
-		if s.Name == name {
+		if s.Name == word {
 			d.Service = describeService(s, services)
-			return d
+			return d, nil
 		}
 	}
-	i := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == name })
-	if i < 0 {
-		return nil
+	picked, err := pick(st, processes, []string{word})
+	if err != nil {
+		return nil, err
 	}
-	for _, p := range processes {
-		if p.App == name {
-			d.Process = append(d.Process, describeProcess(st.Apps[i], p, closed, now))
+	for _, p := range picked.processes {
+		i := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == p.App })
+		if i >= 0 {
+			d.Process = append(d.Process, describeProcess(st.Apps[i].Instance(p.Instance), p, closed[p.App], now))
 		}
 	}
-	return d
+	return d, nil
 }
 
 func describeService(s infra.Service, all []infra.Service) *api.ServiceDetails {

@@ -25,11 +25,7 @@ func (d *Daemon) down(_ context.Context, req api.DownRequest) *api.Result {
 	if want == nil {
 		return &api.Result{Notes: []string{"nothing is running"}}
 	}
-	var apps []string
-	for _, app := range want.Stack.Apps {
-		apps = append(apps, app.Name)
-	}
-	for _, f := range d.stopApps(ctx, want.Stack, apps) {
+	for _, f := range d.stopProcesses(ctx, want.Stack, d.procs.Snapshot()) {
 		d.warn(f.Resource, f.Resource+" "+f.Message+"; the keeper ends it")
 	}
 	notes := []string{}

@@ -24,7 +24,8 @@ func gates(apps []stack.App, loose map[string]bool, services []infra.Service, pr
 	return closed
 }
 
-// open reports whether a dependency has come as far as its condition asks. What is not there has not.
+// open reports whether a dependency has come as far as its condition asks: of an app, every instance that is to stay.
+// What is not there has not.
 func open(dep stack.Dependency, services []infra.Service, processes []procs.Process) bool {
 	if dep.Service {
 		for _, s := range services {
@@ -36,7 +37,7 @@ func open(dep stack.Dependency, services []infra.Service, processes []procs.Proc
 	}
 	found := false
 	for _, p := range processes {
-		if p.App != dep.Name {
+		if p.App != dep.Name || p.Leaving {
 			continue
 		}
 		found = true

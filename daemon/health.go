@@ -53,14 +53,16 @@ func toProbe(
 	for _, app := range st.Apps {
 		idle[app.Name] = !app.Autostart
 	}
-	for _, p := range processes {
-		picked := len(names) == 0 && !(idle[p.App] && p.State == procs.Stopped)
-		for _, name := range names {
-			if means(name, p) {
-				picked, met[name] = true, true
-			}
+	chosen := map[int]bool{}
+	for _, name := range names {
+		found, err := meant(name, processes)
+		met[name] = met[name] || err == nil && (len(found) > 0 || name == "all")
+		for _, p := range found {
+			chosen[p.ID] = true
 		}
-		if picked {
+	}
+	for _, p := range processes {
+		if len(names) == 0 && !(idle[p.App] && p.State == procs.Stopped) || chosen[p.ID] {
 			pickedProcesses = append(pickedProcesses, p)
 		}
 	}

@@ -35,7 +35,7 @@ func listProcesses(st *stack.Stack, processes []procs.Process, now time.Time) []
 	}
 	list := make([]api.ListedProcess, 0, len(processes))
 	for _, p := range processes {
-		app := apps[p.App]
+		app := apps[p.App].Instance(p.Instance)
 		list = append(list, api.ListedProcess{
 			Process: processView(p, now), Script: app.Script, Interpreter: app.Interpreter, NodeArgs: orEmpty(app.NodeArgs),
 			Command: orEmpty(stack.MaskArgs(app.Command)), Args: orEmpty(stack.MaskArgs(app.Args)), Cwd: app.Cwd,

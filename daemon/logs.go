@@ -58,56 +58,50 @@ func (s *server) logs(w http.ResponseWriter, r *http.Request) {
 // logView is one reader's logs. What was written before now is history, everything else is followed: no line is
 // missed between the two, and none comes twice.
 type logView struct {
-	d        *Daemon
-	req      api.LogsRequest
-	now      time.Time
-	apps     []string
-	services []string
-	all      bool // apps that come later, too
+	d       *Daemon
+	req     api.LogsRequest
+	now     time.Time
+	picked  selection // as last looked at
+	sources []procs.LogSource
 }
 
 func (d *Daemon) logView(req api.LogsRequest) (*logView, *api.Error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	v := &logView{d: d, req: req, now: time.Now(), all: len(req.Names) == 0}
-	if d.desired == nil {
-		return nil, unknownName(nil, "")
-	}
-	var err *api.Error
-	if v.apps, v.services, err = pick(d.desired.Stack, d.procs.Snapshot(), req.Names); err != nil {
+	v := &logView{d: d, req: req, now: time.Now()}
+	if err := v.look(); err != nil {
 		return nil, err
-	}
-	if v.all {
-		for _, s := range d.services() {
-			v.services = append(v.services, s.Name)
-		}
 	}
 	return v, nil
 }
 
-// sources are the files of apps.
-func (d *Daemon) sources(names []string) []procs.LogSource {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.desired == nil {
-		return nil
+// look finds what the words mean now; no words are everything.
+func (v *logView) look() *api.Error {
+	v.d.mu.Lock()
+	defer v.d.mu.Unlock()
+	if v.d.desired == nil {
+		return unknownName(nil, "")
 	}
-	ids := map[string]*int{}
-	for _, p := range d.procs.Snapshot() {
-		ids[p.App] = &p.ID
+	st := v.d.desired.Stack
+	picked, err := pick(st, v.d.procs.Snapshot(), v.req.Names)
+	if err != nil {
+		return err
 	}
-	var out []procs.LogSource
-	for _, app := range d.desired.Stack.Apps {
-		if slices.Contains(names, app.Name) {
-			out = append(out, procs.SourceOf(app, ids[app.Name]))
+	if len(v.req.Names) == 0 {
+		for _, s := range v.d.services() {
+			picked.services = append(picked.services, s.Name)
 		}
 	}
-	return out
+	v.picked, v.sources = picked, nil
+	for _, p := range picked.processes {
+		if i := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == p.App }); i >= 0 {
+			v.sources = append(v.sources, procs.SourceOf(st.Apps[i], p.Instance, &p.ID))
+		}
+	}
+	return nil
 }
 
 func (v *logView) history(ctx context.Context) []api.LogRecord {
 	return History(ctx, HistoryQuery{
-		Request: v.req, Before: v.now, Sources: v.d.sources(v.apps), StateDir: v.d.home.StateDir, Services: v.services, Lines: v.serviceLines,
+		Request: v.req, Before: v.now, Sources: v.sources, StateDir: v.d.home.StateDir, Services: v.picked.services, Lines: v.serviceLines,
 	})
 }
 
@@ -166,30 +160,28 @@ func History(ctx context.Context, q HistoryQuery) []api.LogRecord {
 	return out
 }
 
-// follow sends what is written from v.now on until ctx ends.
+// follow sends what is written from v.now on until ctx ends. What the words come to mean later joins: new apps and new
+// instances. What has gone is followed on, it may come back.
 func (v *logView) follow(ctx context.Context, out chan<- api.LogRecord) {
 	var readers sync.WaitGroup
 	defer readers.Wait()
 	followed := map[string]bool{}
+	isNew := func(key string) bool {
+		was := followed[key]
+		followed[key] = true
+		return !was
+	}
 	for {
 		changed := v.d.changed.next()
-		if v.all {
-			v.apps, v.services = v.d.everything()
-		}
-		apps := slices.DeleteFunc(slices.Clone(v.apps), func(name string) bool { return followed[name] })
-		if sources := v.d.sources(apps); len(sources) > 0 {
+		_ = v.look() // words that mean nothing any more bring nothing new
+		sources := slices.DeleteFunc(slices.Clone(v.sources), func(s procs.LogSource) bool { return !isNew(s.Out + "\n" + s.Err) })
+		if len(sources) > 0 {
 			readers.Go(func() { v.followApps(ctx, sources, out) })
 		}
-		for _, name := range v.services {
-			if !followed[name] {
+		for _, name := range v.picked.services {
+			if isNew(name) {
 				readers.Go(func() { v.followService(ctx, name, out) })
 			}
-		}
-		for _, name := range slices.Concat(apps, v.services) {
-			followed[name] = true
-		}
-		if !v.all {
-			return
 		}
 		select {
 		case <-changed:
@@ -231,22 +223,6 @@ func (v *logView) followService(ctx context.Context, name string, out chan<- api
 	}
 }
 
-// everything is the names of all apps and services now.
-func (d *Daemon) everything() (apps, services []string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.desired == nil {
-		return nil, nil
-	}
-	for _, app := range d.desired.Stack.Apps {
-		apps = append(apps, app.Name)
-	}
-	for _, s := range d.services() {
-		services = append(services, s.Name)
-	}
-	return apps, services
-}
-
 func processRecord(r procs.LogRecord) api.LogRecord {
 	return api.LogRecord{Timestamp: r.Time, Type: r.Stream, AppName: r.App, ProcessID: r.ID, Instance: r.Instance, Message: r.Message}
 }
@@ -257,15 +233,4 @@ func serviceRecord(name string, l infra.LogLine) api.LogRecord {
 		kind = "err"
 	}
 	return api.LogRecord{Timestamp: l.Time, Type: kind, AppName: name, Message: l.Text}
-}
-
-// SourcesOf are the files of the named apps of a stack that nobody runs.
-func SourcesOf(st *stack.Stack, names []string) []procs.LogSource {
-	var out []procs.LogSource
-	for _, app := range st.Apps {
-		if slices.Contains(names, app.Name) {
-			out = append(out, procs.SourceOf(app, nil))
-		}
-	}
-	return out
 }

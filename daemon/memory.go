@@ -22,6 +22,7 @@ type desired struct {
 	Services    []string // that some `up` has asked for
 	NoInfra     bool
 	Loose       map[string]bool // apps started by `up --only`: they wait for nothing
+	Scaled      map[string]bool // apps whose number of instances is devstack scale's, not the file's
 }
 
 // stash is desired on its way through the keeper.
@@ -32,6 +33,7 @@ type stash struct {
 	Services    []string        `json:"services"`
 	NoInfra     bool            `json:"no_infra"`
 	Loose       map[string]bool `json:"loose"`
+	Scaled      map[string]bool `json:"scaled"`
 }
 
 func (d *desired) encode() ([]byte, error) {
@@ -39,7 +41,7 @@ func (d *desired) encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(stash{st, d.Files, d.Environment, d.Services, d.NoInfra, d.Loose})
+	return json.Marshal(stash{st, d.Files, d.Environment, d.Services, d.NoInfra, d.Loose, d.Scaled})
 }
 
 // decodeDesired is nil for an empty blob: nothing was to run.
@@ -55,7 +57,7 @@ func decodeDesired(blob []byte) (*desired, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &desired{st, s.Files, s.Environment, s.Services, s.NoInfra, s.Loose}, nil
+	return &desired{st, s.Files, s.Environment, s.Services, s.NoInfra, s.Loose, s.Scaled}, nil
 }
 
 // stateVersion is of the state file; a newer one is not read.

@@ -14,22 +14,34 @@ func Offline(st *stack.Stack, services []infra.Service) *api.State {
 	return stateOf(st, nil, services, stopped(st), time.Now())
 }
 
-// Pick finds what the words of a command mean in a stack that no daemon runs. No words are everything.
-func Pick(st *stack.Stack, words []string) (apps, services []string, err error) {
-	apps, services, refused := pick(st, stopped(st), words)
+// PickLogs finds the logs that the words of a command mean in a stack that no daemon runs: files of processes, and
+// services. No words are everything.
+func PickLogs(st *stack.Stack, words []string) (sources []procs.LogSource, services []string, err error) {
+	s, refused := pick(st, stopped(st), words)
 	if refused != nil {
 		return nil, nil, refused
 	}
 	if len(words) == 0 && st.Compose != nil {
-		services = st.Compose.ServiceNames()
+		s.services = st.Compose.ServiceNames()
 	}
-	return apps, services, nil
+	for _, p := range s.processes {
+		for _, app := range st.Apps {
+			if app.Name == p.App {
+				sources = append(sources, procs.SourceOf(app, p.Instance, nil))
+			}
+		}
+	}
+	return sources, s.services, nil
 }
 
 func stopped(st *stack.Stack) []procs.Process {
 	var out []procs.Process
-	for i, app := range st.Apps {
-		out = append(out, procs.Process{ID: i, App: app.Name, Namespace: app.Namespace, State: procs.Stopped, Memory: -1, CPU: -1})
+	for _, app := range st.Apps {
+		for n := range app.Count() {
+			out = append(out, procs.Process{
+				ID: len(out), App: app.Name, Namespace: app.Namespace, Instance: n, ExecMode: app.ExecMode, State: procs.Stopped, Memory: -1, CPU: -1,
+			})
+		}
 	}
 	return out
 }

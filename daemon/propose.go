@@ -26,7 +26,8 @@ type proposal struct {
 	engine   *infra.Infra // nil: no containers, or others run them
 	fresh    bool         // engine is not the daemon's yet
 	plan     infra.Plan
-	raised   bool // the containers are started already
+	raised   bool     // the containers are started already
+	unscaled []string // apps whose number of instances devstack scale had changed, in words
 }
 
 // notes are what the user should know although it works.
@@ -35,7 +36,7 @@ func (p *proposal) notes() []string {
 	if keys := p.want.Stack.Overrides; len(keys) > 0 {
 		notes = append(notes, "your shell's value wins over the files' for "+strings.Join(keys, ", "))
 	}
-	return append(notes, p.want.Stack.Warnings...)
+	return slices.Concat(notes, p.unscaled, p.want.Stack.Warnings)
 }
 
 // propose loads the files and finds everything that stands in the way, all at once.
@@ -52,7 +53,7 @@ func (d *Daemon) propose(ctx context.Context, req api.UpRequest) (*proposal, *ap
 		return nil, usage("names", err.Error(), "known: "+strings.Join(st.Order(), ", "))
 	}
 	p := &proposal{want: &desired{Stack: st, Files: req.Files, Environment: req.Environment, NoInfra: req.NoInfra}}
-	d.carryOver(p.want, names, req.Only)
+	p.unscaled = d.carryOver(p.want, names, req.Only)
 	for _, n := range st.Graph() {
 		if n.Service && slices.Contains(names, n.Name) {
 			p.services = append(p.services, n.Name)
@@ -117,9 +118,10 @@ func wanted(st *stack.Stack, names []string, only bool) ([]string, error) {
 	return st.Closure(roots...)
 }
 
-// carryOver completes what is desired with what earlier commands have asked for and this one does not speak of.
-func (d *Daemon) carryOver(want *desired, names []string, only bool) {
-	want.Loose = map[string]bool{}
+// carryOver completes what is desired with what earlier commands have asked for and this one does not speak of. It
+// returns in words where the file takes back what devstack scale has done.
+func (d *Daemon) carryOver(want *desired, names []string, only bool) (unscaled []string) {
+	want.Loose, want.Scaled = map[string]bool{}, map[string]bool{}
 	d.mu.Lock()
 	old := d.desired
 	d.mu.Unlock()
@@ -133,14 +135,22 @@ func (d *Daemon) carryOver(want *desired, names []string, only bool) {
 		}
 	}
 	if old == nil {
-		return
+		return nil
 	}
 	for i, app := range want.Stack.Apps { // what is not spoken of keeps its definition
-		was := slices.IndexFunc(old.Stack.Apps, func(a stack.App) bool { return a.Name == app.Name })
-		if was >= 0 && !slices.Contains(names, app.Name) && app.Autostart {
-			want.Stack.Apps[i] = old.Stack.Apps[was]
+		n := slices.IndexFunc(old.Stack.Apps, func(a stack.App) bool { return a.Name == app.Name })
+		if n < 0 {
+			continue
+		}
+		was := old.Stack.Apps[n]
+		switch {
+		case !slices.Contains(names, app.Name) && app.Autostart:
+			want.Stack.Apps[i], want.Scaled[app.Name] = was, old.Scaled[app.Name]
+		case old.Scaled[app.Name] && was.Count() != app.Count():
+			unscaled = append(unscaled, fmt.Sprintf("%s was scaled to %d; the file says %d, and the file wins", app.Name, was.Count(), app.Count()))
 		}
 	}
+	return unscaled
 }
 
 // obstacles are what would keep the proposal from working, and how to clear them.
@@ -155,9 +165,9 @@ func (d *Daemon) obstacles(ctx context.Context, p *proposal, build bool) (failur
 		hints = append(hints, c.Fix)
 	}
 	for _, app := range p.selected {
-		if owner := d.portOwner(ctx, app); owner != "" {
+		if port, owner := d.portOwner(ctx, app); owner != "" {
 			failures = append(failures, api.Failure{
-				Resource: app.Name, Exit: api.ExitPortTaken, Message: fmt.Sprintf("port %d is taken by %s", app.Port, owner),
+				Resource: app.Name, Exit: api.ExitPortTaken, Message: fmt.Sprintf("port %d is taken by %s", port, owner),
 			})
 			hints = append(hints, "stop it, or give "+app.Name+" another port")
 		}
@@ -176,21 +186,33 @@ func (d *Daemon) obstacles(ctx context.Context, p *proposal, build bool) (failur
 	return failures, slices.DeleteFunc(hints, func(h string) bool { return h == "" })
 }
 
-// portOwner says who has the port that an app is about to use; empty: nobody, or the app itself.
-func (d *Daemon) portOwner(ctx context.Context, app stack.App) string {
+// portOwner says which port an app is about to use that somebody else has, and who; nobody, or the app itself, is "".
+func (d *Daemon) portOwner(ctx context.Context, app stack.App) (port int, owner string) {
 	if app.Port == 0 {
-		return ""
+		return 0, ""
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	mine := map[int]bool{}
 	if d.desired != nil {
-		runs := slices.ContainsFunc(d.procs.Snapshot(), func(p procs.Process) bool { return p.App == app.Name && p.Pid != 0 })
-		same := slices.ContainsFunc(d.desired.Stack.Apps, func(a stack.App) bool { return a.Name == app.Name && a.Port == app.Port })
-		if runs && same {
-			return ""
+		for _, p := range d.procs.Snapshot() {
+			for _, a := range d.desired.Stack.Apps {
+				if p.App == app.Name && p.Pid != 0 && a.Name == app.Name {
+					mine[a.Instance(p.Instance).Port] = true
+				}
+			}
 		}
 	}
-	return infra.PortOwner(ctx, app.Port)
+	for n := range app.Count() {
+		port := app.Instance(n).Port
+		if !mine[port] {
+			if owner := infra.PortOwner(ctx, port); owner != "" {
+				return port, owner
+			}
+		}
+		mine[port] = true // asked
+	}
+	return 0, ""
 }
 
 // useContainers makes the proposal's containers the daemon's.
@@ -237,6 +259,7 @@ func planApps(old, next []stack.App, names []string, processes []procs.Process) 
 		named := slices.Contains(names, app.Name)
 		done := is >= 0 && processes[is].State == procs.Stopped && processes[is].Ready
 		changed := was >= 0 && old[was].Hash != app.Hash
+		scaled := was >= 0 && old[was].Count() != app.Count()
 		switch {
 		case changed && !stopped:
 			lines = append(lines, "process:"+app.Name+", restart, its definition or environment changed")
@@ -246,6 +269,8 @@ func planApps(old, next []stack.App, names []string, processes []procs.Process) 
 			lines = append(lines, "process:"+app.Name+", keep, it has done its work")
 		case stopped:
 			lines = append(lines, "process:"+app.Name+", start"+after(app))
+		case scaled:
+			lines = append(lines, fmt.Sprintf("process:%s, scale from %d to %d", app.Name, old[was].Count(), app.Count()))
 		default:
 			lines = append(lines, "process:"+app.Name+", keep, it runs as the file wants it")
 		}

@@ -12,52 +12,97 @@ import (
 	"devstack/stack"
 )
 
-// pick finds what the words of a command mean: `all`, ids, namespaces, globs and /regular expressions/ are processes,
-// a container is meant by its exact name only. No words are all processes. A word that means nothing is an error, and
-// then nothing else is meant either.
-func pick(st *stack.Stack, processes []procs.Process, words []string) (apps, services []string, err *api.Error) {
+// selection is what the words of a command mean.
+type selection struct {
+	processes []procs.Process // in the order of the list, each once
+	services  []string
+}
+
+// apps are the names of the selected processes, each once.
+func (s selection) apps() []string {
+	var names []string
+	for _, p := range s.processes {
+		if !slices.Contains(names, p.App) {
+			names = append(names, p.App)
+		}
+	}
+	return names
+}
+
+func (s selection) ids() []int { return idsOf(s.processes) }
+
+func idsOf(processes []procs.Process) []int {
+	ids := make([]int, len(processes))
+	for i, p := range processes {
+		ids[i] = p.ID
+	}
+	return ids
+}
+
+// pick finds what the words of a command mean. Each word is tried in PM2's order, and the first kind that finds
+// something counts: all, /regular expression/, name, namespace, id, glob. These mean processes; a container is meant by
+// its exact name only. No words are all processes. A word that means nothing is an error, and then nothing else is meant
+// either. Processes that are on their way out are not meant by anything.
+func pick(st *stack.Stack, processes []procs.Process, words []string) (selection, *api.Error) {
+	processes = slices.DeleteFunc(slices.Clone(processes), func(p procs.Process) bool { return p.Leaving })
 	if len(words) == 0 {
 		words = []string{"all"}
 	}
-	chosen := map[string]bool{}
+	var s selection
+	chosen := map[int]bool{}
 	for _, word := range words {
 		if st.Compose != nil && slices.Contains(st.Compose.ServiceNames(), word) {
-			services = append(services, word)
+			if !slices.Contains(s.services, word) {
+				s.services = append(s.services, word)
+			}
 			continue
 		}
-		found := 0
-		for _, p := range processes {
-			if means(word, p) {
-				chosen[p.App] = true
-				found++
-			}
+		found, err := meant(word, processes)
+		if err == nil && len(found) == 0 && word != "all" {
+			err = unknownName(st, word)
 		}
-		if found == 0 && word != "all" {
-			return nil, nil, unknownName(st, word)
+		if err != nil {
+			return selection{}, err
 		}
-	}
-	for _, app := range st.Apps {
-		if chosen[app.Name] {
-			apps = append(apps, app.Name)
+		for _, p := range found {
+			chosen[p.ID] = true
 		}
 	}
-	return apps, services, nil
+	s.processes = slices.DeleteFunc(processes, func(p procs.Process) bool { return !chosen[p.ID] })
+	return s, nil
 }
 
-// means reports whether a word of a command means a process.
-func means(word string, p procs.Process) bool {
-	if word == "all" || word == p.App || word == p.Namespace {
-		return true
+// meant are the processes that one word means.
+func meant(word string, processes []procs.Process) ([]procs.Process, *api.Error) {
+	if word == "all" {
+		return processes, nil
 	}
-	if id, err := strconv.Atoi(word); err == nil {
-		return id == p.ID
+	some := func(is func(procs.Process) bool) (found []procs.Process) {
+		for _, p := range processes {
+			if is(p) {
+				found = append(found, p)
+			}
+		}
+		return found
 	}
-	if inner, ok := strings.CutPrefix(word, "/"); ok && strings.HasSuffix(inner, "/") && len(inner) > 1 {
-		re, err := regexp.Compile(strings.TrimSuffix(inner, "/"))
-		return err == nil && re.MatchString(p.App)
+	if len(word) > 2 && strings.HasPrefix(word, "/") && strings.HasSuffix(word, "/") {
+		re, err := regexp.Compile(word[1 : len(word)-1])
+		if err != nil {
+			return nil, &api.Error{Exit: api.ExitUsage, Message: word + " is no regular expression: " + err.Error(), Hint: "Go's syntax, between slashes"}
+		}
+		return some(func(p procs.Process) bool { return re.MatchString(p.App) }), nil
 	}
-	matched, err := path.Match(word, p.App)
-	return err == nil && matched
+	for _, is := range []func(procs.Process) bool{
+		func(p procs.Process) bool { return word == p.App },
+		func(p procs.Process) bool { return word == p.Namespace },
+		func(p procs.Process) bool { return word == strconv.Itoa(p.ID) },
+		func(p procs.Process) bool { matches, err := path.Match(word, p.App); return err == nil && matches },
+	} {
+		if found := some(is); len(found) > 0 {
+			return found, nil
+		}
+	}
+	return nil, nil
 }
 
 // unknownName is the refusal of a name that the stack does not have: it lists those that it has.

@@ -34,45 +34,59 @@ func sampleStack() *stack.Stack {
 
 func TestPick(t *testing.T) {
 	st := sampleStack()
-	var processes []procs.Process
-	for i, app := range st.Apps {
-		processes = append(processes, procs.Process{ID: i, App: app.Name, Namespace: "default"})
+	st.Apps = append(st.Apps, stack.App{Name: "3"}, stack.App{Name: "extras"})
+	processes := []procs.Process{
+		{ID: 0, App: "web", Namespace: "default"},
+		{ID: 1, App: "agent-a", Namespace: "default"},
+		{ID: 2, App: "agent-b", Namespace: "default", Instance: 0},
+		{ID: 3, App: "tool", Namespace: "extras"},
+		{ID: 4, App: "3", Namespace: "numbers"},
+		{ID: 5, App: "agent-b", Namespace: "default", Instance: 1},
+		{ID: 6, App: "agent-b", Namespace: "default", Instance: 2, Leaving: true},
+		{ID: 7, App: "extras", Namespace: "default"},
 	}
-	processes[3].Namespace = "extras"
 	for _, tc := range []struct {
+		name     string
 		words    string
-		apps     string
+		ids      []int
 		services string
 		unknown  string
 	}{
-		{words: "", apps: "web agent-a agent-b tool"},
-		{words: "all", apps: "web agent-a agent-b tool"},
-		{words: "agent-b web", apps: "web agent-b"},
-		{words: "redis", services: "redis"},
-		{words: "redis web", apps: "web", services: "redis"},
-		{words: "agent-*", apps: "agent-a agent-b"},
-		{words: "/^agent-[b-z]$/", apps: "agent-b"},
-		{words: "2", apps: "agent-b"},
-		{words: "extras", apps: "tool"},
-		{words: "web agnt-a", unknown: "agent-a"},
-		{words: "red*", unknown: "known: redis, web"},
-		{words: "/(/", unknown: "known:"},
+		{name: "nothing is everything", words: "", ids: []int{0, 1, 2, 3, 4, 5, 7}},
+		{name: "all", words: "all", ids: []int{0, 1, 2, 3, 4, 5, 7}},
+		{name: "several names, in the order of the list", words: "agent-b web", ids: []int{0, 2, 5}},
+		{name: "an id is one instance", words: "5", ids: []int{5}},
+		{name: "twice is once", words: "5 agent-b 5", ids: []int{2, 5}},
+		{name: "a name wins over an id", words: "3", ids: []int{4}},
+		{name: "a name wins over a namespace", words: "extras", ids: []int{7}},
+		{name: "a namespace", words: "numbers", ids: []int{4}},
+		{name: "a glob", words: "agent-*", ids: []int{1, 2, 5}},
+		{name: "a regular expression", words: "/^agent-[b-z]$/", ids: []int{2, 5}},
+		{name: "a regular expression is not anchored", words: "/oo/", ids: []int{3}},
+		{name: "a container", words: "redis", services: "redis"},
+		{name: "a container twice and an app", words: "redis web redis", ids: []int{0}, services: "redis"},
+		{name: "one unknown word spoils all", words: "web agnt-a", unknown: "agent-a"},
+		{name: "a glob is no container", words: "red*", unknown: "known:"},
+		{name: "a regular expression is no container", words: "/redis/", unknown: "known:"},
+		{name: "a broken regular expression", words: "/(/", unknown: "no regular expression"},
+		{name: "what is on its way out", words: "6", unknown: "known:"},
+		{name: "no id", words: "99", unknown: "known:"},
 	} {
-		t.Run(tc.words, func(t *testing.T) {
-			apps, services, err := pick(st, processes, strings.Fields(tc.words))
+		t.Run(tc.name, func(t *testing.T) {
+			s, err := pick(st, processes, strings.Fields(tc.words))
 			if (err != nil) != (tc.unknown != "") {
 				t.Fatalf("error %v", err)
 			}
 			if err != nil {
-				if err.Exit != api.ExitUsage || !strings.Contains(err.Message+err.Hint, tc.unknown) || apps != nil || services != nil {
-					t.Errorf("%+v, with %v %v", err, apps, services)
+				if err.Exit != api.ExitUsage || !strings.Contains(err.Message+err.Hint, tc.unknown) || s.processes != nil || s.services != nil {
+					t.Errorf("%+v, with %v", err, s)
 				}
 				return
 			}
-			if got := strings.Join(apps, " "); got != tc.apps {
-				t.Errorf("apps %q", got)
+			if got := s.ids(); !slices.Equal(got, tc.ids) && len(got)+len(tc.ids) > 0 {
+				t.Errorf("ids %v", got)
 			}
-			if got := strings.Join(services, " "); got != tc.services {
+			if got := strings.Join(s.services, " "); got != tc.services {
 				t.Errorf("services %q", got)
 			}
 		})
@@ -83,6 +97,11 @@ func TestStopLayers(t *testing.T) {
 	got := stopLayers(sampleStack(), []string{"web", "agent-a", "agent-b", "tool"})
 	if d := cmp.Diff([][]string{{"agent-a", "agent-b"}, {"web", "tool"}}, got); d != "" {
 		t.Error(d)
+	}
+	deleted := sampleStack()
+	deleted.Apps = deleted.Apps[1:]
+	if got := stopLayers(deleted, []string{"agent-a"}); len(got) != 1 {
+		t.Errorf("what needs a deleted app is not stopped: %v", got)
 	}
 	if got := stopLayers(sampleStack(), []string{"agent-b"}); len(got) != 1 || !slices.Equal(got[0], []string{"agent-b"}) {
 		t.Errorf("one app: %v", got)

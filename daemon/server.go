@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -37,6 +38,13 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("POST /v1/start", act(s, (*Daemon).start))
 	mux.HandleFunc("POST /v1/stop", act(s, (*Daemon).stop))
 	mux.HandleFunc("POST /v1/restart", act(s, (*Daemon).restart))
+	mux.HandleFunc("POST /v1/reload", act(s, (*Daemon).reload))
+	mux.HandleFunc("POST /v1/delete", act(s, (*Daemon).remove))
+	mux.HandleFunc("POST /v1/scale", act(s, (*Daemon).scale))
+	mux.HandleFunc("POST /v1/reset", act(s, (*Daemon).reset))
+	mux.HandleFunc("POST /v1/signal", act(s, (*Daemon).signal))
+	mux.HandleFunc("POST /v1/flush", act(s, (*Daemon).flush))
+	mux.HandleFunc("GET /v1/env/{name}", s.environments)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, &api.Error{
 			Exit: api.ExitBug, Message: "this daemon has no " + r.Method + " " + r.URL.Path,
@@ -73,13 +81,26 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-func (s *server) state(w http.ResponseWriter, _ *http.Request) { reply(w, s.d.state()) }
+// state is everything, or with ?names= the processes that these words mean.
+func (s *server) state(w http.ResponseWriter, r *http.Request) {
+	state := s.d.state()
+	if names := r.URL.Query()["names"]; len(names) > 0 {
+		_, picked, refused := s.d.processesOnly(names, "this command")
+		if refused != nil {
+			refuse(w, http.StatusNotFound, &api.Error{Exit: refused.Exit, Message: refused.Error, Hint: refused.Hint})
+			return
+		}
+		ids := picked.ids()
+		state.Services = []api.Service{}
+		state.Processes = slices.DeleteFunc(state.Processes, func(p api.Process) bool { return !slices.Contains(ids, p.ID) })
+	}
+	reply(w, state)
+}
 
 func (s *server) describe(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("name")
-	d := s.d.describe(name)
-	if d == nil {
-		refuse(w, http.StatusNotFound, s.d.unknown(name))
+	d, refused := s.d.describe(r.PathValue("name"))
+	if refused != nil {
+		refuse(w, http.StatusNotFound, refused)
 		return
 	}
 	reply(w, d)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"time"
 
 	"devstack/daemon/api"
@@ -42,7 +43,7 @@ func serviceView(s infra.Service) api.Service {
 func processView(p procs.Process, now time.Time) api.Process {
 	v := api.Process{
 		Name: p.App, Namespace: p.Namespace, Instance: p.Instance, ID: p.ID, Pid: orNull(p.Pid), Status: string(p.State),
-		Ready: p.Ready, ReadyBy: orNull(p.ReadyBy), ExecMode: "fork", Restarts: p.Restarts, UnstableRestarts: p.Unstable,
+		Ready: p.Ready, ReadyBy: orNull(p.ReadyBy), ExecMode: cmp.Or(p.ExecMode, "fork"), Restarts: p.Restarts, UnstableRestarts: p.Unstable,
 		Ports: []api.ProcessPort{}, WaitingFor: orEmpty(p.WaitingFor),
 	}
 	for _, port := range p.Ports {

@@ -107,7 +107,10 @@ func TestDescribeMasksSecrets(t *testing.T) {
 			{Key: "HOME", Value: "/inherited", Origin: "shell"},
 		},
 	}}}
-	d := describe(st, "web", []string{"redis"}, nil, []procs.Process{{App: "web"}}, time.Now())
+	d, refused := describe(st, "web", map[string][]string{"web": {"redis"}}, nil, []procs.Process{{App: "web"}}, time.Now())
+	if refused != nil {
+		t.Fatal(refused)
+	}
 	text, err := json.Marshal(d)
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +121,7 @@ func TestDescribeMasksSecrets(t *testing.T) {
 	if got := d.Process[0].DependsOn[0]; got.Open || got.Name != "redis" {
 		t.Errorf("dependency %+v", got)
 	}
-	if describe(st, "nobody", nil, nil, nil, time.Now()) != nil {
+	if _, refused := describe(st, "nobody", nil, nil, nil, time.Now()); refused == nil {
 		t.Error("a name that does not exist is described")
 	}
 }

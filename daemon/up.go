@@ -64,24 +64,26 @@ func (d *Daemon) raiseContainers(ctx context.Context, p *proposal) <-chan error 
 }
 
 // runApps gives the manager the definitions and starts the named apps, but not a one_shot that has done its work. It
-// returns which apps are launched anew, with the generation that they had, and which are to go.
-func (d *Daemon) runApps(st *stack.Stack, names []string) (after map[string]int64, removed []string) {
+// returns which processes are launched anew, with the generation that they had, and which apps are to go.
+func (d *Daemon) runApps(st *stack.Stack, names []string) (after map[int]int64, removed []string) {
 	before := d.procs.Snapshot()
 	changes := d.procs.Apply(st.Apps)
 	d.judgeOnce() // gates first: what waits for nothing starts at once
-	after = map[string]int64{}
+	after = map[int]int64{}
 	for _, app := range st.Apps {
 		if !slices.Contains(names, app.Name) {
 			continue
 		}
-		i := slices.IndexFunc(before, func(p procs.Process) bool { return p.App == app.Name })
-		stopped := i >= 0 && before[i].State == procs.Stopped
+		mine := slices.DeleteFunc(slices.Clone(before), func(p procs.Process) bool { return p.App != app.Name })
 		anew := slices.Contains(changes.Changed, app.Name)
-		if app.OneShot && stopped && before[i].Ready && !anew {
+		unfinished := func(p procs.Process) bool { return p.State != procs.Stopped || !p.Ready }
+		if app.OneShot && len(mine) >= app.Count() && !anew && !slices.ContainsFunc(mine, unfinished) {
 			continue
 		}
-		if anew || stopped {
-			after[app.Name] = before[i].Generation
+		for _, p := range mine {
+			if anew || p.State == procs.Stopped {
+				after[p.ID] = p.Generation
+			}
 		}
 		d.procs.Start(app.Name)
 	}
@@ -109,6 +111,7 @@ func (d *Daemon) adopt(ctx context.Context, want *desired) *api.Result {
 func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit time.Duration, notes []string) *api.Result {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
+	d.procs.Settled(ctx) // what was errored before is not the answer
 	for {
 		changed := d.changed.next()
 		services, processes := d.snapshot()

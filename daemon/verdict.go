@@ -19,12 +19,13 @@ import (
 type goal struct {
 	services []string
 	apps     []stack.App
-	removed  []string  // apps to be gone
-	began    time.Time // exits before it belong to the past
-	broken   error     // why containers could not be brought up, as far as known
-	// after holds the generation of apps that are about to be launched anew: the launch of that generation being ready
-	// does not count any more.
-	after map[string]int64
+	only     map[int]bool // these processes of the apps alone; nil: all of them
+	removed  []string     // apps to be gone
+	began    time.Time    // exits before it belong to the past
+	broken   error        // why containers could not be brought up, as far as known
+	// after holds, by id, the generation of processes that are about to be launched anew: the launch of that generation
+	// being ready does not count any more.
+	after map[int]int64
 }
 
 // order is everything in the goal, dependencies first.
@@ -67,21 +68,25 @@ func judge(g goal, services []infra.Service, processes []procs.Process) verdict 
 	for _, app := range g.apps {
 		found := false
 		for _, p := range processes {
-			if p.App != app.Name {
+			if p.App != app.Name || g.only != nil && !g.only[p.ID] && !p.Leaving {
 				continue
 			}
 			found = true
+			if p.Leaving {
+				v.wait(app.Name, fmt.Sprintf("instance %d is no longer wanted and not gone yet", p.Instance))
+				continue
+			}
 			if p.State == procs.Waiting {
 				waiting[app.Name] = p.WaitingFor
 				continue
 			}
-			if launch, awaited := g.after[app.Name]; awaited && p.Ready && p.Generation <= launch {
+			if launch, awaited := g.after[p.ID]; awaited && p.Ready && p.Generation <= launch {
 				v.wait(app.Name, "is about to be launched")
 				continue
 			}
 			v.process(app, p, g.began, bad)
 		}
-		if !found {
+		if !found && g.only == nil {
 			v.wait(app.Name, "is not there yet")
 		}
 	}
@@ -134,7 +139,7 @@ func (v *verdict) process(app stack.App, p procs.Process, began time.Time, bad m
 		last = p.Exits[n-1]
 		fresh = !last.At.Before(began)
 	}
-	failure := api.Failure{Resource: app.Name, Exit: api.ExitProcess, LogFile: app.ErrorFile}
+	failure := api.Failure{Resource: app.Name, Exit: api.ExitProcess}
 	switch {
 	case p.Ready:
 		return
@@ -153,13 +158,23 @@ func (v *verdict) process(app stack.App, p procs.Process, began time.Time, bad m
 		failure.Exit = api.ExitTimeout
 		failure.Message = because(fmt.Sprintf("runs and was not ready within %s", patience(app)), lastProbe(p))
 	case p.State == procs.Launching:
-		v.wait(app.Name, because("is not ready yet", lastProbe(p)))
+		v.wait(app.Name, which(app, p)+because("is not ready yet", lastProbe(p)))
 		return
 	default:
-		v.wait(app.Name, because("is "+string(p.State), lastProbe(p)))
+		v.wait(app.Name, which(app, p)+because("is "+string(p.State), lastProbe(p)))
 		return
 	}
+	failure.Message = which(app, p) + failure.Message
+	failure.LogFile = app.Instance(p.Instance).ErrorFile
 	v.fail(failure, bad)
+}
+
+// which says which of several instances a message is about.
+func which(app stack.App, p procs.Process) string {
+	if app.Count() == 1 {
+		return ""
+	}
+	return fmt.Sprintf("instance %d ", p.Instance)
 }
 
 // block settles apps whose gate cannot open because something behind it failed, also through other apps.

@@ -31,7 +31,7 @@ func TestJudge(t *testing.T) {
 		failed    []string // resource=code
 		blocked   []string
 		broken    error
-		after     map[string]int64
+		after     map[int]int64
 		removed   []string
 		contains  string // the first failure's message
 	}{
@@ -114,11 +114,11 @@ func TestJudge(t *testing.T) {
 			processes: []procs.Process{{App: "old", State: procs.Stopping}},
 		},
 		{
-			name: "the launch before a restart", apps: []stack.App{web}, after: map[string]int64{"web": 3}, pending: []string{"web"},
+			name: "the launch before a restart", apps: []stack.App{web}, after: map[int]int64{0: 3}, pending: []string{"web"},
 			processes: []procs.Process{{App: "web", State: procs.Online, Ready: true, Generation: 3}},
 		},
 		{
-			name: "the launch after a restart", apps: []stack.App{web}, after: map[string]int64{"web": 3},
+			name: "the launch after a restart", apps: []stack.App{web}, after: map[int]int64{0: 3},
 			processes: []procs.Process{{App: "web", State: procs.Online, Ready: true, Generation: 4}},
 		},
 		{

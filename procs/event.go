@@ -14,6 +14,7 @@ type (
 	Stop    struct{} // do not run
 	Restart struct{} // run anew; runs also what was stopped
 	Changed struct{} // the definition is another: run anew what runs, with all counters at zero
+	Reset   struct{} // all counters at zero, nothing else
 	Gate    struct{ Open bool }
 
 	FileChanged struct{} // a watched file has changed: run anew, unless somebody has stopped it
@@ -46,6 +47,7 @@ func (Start) generation() int64            { return 0 }
 func (Stop) generation() int64             { return 0 }
 func (Restart) generation() int64          { return 0 }
 func (Changed) generation() int64          { return 0 }
+func (Reset) generation() int64            { return 0 }
 func (Gate) generation() int64             { return 0 }
 func (FileChanged) generation() int64      { return 0 }
 func (CronDue) generation() int64          { return 0 }

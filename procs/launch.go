@@ -14,7 +14,7 @@ import (
 
 // launchOf is everything the keeper needs to run an app. An error means that its program is not there.
 func launchOf(app stack.App, key keeper.Key, id int) (keeper.Launch, error) {
-	env := environ(app)
+	env := app.Environ()
 	argv := commandLine(app)
 	path, err := findExecutable(argv[0], app.Cwd, env)
 	if err != nil {
@@ -48,20 +48,6 @@ func commandLine(app stack.App) []string {
 	}
 	return append(argv, app.Args...)
 }
-
-// environ is the app's environment with what PM2 gives to every process.
-func environ(app stack.App) []string {
-	env := make([]string, 0, len(app.Environment)+1)
-	for _, v := range app.Environment {
-		if v.Key != instanceVar {
-			env = append(env, v.Key+"="+v.Value)
-		}
-	}
-	return append(env, instanceVar+"=0")
-}
-
-// instanceVar tells a process which of its app's instances it is.
-const instanceVar = "NODE_APP_INSTANCE"
 
 // findExecutable looks a program up as the process itself would: in the PATH of its own environment.
 func findExecutable(name, dir string, env []string) (string, error) {

@@ -27,10 +27,11 @@ type LogSource struct {
 	Layout   string // of text
 }
 
-// SourceOf is where an app's output is.
-func SourceOf(app stack.App, id *int) LogSource {
+// SourceOf is where the output of an app's n-th instance is.
+func SourceOf(app stack.App, n int, id *int) LogSource {
 	format, layout := logFormat(app)
-	return LogSource{App: app.Name, ID: id, Out: app.OutFile, Err: app.ErrorFile, Format: format, Layout: layout}
+	app = app.Instance(n)
+	return LogSource{App: app.Name, ID: id, Instance: n, Out: app.OutFile, Err: app.ErrorFile, Format: format, Layout: layout}
 }
 
 // LogQuery says which lines ReadLogs yields.

@@ -161,7 +161,7 @@ func TestMergedByTime(t *testing.T) {
 	p.untilReady("ping")
 	p.untilReady("pong")
 	id := 4
-	q := LogQuery{Sources: []LogSource{SourceOf(ping, &id), SourceOf(pong, nil)}, StateDir: p.stateDir, Lines: -1}
+	q := LogQuery{Sources: []LogSource{SourceOf(ping, 0, &id), SourceOf(pong, 0, nil)}, StateDir: p.stateDir, Lines: -1}
 	want := []string{"ping 1", "ping 1", "pong 1", "ping 2", "ping 2", "pong 2", "ping 3", "ping 3", "pong 3"}
 	if got := messages(t, q); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -179,7 +179,7 @@ func TestMergedByTime(t *testing.T) {
 	if got := messages(t, q); !slices.Equal(got, want[3:4:4]) && !slices.Equal(got, []string{"ping 2", "pong 2", "ping 3", "pong 3"}) {
 		t.Errorf("since, out: %q", got)
 	}
-	if got := LastLines(SourceOf(ping, nil), p.stateDir, 2); !slices.Equal(got, []string{"ping 3", "ping 3"}) {
+	if got := LastLines(SourceOf(ping, 0, nil), p.stateDir, 2); !slices.Equal(got, []string{"ping 3", "ping 3"}) {
 		t.Errorf("last lines %q", got)
 	}
 }
@@ -256,9 +256,10 @@ func TestLaunchHasWhatTheAppSays(t *testing.T) {
 	env := []stack.Variable{{Key: "PATH", Value: "/no/such:/bin"}, {Key: "A", Value: "1"}, {Key: "NODE_APP_INSTANCE", Value: "9"}}
 	app := stack.App{
 		Name: "api", Script: "/srv/x.sh", Interpreter: "sh", NodeArgs: []string{"-e"}, Args: []string{"a b"}, Cwd: "/srv",
-		Environment: env, KillSignal: "SIGINT", KillTimeout: time.Second,
+		Environment: env, InstanceVar: "NODE_APP_INSTANCE", KillSignal: "SIGINT", KillTimeout: time.Second,
 		OutFile: "/o", ErrorFile: "/e", LogDateFormat: "HH:mm", MaxLogSize: 5, MaxLogFiles: 3,
 	}
+	app = app.Instance(0)
 	l, err := launchOf(app, keeper.Key{App: "api", Generation: 1}, 4)
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +267,7 @@ func TestLaunchHasWhatTheAppSays(t *testing.T) {
 	if want := []string{"/bin/sh", "-e", "/srv/x.sh", "a b"}; !slices.Equal(l.Argv, want) {
 		t.Errorf("argv %q, want %q", l.Argv, want)
 	}
-	if want := []string{"PATH=/no/such:/bin", "A=1", "NODE_APP_INSTANCE=0"}; !slices.Equal(l.Env, want) {
+	if want := []string{"A=1", "NODE_APP_INSTANCE=0", "PATH=/no/such:/bin"}; !slices.Equal(l.Env, want) {
 		t.Errorf("env %q, want %q", l.Env, want)
 	}
 	if l.IPC || l.Grace.Signal != 2 || l.Grace.Timeout != time.Second || l.Logs.Format != "text" || l.Logs.Layout != "15:04" || l.Logs.ID != 4 {

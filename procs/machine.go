@@ -31,6 +31,10 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 	if g := ev.generation(); g != 0 && g != m.Gen {
 		return m, nil // about a launch that is already over
 	}
+	if _, ok := ev.(Reset); ok {
+		m.Restarts, m.Unstable = Restarts{}, 0
+		return m, nil
+	}
 	if gate, ok := ev.(Gate); ok {
 		m.Closed = !gate.Open // what runs goes on running; it counts at the next launch
 	}

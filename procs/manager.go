@@ -41,12 +41,19 @@ type Manager struct {
 	ports  portCache
 
 	mu     sync.Mutex
-	byName map[string]*supervisor
-	order  []string // names in file order; those being removed come last
+	byKey  map[instanceKey]*supervisor
+	order  []*supervisor       // in file order, an app's instances by number; those being removed come last
+	gates  map[string][]string // app -> what it waits for, as SetGate said last
 	nextID int
 }
 
-// Changes is what Apply found.
+// instanceKey names one instance of an app.
+type instanceKey struct {
+	app    string
+	number int
+}
+
+// Changes is what Apply found, as names of apps.
 type Changes struct {
 	Added, Changed, Removed []string
 }
@@ -63,7 +70,10 @@ func NewManager(o Options) *Manager {
 		o.Save = func() error { return nil }
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	m := &Manager{opts: o, ctx: ctx, cancel: cancel, jitter: spread, byName: map[string]*supervisor{}}
+	m := &Manager{
+		opts: o, ctx: ctx, cancel: cancel, jitter: spread,
+		byKey: map[instanceKey]*supervisor{}, gates: map[string][]string{},
+	}
 	m.saver = &saver{save: o.Save, acks: o.Keeper.Ack, log: o.Log, dirty: make(chan struct{}, 1)}
 	m.wg.Go(func() { m.saver.run(ctx) })
 	m.wg.Go(m.measure)
@@ -76,38 +86,48 @@ func (m *Manager) Close() {
 	m.wg.Wait()
 }
 
-// Apply sets the definitions. A new app is known and stopped; one with another Hash is restarted unless it is stopped;
-// one with the same Hash gets its new environment at its next launch; one that is gone is stopped, then removed.
+// Apply sets the definitions. A new app is known and stopped, and so is a new instance of a known one; an app with
+// another Hash is restarted unless it is stopped; one with the same Hash gets its new environment at its next launch.
+// What is gone is stopped, then removed: whole apps, and of an app with fewer instances those with the highest numbers.
 func (m *Manager) Apply(apps []stack.App) Changes {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var c Changes
-	order := make([]string, 0, len(apps))
+	var order []*supervisor
+	wanted := map[*supervisor]bool{}
 	for _, app := range apps {
-		order = append(order, app.Name)
-		s := m.byName[app.Name]
-		if s == nil {
-			m.add(newSupervisor(m, app, m.newID()))
-			c.Added = append(c.Added, app.Name)
+		for n := range app.Count() {
+			s := m.byKey[instanceKey{app.Name, n}]
+			switch {
+			case s == nil:
+				s = newSupervisor(m, app.Instance(n), n, m.newID())
+				m.add(s)
+				if n == 0 {
+					c.Added = append(c.Added, app.Name)
+				}
+			default:
+				s.wanted = true
+				changed := s.setHash(app.Hash)
+				if changed && !slices.Contains(c.Changed, app.Name) {
+					c.Changed = append(c.Changed, app.Name)
+				}
+				s.inbox.put(func() { s.define(app.Instance(n), changed) })
+			}
+			order = append(order, s)
+			wanted[s] = true
+		}
+	}
+	for _, s := range m.order {
+		if wanted[s] {
 			continue
 		}
-		s.wanted = true
-		changed := s.setHash(app.Hash)
-		if changed {
-			c.Changed = append(c.Changed, app.Name)
+		order = append(order, s)
+		if s.wanted && s.instance == 0 {
+			c.Removed = append(c.Removed, s.name)
+			delete(m.gates, s.name)
 		}
-		s.inbox.put(func() { s.define(app, changed) })
-	}
-	for _, name := range m.order {
-		if !slices.Contains(order, name) {
-			order = append(order, name)
-			s := m.byName[name]
-			if s.wanted {
-				c.Removed = append(c.Removed, name)
-			}
-			s.wanted = false
-			s.inbox.put(s.leave)
-		}
+		s.wanted = false
+		s.inbox.put(s.leave)
 	}
 	m.order = order
 	m.saver.changed()
@@ -130,7 +150,7 @@ func (m *Manager) newID() int {
 
 // add takes s over; m.mu is held.
 func (m *Manager) add(s *supervisor) {
-	m.byName[s.name] = s
+	m.byKey[instanceKey{s.name, s.instance}] = s
 	m.wg.Go(s.run)
 }
 
@@ -141,8 +161,8 @@ func (m *Manager) remove(s *supervisor) {
 	if s.wanted {
 		return
 	}
-	delete(m.byName, s.name)
-	m.order = slices.DeleteFunc(slices.Clone(m.order), func(name string) bool { return name == s.name })
+	delete(m.byKey, instanceKey{s.name, s.instance})
+	m.order = slices.DeleteFunc(slices.Clone(m.order), func(other *supervisor) bool { return other == s })
 	s.cancel()
 	m.saver.changed()
 }
@@ -157,25 +177,37 @@ func (m *Manager) Stop(names ...string) { m.send(Stop{}, "stopped", names) }
 func (m *Manager) Restart(names ...string) { m.send(Restart{}, "restarted", names) }
 
 func (m *Manager) send(ev Event, cause string, names []string) {
-	for _, name := range names {
-		if s := m.find(name); s != nil {
+	for _, s := range m.wanted() {
+		if slices.Contains(names, s.name) {
 			s.send(ev, cause)
 		}
 	}
 }
 
-// SetGate says what an app waits for; nothing means that it may start. Until the first call, an app with dependencies
-// waits for all of them.
+// wanted are the instances that are not on their way out: nothing may call those back.
+func (m *Manager) wanted() []*supervisor {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(m.order), func(s *supervisor) bool { return !s.wanted })
+}
+
+// SetGate says what all instances of an app wait for; nothing means that they may start. Until the first call, an app
+// with dependencies waits for all of them.
 func (m *Manager) SetGate(app string, waitingFor []string) {
-	if s := m.find(app); s != nil {
-		s.inbox.put(func() { s.setGate(waitingFor) })
+	m.mu.Lock()
+	m.gates[app] = slices.Clone(waitingFor)
+	m.mu.Unlock()
+	for _, s := range m.supervisors() {
+		if s.name == app {
+			s.inbox.put(func() { s.setGate(waitingFor) })
+		}
 	}
 }
 
 // Exited takes a notification of the keeper; it may come more than once.
 func (m *Manager) Exited(e keeper.Exit) {
-	s := m.find(e.Key.App)
-	if s == nil || s.instance != e.Key.Instance {
+	s := m.find(e.Key.App, e.Key.Instance)
+	if s == nil {
 		m.saver.ack(e.Key) // of a former app: nobody has anything to count
 		return
 	}
@@ -184,16 +216,20 @@ func (m *Manager) Exited(e keeper.Exit) {
 
 // IPC takes a message of a process.
 func (m *Manager) IPC(line keeper.IPCLine) {
-	if s := m.find(line.Key.App); s != nil && s.instance == line.Key.Instance {
+	if s := m.find(line.Key.App, line.Key.Instance); s != nil {
 		s.inbox.put(func() { s.ipc(line) })
 	}
 }
 
 // Names returns the apps in file order.
 func (m *Manager) Names() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Clone(m.order)
+	var names []string
+	for _, s := range m.supervisors() {
+		if !slices.Contains(names, s.name) {
+			names = append(names, s.name)
+		}
+	}
+	return names
 }
 
 // Snapshot returns every process in file order. It costs next to nothing; Ports are left out.
@@ -207,25 +243,21 @@ func (m *Manager) Snapshot() []Process {
 
 // Process returns one instance.
 func (m *Manager) Process(app string, instance int) (Process, bool) {
-	s := m.find(app)
-	if s == nil || s.instance != instance {
+	s := m.find(app, instance)
+	if s == nil {
 		return Process{}, false
 	}
 	return s.snapshot(), true
 }
 
-func (m *Manager) find(name string) *supervisor {
+func (m *Manager) find(app string, instance int) *supervisor {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.byName[name]
+	return m.byKey[instanceKey{app, instance}]
 }
 
 func (m *Manager) supervisors() []*supervisor {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	list := make([]*supervisor, 0, len(m.order))
-	for _, name := range m.order {
-		list = append(list, m.byName[name])
-	}
-	return list
+	return slices.Clone(m.order)
 }

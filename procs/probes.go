@@ -25,7 +25,7 @@ func (s *supervisor) probeOf(app stack.App) probe.Probe {
 		}
 		return newLogProbe(pattern, app, s.logStart)
 	}
-	return execProbe{argv: hc.Exec, dir: app.Cwd, env: environ(app)}
+	return execProbe{argv: hc.Exec, dir: app.Cwd, env: app.Environ()}
 }
 
 // httpAddress completes a path with the app's own port. The name localhost reaches IPv4 and IPv6 listeners.

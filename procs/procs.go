@@ -74,7 +74,9 @@ type Process struct {
 	App           string
 	Namespace     string
 	Instance      int
-	Pid           int // 0: none
+	ExecMode      string // fork, cluster
+	Leaving       bool   // no longer wanted: it is gone as soon as it has ended
+	Pid           int    // 0: none
 	State         State
 	Ready         bool
 	ReadyBy       string // ipc, healthcheck, uptime, exit

@@ -51,7 +51,7 @@ func (s *supervisor) saved() savedProcess {
 
 // Restore takes over from an earlier daemon, once, on a new Manager: apps are the definitions, saved is what Saved
 // returned last (nil: nothing was saved), running is the keeper's list. Nothing is restarted by it: an app whose
-// definition has changed since is restarted by the next Apply. Launches of apps that are no longer defined are ended.
+// definition has changed since is restarted by the next Apply. Launches of instances that are no longer defined are ended.
 func (m *Manager) Restore(apps []stack.App, saved json.RawMessage, running []keeper.Running) error {
 	var st savedState
 	if saved != nil {
@@ -59,30 +59,34 @@ func (m *Manager) Restore(apps []stack.App, saved json.RawMessage, running []kee
 			return fmt.Errorf("cannot read the saved state of the processes: %w", err)
 		}
 	}
-	byName := map[string]savedProcess{}
+	known := map[instanceKey]savedProcess{}
 	for _, p := range st.Instances {
-		byName[p.App] = p
+		known[instanceKey{p.App, p.Instance}] = p
 	}
-	rows := map[string][]keeper.Running{}
+	rows := map[instanceKey][]keeper.Running{}
 	for _, r := range running {
-		rows[r.Key.App] = append(rows[r.Key.App], r)
+		key := instanceKey{r.Key.App, r.Key.Instance}
+		rows[key] = append(rows[key], r)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.nextID = st.NextID
 	for _, app := range apps {
-		p, known := byName[app.Name]
-		if !known {
-			p = savedProcess{ID: m.newID(), Hash: app.Hash, Machine: Machine{State: Stopped, Closed: len(app.DependsOn) > 0}}
-			p.WaitingFor = dependencyNames(app)
+		for n := range app.Count() {
+			key := instanceKey{app.Name, n}
+			p, ok := known[key]
+			if !ok {
+				p = savedProcess{ID: m.newID(), Hash: app.Hash, Machine: Machine{State: Stopped, Closed: len(app.DependsOn) > 0}}
+				p.WaitingFor = dependencyNames(app)
+			}
+			s := newSupervisor(m, app.Instance(n), n, p.ID)
+			mine := rows[key]
+			delete(rows, key)
+			s.inbox.put(func() { s.restore(p, mine) })
+			s.preview(p)
+			m.add(s)
+			m.order = append(m.order, s)
 		}
-		s := newSupervisor(m, app, p.ID)
-		mine := rows[app.Name]
-		delete(rows, app.Name)
-		s.inbox.put(func() { s.restore(p, mine) })
-		s.preview(p)
-		m.add(s)
-		m.order = append(m.order, app.Name)
 	}
 	for _, left := range rows {
 		m.wg.Go(func() { m.endStrangers(left) })

@@ -26,6 +26,7 @@ type supervisor struct {
 	m        *Manager
 	name     string
 	instance int
+	id       int
 	log      *slog.Logger
 	inbox    *mailbox
 	ctx      context.Context // ends the goroutine and the watchers; never a child
@@ -51,20 +52,25 @@ type supervisor struct {
 	stopCause string // of the stop under way, in words
 }
 
-func newSupervisor(m *Manager, app stack.App, id int) *supervisor {
+// newSupervisor is the supervisor of the n-th instance of an app; app is the definition of that instance. m.mu is held.
+func newSupervisor(m *Manager, app stack.App, n, id int) *supervisor {
 	s := &supervisor{
-		m: m, name: app.Name, inbox: newMailbox(), wanted: true, app: app,
-		log:       m.opts.Log.With("app", app.Name, "instance", 0),
+		m: m, name: app.Name, instance: n, id: id, inbox: newMailbox(), wanted: true, app: app,
+		log:       m.opts.Log.With("app", app.Name, "instance", n),
 		stopWatch: func() {},
 		hash:      app.Hash,
 		maxMem:    app.MaxMemory,
 	}
-	s.machine = Machine{State: Stopped, Closed: len(app.DependsOn) > 0, Policy: policyOf(app)}
+	waitingFor, judged := m.gates[app.Name]
+	if !judged {
+		waitingFor = dependencyNames(app)
+	}
+	s.machine = Machine{State: Stopped, Closed: len(waitingFor) > 0, Policy: policyOf(app)}
 	s.kept = s.machine
 	s.ctx, s.cancel = context.WithCancel(m.ctx)
 	s.view = Process{
-		ID: id, App: app.Name, Namespace: app.Namespace, State: Stopped, ReadyBy: readyBy(app),
-		Memory: -1, CPU: -1, Children: []int{}, WaitingFor: dependencyNames(app),
+		ID: id, App: app.Name, Namespace: app.Namespace, Instance: n, ExecMode: app.ExecMode, State: Stopped, ReadyBy: readyBy(app),
+		Memory: -1, CPU: -1, Children: []int{}, WaitingFor: append([]string{}, waitingFor...),
 		Exits: []Exit{}, Probes: []ProbeRecord{}, Ports: []Port{},
 	}
 	return s
@@ -233,7 +239,7 @@ func (s *supervisor) define(app stack.App, changed bool) {
 	s.app = app
 	s.machine.Policy = policyOf(app)
 	s.mu.Lock()
-	s.view.Namespace, s.view.ReadyBy = app.Namespace, readyBy(app)
+	s.view.Namespace, s.view.ReadyBy, s.view.ExecMode, s.view.Leaving = app.Namespace, readyBy(app), app.ExecMode, false
 	s.maxMem = app.MaxMemory
 	s.mu.Unlock()
 	if changed {
@@ -257,5 +263,8 @@ func (s *supervisor) setGate(waitingFor []string) {
 
 func (s *supervisor) leave() {
 	s.removing = true
-	s.step(Stop{}, "no longer in the file")
+	s.mu.Lock()
+	s.view.Leaving = true
+	s.mu.Unlock()
+	s.step(Stop{}, "no longer wanted")
 }

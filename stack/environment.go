@@ -172,7 +172,7 @@ func (a *App) Environ() []string {
 }
 
 // hash is over the definition and the declared variables, without their origins: moving a value from one file to
-// another changes nothing for the process.
+// another changes nothing for the process, and neither does the number of its siblings.
 func (a App) hash() (string, error) {
 	declared := make([]Variable, 0, len(a.Environment))
 	for _, v := range a.Environment {
@@ -180,7 +180,7 @@ func (a App) hash() (string, error) {
 			declared = append(declared, Variable{Key: v.Key, Value: v.Value})
 		}
 	}
-	a.Environment, a.Hash = declared, ""
+	a.Environment, a.Hash, a.Instances, a.ExecMode = declared, "", 0, ""
 	data, err := json.Marshal(a)
 	if err != nil {
 		return "", err

@@ -34,16 +34,20 @@ func (s *Stack) Graph() []Node {
 }
 
 // Layers are the names in the order of starting: a layer needs only what earlier layers hold. The members of a layer
-// can start at the same time.
+// can start at the same time. What is needed and not there (devstack delete) is no reason to be left out.
 func (s *Stack) Layers() [][]string {
 	nodes := s.Graph()
+	there := map[string]bool{}
+	for _, n := range nodes {
+		there[n.Name] = true
+	}
 	depth := map[string]int{}
 	var out [][]string
 	for len(depth) < len(nodes) {
 		var layer []string
 		for _, n := range nodes {
 			_, done := depth[n.Name]
-			ready := !slices.ContainsFunc(n.DependsOn, func(d Dependency) bool { _, ok := depth[d.Name]; return !ok })
+			ready := !slices.ContainsFunc(n.DependsOn, func(d Dependency) bool { _, ok := depth[d.Name]; return !ok && there[d.Name] })
 			if !done && ready {
 				layer = append(layer, n.Name)
 			}
@@ -92,6 +96,9 @@ func (s *Stack) reach(names []string, next func(Node) []string) ([]string, error
 	seen := map[string]bool{}
 	for queue := slices.Clone(names); len(queue) > 0; queue = queue[1:] {
 		n, ok := nodes[queue[0]]
+		if !ok && !slices.Contains(names, queue[0]) {
+			continue // needed, and not there
+		}
 		if !ok {
 			return nil, &UnknownError{Kind: "app or service", Name: queue[0], Hint: didYouMean(queue[0], order)}
 		}

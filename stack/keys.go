@@ -31,18 +31,12 @@ var appKeys = []appKey{
 	{"env", func(d *definition, n *yaml.Node) { d.env = d.environment(n) }, nil},
 	{"env_file", func(d *definition, n *yaml.Node) { d.envFiles, d.envFileNode = d.list(n, "env_file"), n }, nil},
 
-	{"instances", func(d *definition, n *yaml.Node) { d.instances(n) }, func(a *App) any { return a.Instances }},
-	{"exec_mode", func(d *definition, n *yaml.Node) {
-		if d.oneOf(n, "exec_mode", "fork", "cluster", "fork_mode", "cluster_mode") != "fork" && n.Value != "fork_mode" {
-			d.notYet(n, "exec_mode", n.Value)
-		}
-	}, func(*App) any { return "fork" }},
-	{"instance_var", func(d *definition, n *yaml.Node) {
-		if v := d.text(n, "instance_var"); v != "NODE_APP_INSTANCE" {
-			d.notYet(n, "instance_var", v)
-		}
-	}, func(*App) any { return "NODE_APP_INSTANCE" }},
-	{"increment_var", func(d *definition, n *yaml.Node) { d.notYet(n, "increment_var", d.text(n, "increment_var")) }, none},
+	{"instances", func(d *definition, n *yaml.Node) { d.Instances = d.instances(n) }, func(a *App) any { return a.Count() }},
+	{"exec_mode", func(d *definition, n *yaml.Node) { d.ExecMode = d.execMode(n) }, func(a *App) any { return a.ExecMode }},
+	{"instance_var", func(d *definition, n *yaml.Node) { d.InstanceVar = d.variableName(n, "instance_var") },
+		func(a *App) any { return a.InstanceVar }},
+	{"increment_var", func(d *definition, n *yaml.Node) { d.IncrementVar = d.variableName(n, "increment_var") },
+		func(a *App) any { return zeroIsNull(a.IncrementVar) }},
 	{"port", func(d *definition, n *yaml.Node) { d.Port = d.integer(n, "port", 1, 65535) }, func(a *App) any { return zeroIsNull(a.Port) }},
 	{"hold_port", func(d *definition, n *yaml.Node) {
 		if v := d.oneOf(n, "hold_port", "auto", "true", "false"); v != "auto" {
@@ -128,7 +122,7 @@ func zeroIsNull[T comparable](v T) any {
 // defaults is an app with the built-in default of every key.
 func defaults() App {
 	return App{
-		Namespace: "default", Instances: 1,
+		Namespace: "default", Instances: 1, InstanceVar: "NODE_APP_INSTANCE",
 		ListenTimeout: 30 * time.Second,
 		Autostart:     true, Autorestart: true,
 		MaxRestarts: 10, MinUptime: 10 * time.Second, BackoffBase: 100 * time.Millisecond,
@@ -153,16 +147,6 @@ func (p *problems) interpreter(n *yaml.Node) string {
 		p.at(n, "interpreter %q: devstack installs no Node versions", v).Hint = "write node, or the path of the node to use"
 	}
 	return v
-}
-
-func (d *definition) instances(n *yaml.Node) {
-	if n.Value == "max" && n.Kind == yaml.ScalarNode {
-		d.notYet(n, "instances", "max")
-		return
-	}
-	if v := d.integer(n, "instances", -math.MaxInt, math.MaxInt); v != 1 {
-		d.notYet(n, "instances", n.Value)
-	}
 }
 
 func (p *problems) exitCodes(n *yaml.Node) []int {

@@ -48,7 +48,7 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	if err := p.err(); err != nil {
 		return nil, err
 	}
-	s.Warnings = warnings
+	s.Warnings = append(s.Warnings, warnings...)
 	return s, nil
 }
 
@@ -93,6 +93,9 @@ func (s *ecosystem) assemble(ctx context.Context, file string, o Options) (*Stac
 	}
 	for _, d := range s.apps {
 		out.Overrides = append(out.Overrides, d.resolve(&s.env, s.dir)...)
+		if warning := d.checkInstances(); warning != "" {
+			out.Warnings = append(out.Warnings, warning)
+		}
 		var err error
 		if d.Hash, err = d.App.hash(); err != nil {
 			return nil, err

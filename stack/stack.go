@@ -49,9 +49,12 @@ type App struct {
 	Interpreter string   `json:"interpreter"` // by extension as PM2; none: Script is the executable
 	Cwd         string   `json:"cwd"`
 
-	Instances int          `json:"instances"`
-	Port      int          `json:"port"` // 0: none
-	DependsOn []Dependency `json:"depends_on"`
+	Instances    int          `json:"instances"`     // max and -n resolved; see Count
+	ExecMode     string       `json:"exec_mode"`     // fork, cluster; shown, and the same until sockets are held
+	InstanceVar  string       `json:"instance_var"`  // tells an instance its number
+	IncrementVar string       `json:"increment_var"` // raised by the instance's number; empty: none
+	Port         int          `json:"port"`          // 0: none
+	DependsOn    []Dependency `json:"depends_on"`
 
 	Healthcheck   *Healthcheck  `json:"healthcheck"`
 	WaitReady     bool          `json:"wait_ready"`

@@ -47,7 +47,7 @@ func runLogs(ctx context.Context, c *command, args []string) error {
 
 // history is the query for what the words mean: apps as in devstack logs, containers by exact name.
 func history(ctx context.Context, st *stack.Stack, req api.LogsRequest, words []string) (q daemon.HistoryQuery, done func(), err error) {
-	apps, services, err := daemon.Pick(st, words)
+	sources, services, err := daemon.PickLogs(st, words)
 	if err != nil {
 		return q, nil, err
 	}
@@ -55,7 +55,7 @@ func history(ctx context.Context, st *stack.Stack, req api.LogsRequest, words []
 	if err != nil {
 		return q, nil, err
 	}
-	q = daemon.HistoryQuery{Request: req, Before: time.Now(), Sources: daemon.SourcesOf(st, apps), StateDir: dir, Services: services}
+	q = daemon.HistoryQuery{Request: req, Before: time.Now(), Sources: sources, StateDir: dir, Services: services}
 	if len(services) == 0 {
 		return q, func() {}, nil
 	}

@@ -48,6 +48,18 @@ func (c *Client) State(ctx context.Context) (*State, error) {
 	return &s, c.read(ctx, "/state", &s)
 }
 
+// StateOf is State with the processes that words mean, and no services.
+func (c *Client) StateOf(ctx context.Context, names []string) (*State, error) {
+	var s State
+	return &s, c.read(ctx, "/state?"+url.Values{"names": names}.Encode(), &s)
+}
+
+// Env is the environment of the processes that a word means. Secrets are masked unless they are asked for.
+func (c *Client) Env(ctx context.Context, word string, showSecrets bool) ([]ProcessEnvironment, error) {
+	var all []ProcessEnvironment
+	return all, c.read(ctx, "/env/"+url.PathEscape(word)+"?show_secrets="+strconv.FormatBool(showSecrets), &all)
+}
+
 // Describe is everything known about an app or a service.
 func (c *Client) Describe(ctx context.Context, name string) (*Description, error) {
 	var d Description
@@ -145,6 +157,36 @@ func (c *Client) Stop(ctx context.Context, r ActionRequest, each func(Event)) (*
 // Restart restarts processes or one container. It is never asked twice: a broken stream is ErrInterrupted.
 func (c *Client) Restart(ctx context.Context, r ActionRequest, each func(Event)) (*Result, error) {
 	return c.act(ctx, "/restart", r, each)
+}
+
+// Reload replaces processes one after the other. It is never asked twice, like Restart.
+func (c *Client) Reload(ctx context.Context, r ActionRequest, each func(Event)) (*Result, error) {
+	return c.act(ctx, "/reload", r, each)
+}
+
+// Delete stops apps and takes them out of the running stack.
+func (c *Client) Delete(ctx context.Context, r ActionRequest, each func(Event)) (*Result, error) {
+	return c.act(ctx, "/delete", r, each)
+}
+
+// Scale changes the number of instances of an app.
+func (c *Client) Scale(ctx context.Context, r ScaleRequest, each func(Event)) (*Result, error) {
+	return c.act(ctx, "/scale", r, each)
+}
+
+// Reset sets counters to zero.
+func (c *Client) Reset(ctx context.Context, r ActionRequest, each func(Event)) (*Result, error) {
+	return c.actTwice(ctx, "/reset", r, each)
+}
+
+// Signal sends a signal to processes.
+func (c *Client) Signal(ctx context.Context, r SignalRequest, each func(Event)) (*Result, error) {
+	return c.act(ctx, "/signal", r, each)
+}
+
+// Flush empties log files.
+func (c *Client) Flush(ctx context.Context, r ActionRequest, each func(Event)) (*Result, error) {
+	return c.actTwice(ctx, "/flush", r, each)
 }
 
 // actTwice is act for actions that may be repeated.

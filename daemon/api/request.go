@@ -28,11 +28,25 @@ type DownRequest struct {
 	KeepInfra bool `json:"keep_infra"`
 }
 
-// ActionRequest is POST /v1/{start,stop,restart}.
+// ActionRequest is POST /v1/{start,stop,restart,reload,delete,reset,flush}.
 type ActionRequest struct {
-	Names       []string      `json:"names"` // empty: all processes
+	Names       []string      `json:"names"` // empty: all processes, but not for delete
 	Timeout     time.Duration `json:"timeout_ns"`
 	Environment []string      `json:"environment"`
+}
+
+// ScaleRequest is POST /v1/scale.
+type ScaleRequest struct {
+	Name      string        `json:"name"` // of an app
+	Instances int           `json:"instances"`
+	Relative  bool          `json:"relative"` // so many more, or with a minus less, than there are
+	Timeout   time.Duration `json:"timeout_ns"`
+}
+
+// SignalRequest is POST /v1/signal.
+type SignalRequest struct {
+	Names  []string `json:"names"`  // never empty
+	Signal string   `json:"signal"` // SIGUSR2, USR2
 }
 
 // LogsRequest is the query of GET /v1/logs, which streams LogRecords as NDJSON.

@@ -132,7 +132,15 @@ type ServiceDetails struct {
 type EnvironmentItem struct {
 	Key    string `json:"key"`
 	Value  string `json:"value"`
-	Origin string `json:"origin"` // port, shell, env, env_file: PATH, .env
+	Origin string `json:"origin"` // port, shell, env, env_file: PATH, .env, instance
+}
+
+// ProcessEnvironment is an element of GET /v1/env/{name}: every variable that a launch would get.
+type ProcessEnvironment struct {
+	Name        string            `json:"name"`
+	Instance    int               `json:"instance"`
+	ID          int               `json:"id"`
+	Environment []EnvironmentItem `json:"environment"` // sorted by key; secrets masked unless ?show_secrets=true
 }
 
 // DependsOn is one edge of the graph.
