@@ -48,6 +48,8 @@ var roomOf = map[string]string{
 	"charm.land/bubbletea/v2":          "cmd/devstack/monit",
 	"github.com/charmbracelet":         "cmd/devstack/monit",
 	"github.com/moby/moby/client":      "infra/docker",
+	"github.com/fsnotify/fsnotify":     "procs",
+	"github.com/robfig/cron/v3":        "stack",
 	"github.com/spf13/cobra":           "cmd/devstack",
 	"gopkg.in/natefinch/lumberjack.v2": "procs/keeper",
 }

@@ -64,7 +64,7 @@ func describeProcess(app stack.App, p procs.Process, closed []string, now time.T
 		OutFile: app.OutFile, ErrorFile: app.ErrorFile, LogFile: app.LogFile, DependsOn: []api.DependsOn{},
 		Children: orEmpty(p.Children), Exits: []api.ExitRecord{}, Probes: []api.ProbeRecord{},
 		NextRestartAt: orNull(p.NextRestartAt), MaxMemoryBytes: orNull(app.MaxMemory), MaxRestarts: app.MaxRestarts, Generation: p.Generation,
-		RestartsBy: api.RestartsBy(p.RestartsBy),
+		CronRestart: orNull(app.CronRestart), NextCronAt: orNull(app.NextCronRestart(now)), RestartsBy: api.RestartsBy(p.RestartsBy),
 	}
 	for _, e := range app.Environment {
 		if e.Declared {

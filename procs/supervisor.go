@@ -36,6 +36,8 @@ type supervisor struct {
 	app        stack.App
 	machine    Machine
 	timer      *time.Timer
+	cron       *time.Timer // nil: cron_restart was never set
+	cronDue    time.Time   // zero: never
 	stopWatch  context.CancelFunc // of the newest launch's watchers
 	launchedAt time.Time          // monotonic; zero for a launch of an earlier daemon
 	exitCause  string             // of the last exit, in words
@@ -87,6 +89,8 @@ func dependencyNames(app stack.App) []string {
 
 func (s *supervisor) run() {
 	defer s.stopTimer()
+	defer func() { s.stopCron() }()
+	s.armCron()
 	defer func() { s.stopWatch() }()
 	for {
 		select {
@@ -236,7 +240,11 @@ func (s *supervisor) readyByIPC() {
 // define replaces the definition. Only a changed one restarts anything; the environment counts at the next launch.
 func (s *supervisor) define(app stack.App, changed bool) {
 	s.removing = false
+	rearm := s.app.CronRestart != app.CronRestart
 	s.app = app
+	if rearm {
+		s.armCron()
+	}
 	s.machine.Policy = policyOf(app)
 	s.mu.Lock()
 	s.view.Namespace, s.view.ReadyBy, s.view.ExecMode, s.view.Leaving = app.Namespace, readyBy(app), app.ExecMode, false

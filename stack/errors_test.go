@@ -75,14 +75,16 @@ var badFiles = []struct{ name, file, want string }{
 	{"cycle", "apps:\n- {name: a, script: x.js, depends_on: [b]}\n- {name: b, script: x.js, depends_on: [c]}\n- {name: c, script: x.js, depends_on: [a]}\n",
 		"ecosystem.yaml:4:40: dependency cycle: a -> b -> c -> a"},
 	{"itself", "apps: [{name: a, script: x.js, depends_on: [a]}]", "ecosystem.yaml:1:45: dependency cycle: a -> a"},
-	{"not yet", "apps:\n- name: a\n  script: x.js\n  watch: [src]\n  cron_restart: 0 3 * * *\n  hold_port: true\n",
-		"ecosystem.yaml:4:10: watch: src is not supported yet\necosystem.yaml:5:17: cron_restart: 0 3 * * * is not supported yet\n" +
-			"ecosystem.yaml:6:14: hold_port: true is not supported yet"},
+	{"not yet", "apps:\n- name: a\n  script: x.js\n  watch: [src]\n  hold_port: true\n",
+		"ecosystem.yaml:4:10: watch: src is not supported yet\n" +
+			"ecosystem.yaml:5:14: hold_port: true is not supported yet"},
 	{"instances", "apps:\n- {name: a, script: x.js, instances: 0}\n- {name: b, script: x.js, instances: many}\n- {name: c, script: x.js, exec_mode: thread}\n- {name: d, script: x.js, increment_var: P, env: {P: one}}\n",
 		"ecosystem.yaml:2:38: instances must be at least 1, or max, or -n for all processors but n; not 0\n" +
 			"ecosystem.yaml:3:38: instances must be a whole number, not the string \"many\"\n" +
 			"ecosystem.yaml:4:38: exec_mode must be fork, cluster, fork_mode or cluster_mode, not the string \"thread\"\n" +
 			"ecosystem.yaml:5:10: app \"d\": increment_var P needs a whole number to begin with, not \"one\""},
+	{"no cron expression", "apps: [{name: web, script: a.js, cron_restart: 0 25 * * *}]",
+		`ecosystem.yaml:1:48: cron_restart "0 25 * * *" is no cron expression: end of range (25) above maximum (23): 25`},
 	{"unknown profile", "apps: [{name: a, script: x.js}]\nprofiles: {pilto: {}}\n", `ecosystem.yaml:2:12: unknown profile "pilto"; did you mean "pilot"?`},
 	{"unknown app in a profile", "apps: [{name: web, script: x.js}]\nprofiles: {prod: {apps: {wep: {}}}}\n",
 		`ecosystem.yaml:2:26: profile prod: no app is named "wep"; did you mean "web"?`},

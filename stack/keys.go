@@ -69,7 +69,8 @@ var appKeys = []appKey{
 	{"exp_backoff_restart_delay", func(d *definition, n *yaml.Node) { d.BackoffBase = d.positive(n, "exp_backoff_restart_delay") },
 		func(a *App) any { return formatDuration(a.BackoffBase) }},
 	{"stop_exit_codes", func(d *definition, n *yaml.Node) { d.StopExitCodes = d.exitCodes(n) }, func(a *App) any { return a.StopExitCodes }},
-	{"cron_restart", func(d *definition, n *yaml.Node) { d.notYet(n, "cron_restart", d.text(n, "cron_restart")) }, none},
+	{"cron_restart", func(d *definition, n *yaml.Node) { d.CronRestart = d.cronExpression(n) },
+		func(a *App) any { return zeroIsNull(a.CronRestart) }},
 	{"max_memory_restart", func(d *definition, n *yaml.Node) { d.MaxMemory = d.size(n, "max_memory_restart") },
 		func(a *App) any { return zeroIsNull(a.MaxMemory) }},
 

@@ -70,6 +70,8 @@ type App struct {
 	MaxMemory    int64          `json:"max_memory_restart"` // bytes of the whole tree; 0: no limit
 	// StopExitCodes end an app for good: after an exit with one of them it is not restarted.
 	StopExitCodes []int `json:"stop_exit_codes"`
+	// CronRestart restarts what runs, and runs what has ended by itself, at the times of a cron expression; empty: never.
+	CronRestart string `json:"cron_restart"`
 
 	KillSignal          string        `json:"kill_signal"` // SIGTERM
 	KillTimeout         time.Duration `json:"kill_timeout"`

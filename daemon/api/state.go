@@ -100,6 +100,8 @@ type ProcessDetails struct {
 	Exits          []ExitRecord      `json:"exits"`    // newest last, at most 20
 	Probes         []ProbeRecord     `json:"probes"`   // newest last, at most 5
 	NextRestartAt  *time.Time        `json:"next_restart_at"`
+	CronRestart    *string           `json:"cron_restart"`
+	NextCronAt     *time.Time        `json:"next_cron_restart_at"`
 	MaxMemoryBytes *int64            `json:"max_memory_bytes"`
 	MaxRestarts    int               `json:"max_restarts"`
 	Generation     int64             `json:"generation"`

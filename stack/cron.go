@@ -1,0 +1,39 @@
+package stack
+
+import (
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"go.yaml.in/yaml/v4"
+)
+
+// cronFields are what cron_restart may have: the five of crontab, seconds before them, or a name such as @daily.
+const cronFields = cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor
+
+// cronExpression is checked here; NextCronRestart reads it again. PM2's 0 means never.
+func (p *problems) cronExpression(n *yaml.Node) string {
+	if plain(n, "!!int") && n.Value == "0" {
+		return ""
+	}
+	v := p.text(n, "cron_restart")
+	if v == "" {
+		return ""
+	}
+	if _, err := cron.NewParser(cronFields).Parse(v); err != nil {
+		p.at(n, "cron_restart %q is no cron expression: %v", v, err).Hint = `five fields such as "0 3 * * *" (every day at 3:00), or six with seconds first`
+	}
+	return v
+}
+
+// NextCronRestart is the first time after now that cron_restart names, in the machine's time zone unless the expression
+// says CRON_TZ=; zero when there is none.
+func (a *App) NextCronRestart(now time.Time) time.Time {
+	if a.CronRestart == "" {
+		return time.Time{}
+	}
+	schedule, err := cron.NewParser(cronFields).Parse(a.CronRestart)
+	if err != nil {
+		return time.Time{} // Load has refused it
+	}
+	return schedule.Next(now.Round(0)) // the wall clock's word, not the monotonic one's
+}
