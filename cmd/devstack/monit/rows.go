@@ -37,7 +37,7 @@ func rowsOf(s *api.State, now time.Time) []row {
 	for _, p := range s.Processes {
 		r := processRow(p, now)
 		if instances[p.Name] > 1 {
-			r.key, r.name = strconv.Itoa(p.ID), fmt.Sprintf("%s#%d", p.Name, p.Instance)
+			r.key = strconv.Itoa(p.ID)
 		}
 		rows = append(rows, r)
 	}
@@ -64,7 +64,7 @@ func serviceRow(s api.Service, now time.Time) row {
 
 func processRow(p api.Process, now time.Time) row {
 	r := row{
-		key: p.Name, name: p.Name, state: p.Status, health: "-", cpu: "-", memory: "-",
+		key: p.Name, name: instanceName(p.Name, p.Instance), state: p.Status, health: "-", cpu: "-", memory: "-",
 		restarts: strconv.Itoa(p.Restarts), up: uptime(p.StartedAt, p.Pid != nil, now), ready: p.Ready,
 	}
 	switch {
@@ -95,6 +95,14 @@ func processRow(p api.Process, now time.Time) row {
 	}
 	r.detail = sentence(append(details, portList(ports)))
 	return r
+}
+
+// instanceName is what the tables of devstack call an instance.
+func instanceName(name string, instance int) string {
+	if instance == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s#%d", name, instance)
 }
 
 // exitText is how the last launch ended, and when.

@@ -59,6 +59,9 @@ func (m *model) poll() tea.Cmd {
 
 func (m *model) answered(msg stateMsg) tea.Cmd {
 	m.link.fetching = false
+	if msg.err == nil && msg.state.Project == "" && len(m.rows) > 0 { // a daemon that is leaving, or has just come
+		msg.err = api.ErrNotRunning
+	}
 	if msg.err != nil {
 		m.link.failures++
 		if m.link.failures == 1 {
@@ -99,11 +102,29 @@ func (m *model) happened(msg eventsMsg) tea.Cmd {
 		return tea.Tick(maxBackoff, func(time.Time) tea.Msg { return watch() })
 	}
 	more := func() tea.Msg { return nextEvents(msg.more) }
-	changes := []api.Kind{api.KindService, api.KindProcess, api.KindReady, api.KindWaiting}
-	if slices.ContainsFunc(msg.events, func(e api.Event) bool { return slices.Contains(changes, e.Kind) }) {
+	changed := false
+	for _, e := range msg.events {
+		changed = changed || slices.Contains([]api.Kind{api.KindService, api.KindProcess, api.KindReady, api.KindWaiting}, e.Kind)
+		if text := alarm(e); text != "" {
+			m.note = note{e.Time.Local().Format(time.TimeOnly) + " " + clean(text), bad}
+		}
+	}
+	if changed {
 		return tea.Batch(more, m.poll())
 	}
 	return more
+}
+
+// alarm is what an event says that nobody asked for, whichever row is selected; empty for all others.
+func alarm(e api.Event) string {
+	switch {
+	case e.Kind == api.KindWarning:
+		return e.Message
+	case e.Kind == api.KindProcess && (e.To == "errored" || e.To == "waiting restart" || strings.HasPrefix(e.Cause, "crash")),
+		e.Kind == api.KindService && toneOf(e.To) == bad:
+		return sentence([]string{e.Resource + " is " + e.To, e.Cause})
+	}
+	return ""
 }
 
 // selectLogs begins the logs of the selected row anew, and ends those of the one before.
@@ -226,5 +247,5 @@ func (m *model) ready() string {
 
 // about is which stack this is.
 func (m *model) about() string {
-	return strings.Join([]string{m.state.Project, m.state.Profile, m.state.Infra}, " · ")
+	return sentence([]string{m.state.Project, m.state.Profile, m.state.Infra})
 }
