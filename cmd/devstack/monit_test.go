@@ -54,11 +54,45 @@ apps:
 	term.shows("crasher: stopped", "1 of 2 ready")
 	term.keys("s")
 	term.shows("crasher: started", "2 of 2 ready")
+	before := *p.process("crasher").Pid
+	term.keys("R")
+	term.shows("crasher: reloaded", "2 of 2 ready")
+	if after := *p.process("crasher").Pid; after == before {
+		t.Errorf("crasher is still %d", after)
+	}
+	term.keys("F")
+	term.shows("crasher: the logs are empty")
+	term.hides("boom")
+	if out := p.must("logs", "crasher", "--no-follow"); strings.Contains(out, "boom") {
+		t.Errorf("flush left\n%s", out)
+	}
 
 	term.keys("q")
 	term.shows("$ devstack monit\n$") // the alternate screen is gone, and the shell reads again
 	term.keys("echo a''fter", "Enter")
 	term.shows("\nafter\n")
+}
+
+// A row is one instance: what is done to it is done to no other.
+func TestMonitActsOnOneInstance(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.write("ecosystem.yaml", "apps:\n  - {name: pair, instances: 2, command: 'echo I am $$NODE_APP_INSTANCE; sleep 1000'}\n")
+	p.must("up")
+	term := p.terminal(80, 24)
+	term.keys("devstack monit", "Enter")
+	term.shows("2 of 2 ready", "> pair ", "  pair#1 ", "| I am 0")
+	term.hides("I am 1")
+	term.keys("Down")
+	term.shows("> pair#1 ", "| I am 1")
+	term.hides("I am 0")
+	term.keys("x")
+	term.shows("pair#1: stopped", "1 of 2 ready")
+	for _, now := range p.ps().Processes {
+		if stopped := now.Status == "stopped"; stopped != (now.Instance == 1) {
+			t.Errorf("pair#%d is %s", now.Instance, now.Status)
+		}
+	}
 }
 
 // The daemon hangs, then dies: monit says so, keeps the last state, and goes on with the next daemon. So it does with

@@ -16,12 +16,17 @@ type action struct {
 	call  func(*api.Client, context.Context, api.ActionRequest, func(api.Event)) (*api.Result, error)
 }
 
+// flush empties the log files of a row: what is shown of them begins anew.
+const flush = "flush"
+
 // actions are all of them, in the order of the help line.
 func actions() []action {
 	return []action{
 		{"s", "start", "starting", "started", (*api.Client).Start},
 		{"x", "stop", "stopping", "stopped", (*api.Client).Stop},
 		{"r", "restart", "restarting", "restarted", (*api.Client).Restart},
+		{"R", "reload", "reloading", "reloaded", (*api.Client).Reload},
+		{"F", flush, "emptying the logs", "the logs are empty", (*api.Client).Flush},
 	}
 }
 
@@ -41,7 +46,7 @@ func (msg actedMsg) outcome() note {
 		if hint != "" {
 			why += "; next: " + hint
 		}
-		return note{msg.name + ": cannot " + msg.action.verb + ": " + clean(why), bad}
+		return note{msg.row.name + ": cannot " + msg.action.verb + ": " + clean(why), bad}
 	}
 	var answer *api.Error
 	switch {
@@ -49,8 +54,8 @@ func (msg actedMsg) outcome() note {
 		return failed(answer.Message, answer.Hint)
 	case msg.err != nil:
 		return failed(msg.err.Error(), "")
-	case msg.result.Exit == api.ExitDone:
-		return note{msg.name + ": " + msg.action.done, good}
+	case msg.succeeded():
+		return note{msg.row.name + ": " + msg.action.done, good}
 	}
 	why := msg.result.Error
 	if why == "" && len(msg.result.Failures) > 0 {
@@ -58,3 +63,6 @@ func (msg actedMsg) outcome() note {
 	}
 	return failed(why, msg.result.Hint)
 }
+
+// succeeded is whether it did what it should.
+func (msg actedMsg) succeeded() bool { return msg.err == nil && msg.result.Exit == api.ExitDone }

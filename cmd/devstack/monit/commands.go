@@ -41,7 +41,7 @@ type (
 	}
 	actedMsg struct {
 		action action
-		name   string // of the row
+		row    row
 		result *api.Result
 		err    error
 	}
@@ -97,7 +97,7 @@ func (m *model) act(a action, r row) tea.Cmd {
 	request := api.ActionRequest{Names: []string{r.key}, Environment: m.environ}
 	return func() tea.Msg {
 		result, err := a.call(client, ctx, request, func(api.Event) {})
-		return actedMsg{a, r.name, result, err}
+		return actedMsg{a, r, result, err}
 	}
 }
 

@@ -40,8 +40,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case logsMsg:
 		return m, m.written(msg)
 	case actedMsg:
-		m.note = msg.outcome()
-		return m, m.poll()
+		return m, m.acted(msg)
 	}
 	return m, nil
 }
@@ -148,6 +147,14 @@ func (m *model) written(msg logsMsg) tea.Cmd {
 		return nil
 	}
 	return func() tea.Msg { return nextLogs(msg.more, msg.generation) }
+}
+
+func (m *model) acted(msg actedMsg) tea.Cmd {
+	m.note = msg.outcome()
+	if msg.action.verb == flush && msg.succeeded() && msg.row.key == m.selectedKey() {
+		return tea.Batch(m.selectLogs(), m.poll())
+	}
+	return m.poll()
 }
 
 // key does what a key means.

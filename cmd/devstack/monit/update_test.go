@@ -199,6 +199,22 @@ func TestKeysAct(t *testing.T) {
 	}
 }
 
+func TestFlushedLogsBeginAnew(t *testing.T) {
+	m := screenOf(t, 80, 24)
+	press(m, "down", "down")
+	send(m, output(m, 1, 5))
+	flushed, _ := actionOf("F")
+	send(m, actedMsg{action: flushed, row: m.rows[0], result: &api.Result{}},
+		actedMsg{action: flushed, row: m.rows[2], result: &api.Result{Exit: api.ExitBug}})
+	if len(m.logs.lines) != 5 {
+		t.Errorf("another row's flush, or one that failed, leaves %d lines", len(m.logs.lines))
+	}
+	send(m, actedMsg{action: flushed, row: m.rows[2], result: &api.Result{}})
+	if len(m.logs.lines) != 0 {
+		t.Errorf("%d lines are left", len(m.logs.lines))
+	}
+}
+
 // Nothing is lost between batches, and the end comes after the last value.
 func TestStream(t *testing.T) {
 	broken := errors.New("broken")

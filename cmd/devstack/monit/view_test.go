@@ -140,7 +140,7 @@ func TestOutcomes(t *testing.T) {
 		"web: cannot restart: no app; next: known: api": {err: &api.Error{Message: "no app", Hint: "known: api"}},
 		"web: cannot restart: gone":                     {err: errors.New("gone")},
 	} {
-		msg.action, msg.name = restart, "web"
+		msg.action, msg.row = restart, row{name: "web"}
 		if got := msg.outcome(); got.text != want {
 			t.Errorf("got %q, not %q", got.text, want)
 		}
