@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,9 +12,22 @@ import (
 	"devstack/daemon/api"
 )
 
+// act carries out call in the running stack of p and shows how it went, with the table at the end if that is asked for.
+// No running stack is api.ErrNotRunning, and says so with the next command.
+func (f *Factory) act(ctx context.Context, p *project, title string, table bool, call func(each func(api.Event)) (*api.Result, error)) error {
+	if err := f.checkName(ctx, p); err != nil {
+		return needsStack(p, err)
+	}
+	result, err := f.action(title, call)
+	if err != nil {
+		return needsStack(p, err)
+	}
+	return f.finish(result, table)
+}
+
 // action carries out call and shows its events: live on a terminal, as plain lines elsewhere, raw under --progress json.
 func (f *Factory) action(title string, call func(each func(api.Event)) (*api.Result, error)) (*api.Result, error) {
-	ending := title == "stop" || title == "down"
+	ending := slices.Contains([]string{"stop", "down", "delete", "kill"}, title)
 	switch f.progressMode() {
 	case "json":
 		return call(rawEvents(f.IO.Out))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
@@ -88,7 +89,7 @@ func TestLogsFlags(t *testing.T) {
 
 func TestActionFlags(t *testing.T) {
 	type command func(*Factory, func(context.Context, *ActionOptions) error) *cobra.Command
-	for _, build := range []command{newCmdStart, newCmdStop, newCmdRestart} {
+	for _, build := range []command{newCmdStart, newCmdStop, newCmdRestart, newCmdReload, newCmdDelete, newCmdReset, newCmdFlush} {
 		var got *ActionOptions
 		c := build(&Factory{}, func(_ context.Context, o *ActionOptions) error { got = o; return nil })
 		if err := parse(t, c, "a", "b", "--timeout", "5s"); err != nil {
@@ -96,6 +97,28 @@ func TestActionFlags(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got.Names, []string{"a", "b"}) || got.Timeout != 5*time.Second {
 			t.Errorf("%s: got %+v", c.Name(), got)
+		}
+	}
+}
+
+func TestScaleTakesAMinus(t *testing.T) {
+	for line, want := range map[string]api.ScaleRequest{
+		"scale web 3":                 {Name: "web", Instances: 3, Timeout: 2 * time.Minute},
+		"scale web +2":                {Name: "web", Instances: 2, Relative: true, Timeout: 2 * time.Minute},
+		"scale web -1":                {Name: "web", Instances: -1, Relative: true, Timeout: 2 * time.Minute},
+		"scale web -1 --timeout 5s":   {Name: "web", Instances: -1, Relative: true, Timeout: 5 * time.Second},
+		"--no-color scale web -- -10": {Name: "web", Instances: -10, Relative: true, Timeout: 2 * time.Minute},
+		"scale --timeout 5s web 1":    {Name: "web", Instances: 1, Timeout: 5 * time.Second},
+	} {
+		posts := map[string]string{}
+		b := newBed(t, daemon(posts, api.Result{}))
+		if code := b.run(strings.Fields(line)...); code != api.ExitDone {
+			t.Errorf("devstack %s ended with %d: %s", line, code, b.err)
+			continue
+		}
+		var got api.ScaleRequest
+		if err := json.Unmarshal([]byte(posts["/v1/scale"]), &got); err != nil || got != want {
+			t.Errorf("devstack %s asked for %+v, %v", line, got, err)
 		}
 	}
 }
@@ -120,6 +143,11 @@ func TestUsageErrors(t *testing.T) {
 		"ps --progress fancy":       "--progress is auto, tty, plain or json",
 		"ps -C /nonexistent/folder": "is not a directory",
 		"restart --timeout -1s":     "--timeout is a time",
+		"delete":                    "all means every app",
+		"scale web":                 "accepts 2 arg(s)",
+		"scale web some":            "N, +N or -N",
+		"signal HUP":                "requires at least 2 arg",
+		"env":                       "accepts 1 arg",
 	} {
 		b := newBed(t, nil)
 		if code := b.run(strings.Fields(line)...); code != api.ExitUsage {

@@ -37,7 +37,7 @@ func run(args []string, f *Factory) api.Code {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	root := newCmdRoot(f)
-	root.SetArgs(args)
+	root.SetArgs(protectMinus(root, args))
 	command, err := root.ExecuteContextC(ctx)
 	return report(f.IO, command, err)
 }
@@ -131,6 +131,8 @@ func newCmdRoot(f *Factory) *cobra.Command {
 func commands(f *Factory) []*cobra.Command {
 	return []*cobra.Command{
 		newCmdUp(f, nil), newCmdDown(f, nil), newCmdStart(f, nil), newCmdStop(f, nil), newCmdRestart(f, nil),
+		newCmdReload(f, nil), newCmdScale(f, nil), newCmdDelete(f, nil), newCmdReset(f, nil), newCmdSignal(f, nil), newCmdFlush(f, nil), newCmdKill(f, nil),
+		newCmdPid(f, nil), newCmdEnv(f, nil), newCmdPing(f, nil),
 		newCmdPs(f, nil), newCmdJlist(f, nil), newCmdDescribe(f, nil), newCmdLogs(f, nil), newCmdMonit(f, nil), newCmdPreflight(f, nil),
 		newCmdWhy(f, nil), newCmdHealth(f, nil), newCmdSchema(f, nil),
 		newCmdConfig(f, nil), newCmdVersion(f, nil), newCmdKeeper(),

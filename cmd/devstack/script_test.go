@@ -3,6 +3,7 @@ package main_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,7 +41,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "processes": processes, "pid": pid,
+			"exits": exits, "processes": processes, "pid": pid, "restarts": restarts,
 		},
 	})
 }
@@ -100,13 +101,29 @@ func processes(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// pid NAME VARIABLE keeps the pid of a process of the ps --json that ran last.
+// restarts NAME INSTANCE=N... compares the restarts of an app's instances in the ps --json that ran last.
+func restarts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: restarts NAME INSTANCE=N...")
+	}
+	var got []string
+	for _, p := range lastState(ts).Processes {
+		if p.Name == args[0] {
+			got = append(got, fmt.Sprintf("%d=%d", p.Instance, p.Restarts))
+		}
+	}
+	if !slices.Equal(got, args[1:]) {
+		ts.Fatalf("restarts of %s are %q, not %q", args[0], got, args[1:])
+	}
+}
+
+// pid NAME[#INSTANCE] VARIABLE keeps the pid of a process of the ps --json that ran last.
 func pid(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: pid NAME VARIABLE")
 	}
 	for _, p := range lastState(ts).Processes {
-		if p.Name == args[0] && p.Pid != nil {
+		if (p.Name == args[0] && p.Instance == 0 || fmt.Sprintf("%s#%d", p.Name, p.Instance) == args[0]) && p.Pid != nil {
 			ts.Setenv(args[1], strconv.Itoa(*p.Pid))
 			return
 		}

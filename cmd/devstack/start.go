@@ -70,15 +70,9 @@ func runAction(
 	if err != nil {
 		return err
 	}
-	if err := o.checkName(ctx, p); err != nil {
-		return err
-	}
 	request := api.ActionRequest{Names: o.Names, Timeout: o.Timeout, Environment: o.Environ()}
-	result, err := o.action(verb, func(each func(api.Event)) (*api.Result, error) {
+	table := verb != "reset" && verb != "flush"
+	return o.act(ctx, p, verb, table, func(each func(api.Event)) (*api.Result, error) {
 		return call(o.Client(p), ctx, request, each)
 	})
-	if err != nil {
-		return err
-	}
-	return o.finish(result, true)
 }
