@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"bench":              {"daemon/api"},
 	"cmd/devstack":       {"cmd/devstack/monit", "daemon/api", "procs/keeper"},
 	"cmd/devstack/monit": {"daemon/api"},
-	"cmd/devstackd":      {"daemon", "daemon/api", "daemon/preflight", "infra", "infra/docker", "procs", "stack"},
+	"cmd/devstackd":      {"daemon", "daemon/api", "daemon/preflight", "infra", "infra/docker", "procs", "stack", "stack/draft"},
 	"daemon":             {"daemon/api", "daemon/preflight", "infra", "infra/docker", "probe", "procs", "procs/keeper", "stack"},
 	"daemon/api":         {},
 	"daemon/preflight":   {"daemon/api", "infra", "procs/node", "stack"},
@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"procs/keeper":       {},
 	"procs/node":         {},
 	"stack":              {},
+	"stack/draft":        {"stack"},
 }
 
 // mayExec are the files beside the keeper, which starts everything that stays, that may start programs, and why.

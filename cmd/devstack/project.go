@@ -62,7 +62,7 @@ func findFile(start, file string) (string, error) {
 			break
 		}
 	}
-	hint := "write an ecosystem.yaml with a list of apps, or name one: devstack -f FILE, devstack -C DIR"
+	hint := "devstack init drafts one; or write an ecosystem.yaml with a list of apps, or name one: devstack -f FILE, devstack -C DIR"
 	if _, err := os.Stat(filepath.Join(start, "ecosystem.config.js")); err == nil {
 		hint = "ecosystem.config.js is PM2's: write the same keys as YAML into ecosystem.yaml"
 	}
