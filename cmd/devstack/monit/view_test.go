@@ -107,22 +107,22 @@ func TestSmallTerminalsGetASentence(t *testing.T) {
 }
 
 func TestClean(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain":                                    "plain",
-		"\x1b[1;31mred\x1b[0m":                     "red",
-		"a\x1b[2Jb\x1b[10;10Hc":                    "abc",
-		"\x1b]52;c;aGk=\x07clip":                   "clip",
-		"\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\": "link",
-		"a\rb\bc\x00\x7f":                          "abc",
-		"\u009b31mc1":                              "31mc1",
-		"tab\tbed":                                 "tab    bed",
-		"bidi \u202eabc\u2066":                     "bidi abc",
-		"bad \xff utf":                             "bad \ufffd utf",
-		"日本語 é":                                    "日本語 é",
-		strings.Repeat("x", maxLength+1):           strings.Repeat("x", maxLength-1) + "…",
+	for _, c := range [][2]string{
+		{"plain", "plain"},
+		{"\x1b[1;31mred\x1b[0m", "red"},
+		{"a\x1b[2Jb\x1b[10;10Hc", "abc"},
+		{"\x1b]52;c;aGk=\x07clip", "clip"},
+		{"\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"},
+		{"a\rb\bc\x00\x7f", "abc"},
+		{"\u009b31mc1", "31mc1"},
+		{"tab\tbed", "tab    bed"},
+		{"bidi \u202eabc\u2066", "bidi abc"},
+		{"bad \xff utf", "bad \ufffd utf"},
+		{"\u65e5\u672c é", "\u65e5\u672c é"},
+		{strings.Repeat("x", maxLength+1), strings.Repeat("x", maxLength-1) + "…"},
 	} {
-		if got := clean(in); got != want {
-			t.Errorf("clean(%q) = %q, not %q", in, got, want)
+		if got := clean(c[0]); got != c[1] {
+			t.Errorf("clean(%q) = %q, not %q", c[0], got, c[1])
 		}
 	}
 }
