@@ -54,6 +54,15 @@ func TestGates(t *testing.T) {
 			want:      []string{"web"},
 		},
 		{
+			name: "an instance on its way out does not count", deps: []stack.Dependency{app("web", stack.Healthy)},
+			processes: []procs.Process{{App: "web", Ready: true}, {App: "web", Instance: 1, Leaving: true}},
+		},
+		{
+			name: "what was deleted is not ready", deps: []stack.Dependency{app("web", stack.Started)},
+			processes: []procs.Process{{App: "web", Ready: true, Leaving: true}},
+			want:      []string{"web"},
+		},
+		{
 			name: "a process has started", deps: []stack.Dependency{app("web", stack.Started)},
 			processes: []procs.Process{{App: "web", Pid: 7, State: procs.Launching}},
 		},

@@ -62,7 +62,8 @@ func toProbe(
 		}
 	}
 	for _, p := range processes {
-		if len(names) == 0 && !(idle[p.App] && p.State == procs.Stopped) || chosen[p.ID] {
+		unasked := len(names) == 0 && (!idle[p.App] || p.State != procs.Stopped)
+		if unasked || chosen[p.ID] {
 			pickedProcesses = append(pickedProcesses, p)
 		}
 	}

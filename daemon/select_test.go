@@ -148,6 +148,11 @@ func TestPlanApps(t *testing.T) {
 	if got := planApps(nil, next[:1], nil, nil); !strings.Contains(got[0], "leave") {
 		t.Errorf("an app that is not asked for: %q", got)
 	}
+	more := sampleStack().Apps[:1]
+	more[0].Instances = 3
+	if got := planApps(old[:1], more, []string{"web"}, processes); !slices.Equal(got, []string{"process:web, scale from 1 to 3"}) {
+		t.Errorf("more instances: %q", got)
+	}
 	next[0].OneShot = true
 	done := []procs.Process{{App: "web", State: procs.Stopped, Ready: true}}
 	if got := planApps(next[:1], next[:1], []string{"web"}, done); !strings.Contains(got[0], "has done its work") {

@@ -22,6 +22,7 @@ func TestJudge(t *testing.T) {
 	old := []procs.Exit{{Code: 1, Reason: procs.Crash, At: at(50), LastLines: []string{"long ago"}}}
 	web := stack.App{Name: "web", ListenTimeout: 30 * time.Second, ErrorFile: "/logs/web-error.log"}
 	agent := stack.App{Name: "agent"}
+	pair := stack.App{Name: "pair", Instances: 2}
 	for _, tc := range []struct {
 		name      string
 		services  []infra.Service
@@ -32,6 +33,7 @@ func TestJudge(t *testing.T) {
 		blocked   []string
 		broken    error
 		after     map[int]int64
+		only      map[int]bool
 		removed   []string
 		contains  string // the first failure's message
 	}{
@@ -122,12 +124,28 @@ func TestJudge(t *testing.T) {
 			processes: []procs.Process{{App: "web", State: procs.Online, Ready: true, Generation: 4}},
 		},
 		{
+			name: "all instances count", apps: []stack.App{pair}, failed: []string{"pair=7"}, contains: "instance 1 exited with code 1",
+			processes: []procs.Process{
+				{App: "pair", State: procs.Online, Ready: true}, {App: "pair", ID: 1, Instance: 1, State: procs.Errored, Exits: crashed},
+			},
+		},
+		{
+			name: "one instance was asked for", apps: []stack.App{pair}, only: map[int]bool{0: true},
+			processes: []procs.Process{
+				{App: "pair", State: procs.Online, Ready: true}, {App: "pair", ID: 1, Instance: 1, State: procs.Errored, Exits: crashed},
+			},
+		},
+		{
+			name: "an instance on its way out", apps: []stack.App{pair}, only: map[int]bool{}, pending: []string{"pair"},
+			processes: []procs.Process{{App: "pair", State: procs.Online, Ready: true}, {App: "pair", ID: 2, Instance: 2, State: procs.Stopping, Leaving: true}},
+		},
+		{
 			name: "stopped meanwhile", apps: nil, failed: []string{"redis=5"}, contains: "stopped meanwhile",
 			services: []infra.Service{{Name: "redis", State: "exited", StoppedBy: "other"}},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			g := goal{apps: tc.apps, began: at(100), broken: tc.broken, after: tc.after, removed: tc.removed}
+			g := goal{apps: tc.apps, began: at(100), broken: tc.broken, after: tc.after, only: tc.only, removed: tc.removed}
 			for _, s := range tc.services {
 				g.services = append(g.services, s.Name)
 			}

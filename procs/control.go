@@ -44,14 +44,16 @@ func (m *Manager) Replace(id int, app stack.App) {
 
 // Signal sends a signal to the process group of an instance. syscall.ESRCH: it does not run.
 func (m *Manager) Signal(ctx context.Context, id int, sig syscall.Signal) error {
-	for _, s := range m.byID(id) {
-		p := s.snapshot()
-		if p.Pid == 0 {
-			return fmt.Errorf("cannot signal %s, it is %s: %w", s.name, p.State, syscall.ESRCH)
-		}
-		return m.opts.Keeper.Signal(ctx, keeper.SignalReq{Key: s.key(p.Generation), Signal: int(sig)})
+	found := m.byID(id)
+	if len(found) == 0 {
+		return fmt.Errorf("cannot signal process %d: %w", id, syscall.ESRCH)
 	}
-	return fmt.Errorf("cannot signal process %d: %w", id, syscall.ESRCH)
+	s := found[0]
+	p := s.snapshot()
+	if p.Pid == 0 {
+		return fmt.Errorf("cannot signal %s, it is %s: %w", s.name, p.State, syscall.ESRCH)
+	}
+	return m.opts.Keeper.Signal(ctx, keeper.SignalReq{Key: s.key(p.Generation), Signal: int(sig)})
 }
 
 // Flush empties the log files of an app's n-th instance, rotated ones included. Whoever follows them goes on.

@@ -98,14 +98,13 @@ func (m *Manager) Apply(apps []stack.App) Changes {
 	for _, app := range apps {
 		for n := range app.Count() {
 			s := m.byKey[instanceKey{app.Name, n}]
-			switch {
-			case s == nil:
+			if s == nil {
 				s = newSupervisor(m, app.Instance(n), n, m.newID())
 				m.add(s)
 				if n == 0 {
 					c.Added = append(c.Added, app.Name)
 				}
-			default:
+			} else {
 				s.wanted = true
 				changed := s.setHash(app.Hash)
 				if changed && !slices.Contains(c.Changed, app.Name) {

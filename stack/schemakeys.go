@@ -33,7 +33,7 @@ func appKeyDocs() []keyDoc {
 		{"env_file", "Files of environment variables in Compose's syntax; they must exist. env wins over them.", ref("list"), nil},
 
 		{"instances", "How many processes: a number, max (one per processor), or -n (that many fewer).", ref("instances"), 1},
-		{"exec_mode", "fork, or cluster: instances share a port. Default: cluster when there are several instances.",
+		{"exec_mode", "fork or cluster; instances bind their ports for themselves in both. Default: cluster when there are several instances.",
 			enum("fork", "cluster", "fork_mode", "cluster_mode"), "fork"},
 		{"instance_var", "The variable that tells a process which instance it is.", text, "NODE_APP_INSTANCE"},
 		{"increment_var", "A variable that is counted up from instance to instance.", text, nil},
