@@ -14,8 +14,8 @@ import (
 // followEvery is how often somebody who follows looks for new lines. Nobody looks when nobody follows.
 const followEvery = 100 * time.Millisecond
 
-// exitLines is how many last lines an exit keeps.
-const exitLines = 20
+// ExitLines is how many last lines an exit keeps.
+const ExitLines = 20
 
 // LogSource is one app's output on disk.
 type LogSource struct {
@@ -83,10 +83,10 @@ func ReadLogs(ctx context.Context, q LogQuery) iter.Seq2[LogRecord, error] {
 	}
 }
 
-// LastLines returns the newest n lines of an app, both streams merged by time.
-func LastLines(src LogSource, stateDir string, n int) []string {
+// LastLines returns the newest n lines of an app since the given time, both streams merged by time.
+func LastLines(src LogSource, stateDir string, n int, since time.Time) []string {
 	lines := []string{}
-	for r, err := range ReadLogs(context.Background(), LogQuery{Sources: []LogSource{src}, StateDir: stateDir, Lines: n}) {
+	for r, err := range ReadLogs(context.Background(), LogQuery{Sources: []LogSource{src}, StateDir: stateDir, Lines: n, Since: since}) {
 		if err == nil {
 			lines = append(lines, r.Message)
 		}
@@ -152,9 +152,12 @@ func openStreams(q LogQuery) []*logStream {
 			case !q.Since.IsZero():
 				from = firstSince(part.path, q.Since)
 			}
-			streams = append(streams, &logStream{
-				src: src, stream: part.stream, path: part.path, stateDir: q.StateDir, tail: openTail(part.path, from),
-			})
+			t := openTail(part.path, from)
+			if !q.Follow {
+				end := endOf(part.path)
+				t.stop = &end
+			}
+			streams = append(streams, &logStream{src: src, stream: part.stream, path: part.path, stateDir: q.StateDir, tail: t})
 		}
 	}
 	return streams

@@ -100,6 +100,29 @@ func TestLastLinesOfAnyLength(t *testing.T) {
 	}
 }
 
+// A program can write faster than anybody reads: history is what was there when it was asked for.
+func TestHistoryEndsThoughTheLogGrows(t *testing.T) {
+	path := rotated(t, "a\n", "b\nc\n")
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var got []string
+	for r, err := range ReadLogs(t.Context(), LogQuery{Sources: []LogSource{{App: "api", Out: path}}, Lines: -1}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, r.Message)
+		if _, err := f.WriteString("more\nmore\n"); err != nil || len(got) > 3 {
+			t.Fatalf("read %q, write error %v", got, err)
+		}
+	}
+	if want := []string{"a", "b", "c"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestNoLogYet(t *testing.T) {
 	src := LogSource{App: "api", Out: filepath.Join(t.TempDir(), "none", "out.log"), Err: ""}
 	if got := messages(t, LogQuery{Sources: []LogSource{src}, Lines: 5}); len(got) > 0 {
@@ -179,7 +202,7 @@ func TestMergedByTime(t *testing.T) {
 	if got := messages(t, q); !slices.Equal(got, want[3:4:4]) && !slices.Equal(got, []string{"ping 2", "pong 2", "ping 3", "pong 3"}) {
 		t.Errorf("since, out: %q", got)
 	}
-	if got := LastLines(SourceOf(ping, 0, nil), p.stateDir, 2); !slices.Equal(got, []string{"ping 3", "ping 3"}) {
+	if got := LastLines(SourceOf(ping, 0, nil), p.stateDir, 2, time.Time{}); !slices.Equal(got, []string{"ping 3", "ping 3"}) {
 		t.Errorf("last lines %q", got)
 	}
 }

@@ -125,7 +125,7 @@ func spread(d time.Duration) time.Duration {
 func (s *supervisor) record(e Record) {
 	exit := Exit{
 		Code: e.Exit.Code, Signal: e.Exit.Signal, Unknown: e.Exit.Unknown, Reason: e.Reason,
-		At: time.Now(), Uptime: e.Exit.Uptime, LastLines: lastLinesSince(s.app, s.logStart, exitLines),
+		At: time.Now(), Uptime: e.Exit.Uptime, LastLines: lastLinesSince(s.app, s.logStart, ExitLines),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -36,8 +36,8 @@ type supervisor struct {
 	app        stack.App
 	machine    Machine
 	timer      *time.Timer
-	cron       *time.Timer // nil: cron_restart was never set
-	cronDue    time.Time   // zero: never
+	cron       *time.Timer        // nil: cron_restart was never set
+	cronDue    time.Time          // zero: never
 	stopWatch  context.CancelFunc // of the newest launch's watchers
 	launchedAt time.Time          // monotonic; zero for a launch of an earlier daemon
 	exitCause  string             // of the last exit, in words

@@ -32,7 +32,8 @@ type tail struct {
 	pending []byte   // read and not yet returned; begins at offset-len(pending)
 	ended   bool     // pending has no further line end, and file had no more to give
 	start   *position
-	midLine bool // begun behind a line that had no end; the keeper ends it before it writes anything else
+	stop    *position // read no further: what is written meanwhile may come faster than it is read; nil: no limit
+	midLine bool      // begun behind a line that had no end; the keeper ends it before it writes anything else
 	buf     []byte
 }
 
@@ -105,12 +106,16 @@ func (t *tail) take() (logLine, bool) {
 }
 
 func (t *tail) read() (int, error) {
-	n, err := t.file.ReadAt(t.buf, t.offset)
+	buf := t.buf
+	if t.stop != nil && inode(t.file) == t.stop.Inode {
+		buf = buf[:max(0, min(int64(len(buf)), t.stop.Offset-t.offset))]
+	}
+	n, err := t.file.ReadAt(buf, t.offset)
 	if err != nil && err != io.EOF {
 		return 0, err
 	}
 	if n > 0 {
-		t.pending = append(t.pending[:len(t.pending):len(t.pending)], t.buf[:n]...)
+		t.pending = append(t.pending[:len(t.pending):len(t.pending)], buf[:n]...)
 		t.offset += int64(n)
 		t.ended = false
 	}
@@ -123,6 +128,9 @@ func (t *tail) follow() (moved bool, err error) {
 	fi, err := t.file.Stat()
 	if err != nil {
 		return false, err
+	}
+	if t.stop != nil && inodeOf(fi) == t.stop.Inode {
+		return false, nil
 	}
 	if fi.Size() < t.offset {
 		t.offset, t.pending = 0, nil
@@ -141,13 +149,14 @@ func (t *tail) follow() (moved bool, err error) {
 	}
 	files := logFiles(t.path)
 	defer closeFiles(files)
-	next := 0
+	next, stops := 0, t.stop == nil
 	for i, f := range files {
 		if inode(f) == inodeOf(fi) {
 			next = i + 1
 		}
+		stops = stops || inode(f) == t.stop.Inode
 	}
-	if next == len(files) {
+	if next == len(files) || !stops { // not: rotation has overtaken us and removed even the file to stop at
 		return false, nil
 	}
 	t.file.Close()
