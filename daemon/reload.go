@@ -47,7 +47,7 @@ func (d *Daemon) reload(ctx context.Context, req api.ActionRequest) *api.Result 
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout(req.Timeout), errTimeUp)
 	defer cancel()
 	failures := d.roll(ctx, st, s)
-	if cause := context.Cause(ctx); cause != nil && cause != errTimeUp {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errTimeUp) {
 		return d.cancelled(cause)
 	}
 	r := d.conclude(failures, nil, []string{"no socket is held: each process was stopped before its successor started"})

@@ -49,7 +49,9 @@ func TestAnEmptiedLogGoesOnAtItsBeginning(t *testing.T) {
 	if _, err := d.write(chunk{data: []byte("third\n"), from: s}); err != nil {
 		t.Fatal(err)
 	}
-	d.out.Close()
+	if err := d.out.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if data, err := os.ReadFile(path); err != nil || string(data) != "third\n" {
 		t.Errorf("the log is %q, %v", data, err)
 	}
