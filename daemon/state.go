@@ -44,7 +44,7 @@ func processView(p procs.Process, now time.Time) api.Process {
 	v := api.Process{
 		Name: p.App, Namespace: p.Namespace, Instance: p.Instance, ID: p.ID, Pid: orNull(p.Pid), Status: string(p.State),
 		Ready: p.Ready, ReadyBy: orNull(p.ReadyBy), ExecMode: cmp.Or(p.ExecMode, "fork"), Restarts: p.Restarts, UnstableRestarts: p.Unstable,
-		Ports: []api.ProcessPort{}, WaitingFor: orEmpty(p.WaitingFor),
+		Watching: p.Watching, Ports: []api.ProcessPort{}, WaitingFor: orEmpty(p.WaitingFor),
 	}
 	for _, port := range p.Ports {
 		v.Ports = append(v.Ports, api.ProcessPort(port))

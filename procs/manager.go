@@ -39,6 +39,7 @@ type Manager struct {
 	saver  *saver
 	jitter func(time.Duration) time.Duration
 	ports  portCache
+	files  *watcher
 
 	mu     sync.Mutex
 	byKey  map[instanceKey]*supervisor
@@ -77,6 +78,8 @@ func NewManager(o Options) *Manager {
 	m.saver = &saver{save: o.Save, acks: o.Keeper.Ack, log: o.Log, dirty: make(chan struct{}, 1)}
 	m.wg.Go(func() { m.saver.run(ctx) })
 	m.wg.Go(m.measure)
+	m.files = newWatcher(m.fileChanged, m.warn)
+	m.wg.Go(func() { m.files.run(ctx) })
 	return m
 }
 
@@ -90,6 +93,7 @@ func (m *Manager) Close() {
 // another Hash is restarted unless it is stopped; one with the same Hash gets its new environment at its next launch.
 // What is gone is stopped, then removed: whole apps, and of an app with fewer instances those with the highest numbers.
 func (m *Manager) Apply(apps []stack.App) Changes {
+	defer m.files.set(m.ctx, apps) // with m.mu given back
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var c Changes
@@ -174,6 +178,13 @@ func (m *Manager) Stop(names ...string) { m.send(Stop{}, "stopped", names) }
 
 // Restart ends and runs the named apps; stopped ones are run, too.
 func (m *Manager) Restart(names ...string) { m.send(Restart{}, "restarted", names) }
+
+func (m *Manager) fileChanged(app, cause string) { m.send(FileChanged{}, cause, []string{app}) }
+
+func (m *Manager) warn(app, message string) {
+	m.opts.Log.Warn(message, "app", app)
+	m.opts.Publish(Notice{App: app, Kind: NoticeWarning, Message: message})
+}
 
 func (m *Manager) send(ev Event, cause string, names []string) {
 	for _, s := range m.wanted() {

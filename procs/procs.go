@@ -80,7 +80,8 @@ type Process struct {
 	State         State
 	Ready         bool
 	ReadyBy       string // ipc, healthcheck, uptime, exit
-	Restarts      int    // of any cause since the last up that changed it
+	Watching      bool
+	Restarts      int // of any cause since the last up that changed it
 	RestartsBy    Restarts
 	Unstable      int // unstable exits in a row
 	StartedAt     time.Time

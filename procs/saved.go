@@ -59,6 +59,7 @@ func (m *Manager) Restore(apps []stack.App, saved json.RawMessage, running []kee
 			return fmt.Errorf("cannot read the saved state of the processes: %w", err)
 		}
 	}
+	defer m.files.set(m.ctx, apps) // with m.mu given back
 	known := map[instanceKey]savedProcess{}
 	for _, p := range st.Instances {
 		known[instanceKey{p.App, p.Instance}] = p

@@ -71,7 +71,7 @@ func newSupervisor(m *Manager, app stack.App, n, id int) *supervisor {
 	s.kept = s.machine
 	s.ctx, s.cancel = context.WithCancel(m.ctx)
 	s.view = Process{
-		ID: id, App: app.Name, Namespace: app.Namespace, Instance: n, ExecMode: app.ExecMode, State: Stopped, ReadyBy: readyBy(app),
+		ID: id, App: app.Name, Namespace: app.Namespace, Instance: n, ExecMode: app.ExecMode, State: Stopped, ReadyBy: readyBy(app), Watching: app.Watch.On,
 		Memory: -1, CPU: -1, Children: []int{}, WaitingFor: append([]string{}, waitingFor...),
 		Exits: []Exit{}, Probes: []ProbeRecord{}, Ports: []Port{},
 	}
@@ -248,6 +248,7 @@ func (s *supervisor) define(app stack.App, changed bool) {
 	s.machine.Policy = policyOf(app)
 	s.mu.Lock()
 	s.view.Namespace, s.view.ReadyBy, s.view.ExecMode, s.view.Leaving = app.Namespace, readyBy(app), app.ExecMode, false
+	s.view.Watching = app.Watch.On
 	s.maxMem = app.MaxMemory
 	s.mu.Unlock()
 	if changed {

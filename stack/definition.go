@@ -185,6 +185,7 @@ func (d *definition) unsupported() {
 // file's directory.
 func (d *definition) resolvePaths(dir, logDir string) {
 	d.Cwd = absolute(dir, d.Cwd)
+	d.Watch.LogDir = logDir
 	if d.Script != "" {
 		d.Script = absolute(d.Cwd, d.Script)
 		if d.Interpreter == "" {

@@ -75,9 +75,12 @@ var badFiles = []struct{ name, file, want string }{
 	{"cycle", "apps:\n- {name: a, script: x.js, depends_on: [b]}\n- {name: b, script: x.js, depends_on: [c]}\n- {name: c, script: x.js, depends_on: [a]}\n",
 		"ecosystem.yaml:4:40: dependency cycle: a -> b -> c -> a"},
 	{"itself", "apps: [{name: a, script: x.js, depends_on: [a]}]", "ecosystem.yaml:1:45: dependency cycle: a -> a"},
-	{"not yet", "apps:\n- name: a\n  script: x.js\n  watch: [src]\n  hold_port: true\n",
-		"ecosystem.yaml:4:10: watch: src is not supported yet\n" +
-			"ecosystem.yaml:5:14: hold_port: true is not supported yet"},
+	{"not yet", "apps:\n- name: a\n  script: x.js\n  hold_port: true\n", "ecosystem.yaml:4:14: hold_port: true is not supported yet"},
+	{"watch", "apps:\n- {name: a, script: x.js, watch: 3}\n- {name: b, script: x.js, watch_options: {usePoling: true}}\n- {name: c, script: x.js, watch_options: {interval: 0}}\n- {name: d, script: x.js, watch_delay: soon}\n",
+		"ecosystem.yaml:2:34: watch must be true, false or globs, not the number 3\n" +
+			`ecosystem.yaml:3:43: unknown key "usePoling" in watch_options; did you mean "usePolling"?` + "\n" +
+			"ecosystem.yaml:4:53: watch_options.interval must be longer than 0\n" +
+			"ecosystem.yaml:5:40: watch_delay must be a duration such as 500ms, 4s, 2m or 1h, or plain milliseconds, not the string \"soon\""},
 	{"instances", "apps:\n- {name: a, script: x.js, instances: 0}\n- {name: b, script: x.js, instances: many}\n- {name: c, script: x.js, exec_mode: thread}\n- {name: d, script: x.js, increment_var: P, env: {P: one}}\n",
 		"ecosystem.yaml:2:38: instances must be at least 1, or max, or -n for all processors but n; not 0\n" +
 			"ecosystem.yaml:3:38: instances must be a whole number, not the string \"many\"\n" +

@@ -80,10 +80,12 @@ var appKeys = []appKey{
 	{"shutdown_with_message", func(d *definition, n *yaml.Node) { d.ShutdownWithMessage = d.boolean(n, "shutdown_with_message") },
 		func(a *App) any { return a.ShutdownWithMessage }},
 
-	{"watch", func(d *definition, n *yaml.Node) { d.watch(n) }, func(*App) any { return false }},
-	{"ignore_watch", func(d *definition, n *yaml.Node) { d.list(n, "ignore_watch") }, none},
-	{"watch_options", func(d *definition, n *yaml.Node) { d.watchOptions(n) }, none},
-	{"watch_delay", func(d *definition, n *yaml.Node) { d.duration(n, "watch_delay") }, func(*App) any { return "300ms" }},
+	{"watch", func(d *definition, n *yaml.Node) { d.watch(n) }, showWatch},
+	{"ignore_watch", func(d *definition, n *yaml.Node) { d.Watch.Ignore = d.list(n, "ignore_watch") },
+		func(a *App) any { return notNil(a.Watch.Ignore) }},
+	{"watch_options", func(d *definition, n *yaml.Node) { d.watchOptions(n) }, showWatchOptions},
+	{"watch_delay", func(d *definition, n *yaml.Node) { d.Watch.Delay = d.duration(n, "watch_delay") },
+		func(a *App) any { return formatDuration(a.Watch.Delay) }},
 
 	{"out_file", func(d *definition, n *yaml.Node) { d.OutFile = d.text(n, "out_file") }, func(a *App) any { return a.OutFile }},
 	{"error_file", func(d *definition, n *yaml.Node) { d.ErrorFile = d.text(n, "error_file") }, func(a *App) any { return a.ErrorFile }},
@@ -128,6 +130,7 @@ func defaults() App {
 		Autostart:     true, Autorestart: true,
 		MaxRestarts: 10, MinUptime: 10 * time.Second, BackoffBase: 100 * time.Millisecond,
 		KillSignal: "SIGTERM", KillTimeout: 10 * time.Second,
+		Watch:   defaultWatch(),
 		LogType: "raw", MaxLogSize: 10 << 20, MaxLogFiles: 10,
 	}
 }
@@ -173,33 +176,6 @@ func (p *problems) signal(n *yaml.Node) string {
 		p.at(n, "kill_signal %q is no signal", v).Hint = "such as SIGTERM, SIGINT or SIGQUIT"
 	}
 	return name
-}
-
-func (d *definition) watch(n *yaml.Node) {
-	switch {
-	case n.Kind == yaml.ScalarNode && plain(n, "!!bool"):
-		if d.boolean(n, "watch") {
-			d.notYet(n, "watch", "true")
-		}
-	default:
-		if globs := d.list(n, "watch"); len(globs) > 0 {
-			d.notYet(n, "watch", strings.Join(globs, ", "))
-		}
-	}
-}
-
-func (p *problems) watchOptions(n *yaml.Node) {
-	known := []string{"followSymlinks", "usePolling", "interval"}
-	for _, e := range p.entries(n, "watch_options") {
-		switch e.key.Value {
-		case "followSymlinks", "usePolling":
-			p.boolean(e.value, "watch_options."+e.key.Value)
-		case "interval":
-			p.duration(e.value, "watch_options.interval")
-		default:
-			p.at(e.key, "unknown key %q in watch_options%s", e.key.Value, didYouMean(e.key.Value, known))
-		}
-	}
 }
 
 // formatDuration writes a duration as the file would.

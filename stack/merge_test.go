@@ -32,6 +32,9 @@ func TestDefaults(t *testing.T) {
 		KillSignal: "SIGTERM", KillTimeout: 10 * time.Second,
 		OutFile: s.Dir + "/.devstack/logs/web-out.log", ErrorFile: s.Dir + "/.devstack/logs/web-error.log",
 		LogType: "raw", MaxLogSize: 10 << 20, MaxLogFiles: 10,
+		Watch: stack.Watch{
+			FollowSymlinks: true, Interval: 100 * time.Millisecond, Delay: 300 * time.Millisecond, LogDir: s.Dir + "/.devstack/logs",
+		},
 		Environment: []stack.Variable{}, Hash: got.Hash,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -66,7 +66,8 @@ func appKeyDocs() []keyDoc {
 
 		{"watch", "Restart it when files change: true (below cwd), or globs.", either(flag, ref("list")), false},
 		{"ignore_watch", "Globs that are not watched, beside .git, node_modules, logs and .gitignore.", ref("list"), nil},
-		{"watch_options", "How files are watched.", ref("watchOptions"), nil},
+		{"watch_options", "How files are watched.", ref("watchOptions"),
+			object{"followSymlinks": true, "usePolling": false, "interval": "100ms"}},
 		{"watch_delay", "How long files must be quiet before the restart.", duration, "300ms"},
 
 		{"out_file", "Where standard output goes; relative to log_dir. Default: <name>-out.log.", text, nil},

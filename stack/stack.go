@@ -73,6 +73,8 @@ type App struct {
 	// CronRestart restarts what runs, and runs what has ended by itself, at the times of a cron expression; empty: never.
 	CronRestart string `json:"cron_restart"`
 
+	Watch Watch `json:"watch"`
+
 	KillSignal          string        `json:"kill_signal"` // SIGTERM
 	KillTimeout         time.Duration `json:"kill_timeout"`
 	ShutdownWithMessage bool          `json:"shutdown_with_message"`

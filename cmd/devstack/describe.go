@@ -124,6 +124,9 @@ func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 	if d.NextRestartAt != nil {
 		s.pair("next restart", "in "+elapsed(d.NextRestartAt.Sub(now)))
 	}
+	if d.Watching {
+		s.pair("watching", "files; a change restarts it")
+	}
 	if d.CronRestart != nil && d.NextCronAt != nil {
 		s.pair("cron restart", *d.CronRestart+", next in "+elapsed(d.NextCronAt.Sub(now)))
 	}
