@@ -34,7 +34,7 @@ func Find(start, file string) (string, error) {
 	e.Hint = "write one: a list `apps` with name and script each, and `compose: compose.yaml` for containers; " +
 		"or name the file with -f FILE, its directory with -C DIR"
 	if _, err := os.Stat(filepath.Join(start, "ecosystem.config.js")); err == nil {
-		e.Hint = "ecosystem.config.js is PM2's: write the same keys as YAML into ecosystem.yaml"
+		e.Hint = "ecosystem.config.js is PM2's: devstack import ecosystem.config.js --out ecosystem.yaml"
 	}
 	return "", e
 }

@@ -15,6 +15,7 @@ type IOStreams struct {
 	Err io.Writer // everything else
 
 	OutTTY, ErrTTY bool
+	InTTY          bool // somebody can be asked
 	Color          bool
 
 	size func() (width, height int) // of the terminal; nil: none
@@ -23,6 +24,7 @@ type IOStreams struct {
 func systemStreams(getenv func(string) string) *IOStreams {
 	s := &IOStreams{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		InTTY:  term.IsTerminal(int(os.Stdin.Fd())),
 		OutTTY: term.IsTerminal(int(os.Stdout.Fd())), ErrTTY: term.IsTerminal(int(os.Stderr.Fd())),
 	}
 	s.Color = getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"

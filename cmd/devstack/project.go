@@ -64,7 +64,7 @@ func findFile(start, file string) (string, error) {
 	}
 	hint := "devstack init drafts one; or write an ecosystem.yaml with a list of apps, or name one: devstack -f FILE, devstack -C DIR"
 	if _, err := os.Stat(filepath.Join(start, "ecosystem.config.js")); err == nil {
-		hint = "ecosystem.config.js is PM2's: write the same keys as YAML into ecosystem.yaml"
+		hint = "ecosystem.config.js is PM2's: devstack import ecosystem.config.js --out ecosystem.yaml"
 	}
 	return "", &api.Error{Exit: api.ExitFiles, Message: "there is no ecosystem.yaml in " + start + " or above it", Hint: hint}
 }

@@ -68,7 +68,11 @@ func toNode(value any) *yaml.Node {
 		}
 		return list
 	}
-	return &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(value)} // a number or a boolean
+	tag := "!!int"
+	if _, ok := value.(bool); ok {
+		tag = "!!bool"
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: fmt.Sprint(value)}
 }
 
 // scalarNode is a string: quoted where it would read as something else.
