@@ -89,7 +89,7 @@ func (d *Daemon) enactScale(ctx context.Context, app stack.App, g *goal) *api.Re
 		return refused
 	}
 	before := d.procs.Snapshot()
-	d.procs.Apply(next.Stack.Apps)
+	d.procs.Apply(next.Stack.Apps, app.Name)
 	d.judgeOnce()
 	active := func(p procs.Process) bool { return p.App == app.Name && p.State != procs.Stopped && !p.Leaving }
 	if !slices.ContainsFunc(before, active) {
@@ -154,7 +154,7 @@ func (d *Daemon) remove(ctx context.Context, req api.ActionRequest) *api.Result 
 	if refused := d.adopt(ctx, next); refused != nil {
 		return refused
 	}
-	d.procs.Apply(next.Stack.Apps)
+	d.procs.Apply(next.Stack.Apps, names...)
 	d.judgeOnce()
 	return d.await(ctx, goal{removed: names, began: time.Now()}, nil, timeout(req.Timeout), []string{})
 }

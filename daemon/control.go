@@ -115,7 +115,7 @@ func (d *Daemon) readAnew(ctx context.Context, environment, names []string, afte
 		return nil, refused
 	}
 	before := d.procs.Snapshot()
-	changed := d.procs.Apply(next.Stack.Apps).Changed
+	changed := d.procs.Apply(next.Stack.Apps, names...).Changed
 	for _, p := range before {
 		if slices.Contains(changed, p.App) {
 			after[p.ID] = p.Generation

@@ -50,6 +50,9 @@ func (d *Daemon) reload(ctx context.Context, req api.ActionRequest) *api.Result 
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errTimeUp) {
 		return d.cancelled(cause)
 	}
+	if len(names) > 0 && len(failures) == 0 && wholeApps(st, s) == nil {
+		d.procs.Apply(st.Apps, names...) // restarts nothing; what is no part of a launch follows, such as the files to watch
+	}
 	r := d.conclude(failures, nil, []string{"no socket is held: each process was stopped before its successor started"})
 	if len(failures) > 0 {
 		r.Error = "reload failed: " + strings.TrimPrefix(r.Error, "not ready: ")

@@ -146,6 +146,25 @@ func TestReplaceChangesOneInstanceAlone(t *testing.T) {
 	})
 }
 
+func TestOthersKeepTheirDefinitions(t *testing.T) {
+	fakeStack(t, func(t *testing.T, k *fakeKeeper, m *Manager) {
+		web, job := testApp("web"), testApp("job")
+		m.Apply([]stack.App{web, job})
+		m.Start("web", "job")
+		time.Sleep(time.Second)
+		k.took()
+		web.Hash, job.Hash = "2", "2"
+		if c := m.Apply([]stack.App{web, job}, "job"); !slices.Equal(c.Changed, []string{"job"}) || len(c.Removed) > 0 {
+			t.Errorf("changes %+v", c)
+		}
+		wantCalls(t, k, "1s terminated 1", "1s tree 1", "1s launch 2")
+		wantShown(t, m, "web#0 0 online, job#0 1 launching")
+		if c := m.Apply([]stack.App{web, job}); !slices.Equal(c.Changed, []string{"web"}) {
+			t.Errorf("changes of all %+v", c)
+		}
+	})
+}
+
 func TestInstancesSurviveTheDaemon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := &fakeKeeper{begun: time.Now(), alive: map[keeper.Key]bool{}}

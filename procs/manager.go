@@ -92,7 +92,8 @@ func (m *Manager) Close() {
 // Apply sets the definitions. A new app is known and stopped, and so is a new instance of a known one; an app with
 // another Hash is restarted unless it is stopped; one with the same Hash gets its new environment at its next launch.
 // What is gone is stopped, then removed: whole apps, and of an app with fewer instances those with the highest numbers.
-func (m *Manager) Apply(apps []stack.App) Changes {
+// With names, apps of other names keep the definitions that they have.
+func (m *Manager) Apply(apps []stack.App, names ...string) Changes {
 	defer m.files.set(m.ctx, apps) // with m.mu given back
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -108,7 +109,7 @@ func (m *Manager) Apply(apps []stack.App) Changes {
 				if n == 0 {
 					c.Added = append(c.Added, app.Name)
 				}
-			} else {
+			} else if len(names) == 0 || slices.Contains(names, app.Name) {
 				s.wanted = true
 				changed := s.setHash(app.Hash)
 				if changed && !slices.Contains(c.Changed, app.Name) {
