@@ -210,6 +210,29 @@ func TestDaemonMayBeKilled(t *testing.T) {
 	}
 }
 
+// process-compose starts the dependent of a process that failed fast, or leaves it waiting for ever.
+func TestADependencyThatDiesWhileItIsWaitedFor(t *testing.T) {
+	const ecosystem = `
+apps:
+  - name: db
+    command: if [ ! -e tried ]; then touch tried; exit 1; fi; touch up; exec sleep 1000
+    healthcheck: {exec: [test, -e, up]}
+  - name: api
+    command: test -e up && exec sleep 1000
+    depends_on: [db]
+`
+	r := newProject(t, ecosystem)
+	r.mustUp()
+	db, api := r.process("db"), r.process("api")
+	if db.RestartsBy.Crash != 1 || api.Generation != 1 || api.StartedAt.Before(*db.StartedAt) {
+		t.Errorf("db restarted %+v and started at %s, api at %s by launch %d", db.RestartsBy, db.StartedAt, api.StartedAt, api.Generation)
+	}
+	r.write(strings.Replace(ecosystem, "touch up; exec sleep 1000", "exit 2", 1) + "    env: {CHANGED: yes}\n")
+	if got := r.up(); got.Exit != 7 || len(got.Failures) != 1 || got.Failures[0].Resource != "db" {
+		t.Errorf("exit %d, failures %+v", got.Exit, got.Failures)
+	}
+}
+
 func TestRefusalLeavesNothing(t *testing.T) {
 	for _, tc := range []struct {
 		name, ecosystem string

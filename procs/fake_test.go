@@ -29,6 +29,7 @@ type fakeKeeper struct {
 	launchErr error
 	launches  int
 	most      int // alive at the same time
+	pid       int // of every launch; 0: one that does not exist
 }
 
 func (k *fakeKeeper) note(format string, args ...any) {
@@ -50,6 +51,9 @@ func (k *fakeKeeper) Launch(_ context.Context, l keeper.Launch) (keeper.Launched
 		time.AfterFunc(k.dies, func() { k.exit(l.Key, keeper.Exit{Code: k.exitCode}) })
 	}
 	const noSuchPid = 1 << 30
+	if k.pid != 0 {
+		return keeper.Launched{Pid: k.pid, At: time.Now()}, nil
+	}
 	return keeper.Launched{Pid: noSuchPid + k.launches, At: time.Now()}, nil
 }
 

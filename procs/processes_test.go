@@ -113,6 +113,35 @@ func TestHTTPHealthcheckAndPorts(t *testing.T) {
 	}
 }
 
+// A Node process whose event loop hangs answers nothing, and cannot even handle SIGTERM.
+func TestHungNodeIsRestarted(t *testing.T) {
+	p := newProject(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	app := p.script("web", fmt.Sprintf(`
+		const fs = require('fs'), http = require('http')
+		process.on('SIGTERM', () => process.exit(0))
+		let looks = 0
+		http.createServer((q, r) => {
+			r.end()
+			if (++looks === 3 && !fs.existsSync('hung')) { fs.writeFileSync('hung', ''); for (;;) {} }
+		}).listen(%d)`, port))
+	app.Port, app.KillTimeout = port, 500*time.Millisecond
+	app.Healthcheck = &stack.Healthcheck{HTTP: "/", Interval: 50 * time.Millisecond, Timeout: 2 * time.Second, Retries: 2}
+	p.start(app)
+	got := p.until("web", "restarted and ready", func(got Process) bool { return got.Ready && got.Restarts == 1 })
+	if got.RestartsBy != (Restarts{Liveness: 1}) || got.Unstable != 0 || len(got.Exits) != 1 {
+		t.Fatalf("restarts %+v, unstable %d, exits %+v", got.RestartsBy, got.Unstable, got.Exits)
+	}
+	if e := got.Exits[0]; e.Reason != Liveness || e.Signal != 9 || !strings.HasPrefix(e.Cause, "healthcheck failed 2 times: ") {
+		t.Errorf("exit %+v", e)
+	}
+}
+
 func TestExecHealthcheck(t *testing.T) {
 	p := newProject(t)
 	app := p.app("db", "/bin/sh", "-c", "touch up; exec sleep 1000")
