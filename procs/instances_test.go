@@ -32,6 +32,9 @@ func wantShown(t *testing.T, m *Manager, want string) {
 	}
 }
 
+// pass lets virtual time go on.
+func pass(d time.Duration) { <-time.After(d) }
+
 func withInstances(app stack.App, n int) stack.App {
 	app.Instances = n
 	return app
@@ -42,7 +45,7 @@ func TestScaleLeavesTheOthersAlone(t *testing.T) {
 		web, job := testApp("web"), testApp("job")
 		m.Apply([]stack.App{web, job})
 		m.Start("web")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		wantCalls(t, k, "0s launch 1")
 
 		if c := m.Apply([]stack.App{withInstances(web, 3), job}); len(c.Added)+len(c.Changed)+len(c.Removed) > 0 {
@@ -51,7 +54,7 @@ func TestScaleLeavesTheOthersAlone(t *testing.T) {
 		wantShown(t, m, "web#0 0 online, web#1 2 stopped, web#2 3 stopped, job#0 1 stopped")
 		m.Start("web")
 		wantCalls(t, k, "1s launch 1", "1s launch 1")
-		time.Sleep(time.Second)
+		pass(time.Second)
 
 		m.Apply([]stack.App{web, job})
 		wantShown(t, m, "web#0 0 online, job#0 1 stopped")
@@ -72,14 +75,14 @@ func TestAnInstanceThatIsLeavingComesBack(t *testing.T) {
 		web := testApp("web")
 		m.Apply([]stack.App{withInstances(web, 2)})
 		m.Start("web")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		m.Apply([]stack.App{web})
 		wantShown(t, m, "web#0 0 online, web#1 1 stopping")
 		if p, _ := m.Process("web", 1); !p.Leaving {
 			t.Error("it is not said to be leaving")
 		}
 		m.Apply([]stack.App{withInstances(web, 2)})
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		wantShown(t, m, "web#0 0 online, web#1 1 stopped")
 		if p, _ := m.Process("web", 1); p.Leaving {
 			t.Error("it is still said to be leaving")
@@ -95,7 +98,7 @@ func TestANewInstanceKnowsTheGate(t *testing.T) {
 		m.SetGate("web", nil)
 		m.Apply([]stack.App{withInstances(web, 2)})
 		m.Start("web")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		wantShown(t, m, "web#0 0 online, web#1 1 online")
 	})
 }
@@ -104,11 +107,11 @@ func TestSingleInstancesAreMeantByTheirIDs(t *testing.T) {
 	fakeStack(t, func(t *testing.T, k *fakeKeeper, m *Manager) {
 		m.Apply([]stack.App{withInstances(testApp("web"), 3)})
 		m.StartIDs(0, 2, 99)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		wantShown(t, m, "web#0 0 online, web#1 1 stopped, web#2 2 online")
 		m.StopIDs(0)
 		m.RestartIDs(2)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		wantShown(t, m, "web#0 0 stopped, web#1 1 stopped, web#2 2 online")
 		if p, _ := m.Process("web", 2); p.Restarts != 1 {
 			t.Errorf("%d restarts", p.Restarts)
@@ -134,7 +137,7 @@ func TestReplaceChangesOneInstanceAlone(t *testing.T) {
 		web := withInstances(testApp("web"), 2)
 		m.Apply([]stack.App{web})
 		m.Start("web")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		k.took()
 		web.Hash, web.KillSignal = "2", "SIGINT"
 		m.Replace(1, web)
@@ -151,7 +154,7 @@ func TestOthersKeepTheirDefinitions(t *testing.T) {
 		web, job := testApp("web"), testApp("job")
 		m.Apply([]stack.App{web, job})
 		m.Start("web", "job")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		k.took()
 		web.Hash, job.Hash = "2", "2"
 		if c := m.Apply([]stack.App{web, job}, "job"); !slices.Equal(c.Changed, []string{"job"}) || len(c.Removed) > 0 {
@@ -173,7 +176,7 @@ func TestInstancesSurviveTheDaemon(t *testing.T) {
 		web := withInstances(testApp("web"), 3)
 		m.Apply([]stack.App{web})
 		m.Start("web")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		before := shown(m)
 		saved, err := m.Saved()
 		if err != nil {
