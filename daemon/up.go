@@ -146,6 +146,7 @@ func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.
 	if len(failures) == 0 {
 		return r
 	}
+	d.addLastLines(failures)
 	var names []string
 	for _, f := range failures {
 		if !slices.Contains(names, f.Resource) {
@@ -159,6 +160,25 @@ func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.
 		r.Hint = "devstack describe " + first.Resource + " shows what it waits for; --timeout waits longer"
 	}
 	return r
+}
+
+// addLastLines adds what processes that run and are not ready have said last; those that ended have it with their exit.
+func (d *Daemon) addLastLines(failures []api.Failure) {
+	d.mu.Lock()
+	want := d.desired
+	d.mu.Unlock()
+	if want == nil {
+		return
+	}
+	st := want.Stack
+	for _, p := range d.procs.Snapshot() {
+		f := slices.IndexFunc(failures, func(f api.Failure) bool { return f.Resource == p.App && f.Exit == api.ExitTimeout })
+		app := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == p.App })
+		if f < 0 || app < 0 || p.State != procs.Launching || len(failures[f].LastLines) > 0 {
+			continue
+		}
+		failures[f].LastLines = procs.LastLines(procs.SourceOf(st.Apps[app], p.Instance, nil), d.home.StateDir, procs.ExitLines, p.StartedAt)
+	}
 }
 
 // refusal is an action that changed nothing.

@@ -58,7 +58,7 @@ func TestPrograms(t *testing.T) {
 	write(t, filepath.Join(dir, "bin", "node"), 0o755)
 	write(t, filepath.Join(dir, "bin", "data"), 0o644)
 	app := func(command ...string) stack.App {
-		return stack.App{Command: command, Cwd: dir, Environment: []stack.Variable{{Key: "PATH", Value: "bin"}}}
+		return stack.App{Name: "app", Command: command, Cwd: dir, Environment: []stack.Variable{{Key: "PATH", Value: "bin"}}}
 	}
 	script := stack.App{Script: "/x.js", Interpreter: "node", Environment: app().Environment, Cwd: dir}
 	for _, tc := range []struct {
@@ -68,8 +68,9 @@ func TestPrograms(t *testing.T) {
 		{"on the app's own PATH", OK, "node", []stack.App{script, app("node")}},
 		{"relative to cwd", OK, "bin/node", []stack.App{app("bin/node")}},
 		{"the script itself", OK, "", []stack.App{{Script: "/x", Interpreter: "none"}}},
-		{"all missing at once", Failed, "sh, ls", []stack.App{app("sh"), app("ls"), app("node")}},
-		{"not executable", Failed, "data", []stack.App{app("data")}},
+		{"all missing at once", Failed, "sh of app: not found, ls of app: not found", []stack.App{app("sh"), app("ls"), app("node")}},
+		{"not executable, so not found", Failed, "data of app: not found", []stack.App{app("data")}},
+		{"not executable", Failed, "bin/data of app: not executable", []stack.App{app("bin/data")}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := Programs(Subject{Apps: tc.apps})

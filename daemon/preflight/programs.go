@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -23,29 +24,39 @@ const oldestNode = 18
 // Programs names every interpreter and command that is not on its app's PATH.
 func Programs(s Subject) api.Check {
 	c := api.Check{Name: "programs", Status: OK}
-	var found, missing []string
-	needsNode := false
+	var found, missing, asked []string
 	for _, app := range s.Apps {
 		name := program(app)
-		if name == "" || slices.Contains(found, name) || slices.Contains(missing, name) {
+		if name == "" || slices.Contains(asked, name) {
 			continue
 		}
+		asked = append(asked, name)
 		if _, err := find(name, app); err == nil {
 			found = append(found, name)
-			continue
+		} else {
+			problem, fix := whyNot(name, err)
+			missing = append(missing, fmt.Sprintf("%s of %s: %s", name, app.Name, problem))
+			c.Fix = fix
 		}
-		missing = append(missing, name)
-		needsNode = needsNode || node.IsNode(name)
 	}
 	c.Detail = strings.Join(found, ", ")
 	if len(missing) > 0 {
-		c.Status, c.Exit, c.Detail = Failed, api.ExitEnvironment, "not found: "+strings.Join(missing, ", ")
-		c.Fix = "install it, or add its directory to PATH"
-		if needsNode {
-			c.Fix = fmt.Sprintf("install Node.js %d or newer, or add its directory to PATH", oldestNode)
-		}
+		c.Status, c.Exit, c.Detail = Failed, api.ExitEnvironment, strings.Join(missing, ", ")
 	}
 	return c
+}
+
+// whyNot says why a program cannot be run, and what to do about it.
+func whyNot(name string, err error) (problem, fix string) {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "not executable", "chmod +x it, or name the program that runs it first"
+	case strings.Contains(name, "/"):
+		return "not found", "correct the path in ecosystem.yaml; it is relative to the app's cwd"
+	case node.IsNode(name):
+		return "not found", fmt.Sprintf("install Node.js %d or newer, or add its directory to PATH", oldestNode)
+	}
+	return "not found", "install it, or add its directory to PATH"
 }
 
 // NodeVersion asks each Node.js of the stack for its version.
