@@ -178,18 +178,14 @@ func (p *problems) signal(n *yaml.Node) string {
 	return name
 }
 
-// formatDuration writes a duration as the file would.
+// formatDuration writes a duration as the file would: 1h, 1m30s, 500ms.
 func formatDuration(d time.Duration) string {
-	if d%time.Second != 0 {
-		return d.Round(time.Millisecond / 1000).String()
+	s := d.Round(time.Microsecond).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
 	}
-	for _, unit := range []struct {
-		size time.Duration
-		name string
-	}{{time.Hour, "h0m0s"}, {time.Minute, "0s"}} {
-		if d != 0 && d%unit.size == 0 {
-			return strings.TrimSuffix(d.String(), unit.name)
-		}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
 	}
-	return d.String()
+	return s
 }

@@ -10,7 +10,7 @@ import (
 
 // FuzzDurationAndSize: a value is taken or refused, never both, never negative, and what is taken means what it says.
 func FuzzDurationAndSize(f *testing.F) {
-	for _, text := range []string{"500ms", "1m30s", "4000", "1.5h", "-1s", "9999999999h", "1h1", "512M", "1.5G", "0.3", "1e3", "0x10", "99999999G", " 1K", "1kb", "007"} {
+	for _, text := range []string{"500ms", "1m30s", "1h", "2m", "1h0m1s", "4000", "1.5h", "-1s", "9999999999h", "1h1", "512M", "1.5G", "0.3", "1e3", "0x10", "99999999G", " 1K", "1kb", "007"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
