@@ -75,8 +75,8 @@ func (v view) whyProcess(app stack.App, p procs.Process) api.WhyInstance {
 	details := describeProcess(app, p, nil, p.StartedAt)
 	out := api.WhyInstance{
 		Instance: p.Instance, Status: string(p.State), Ready: p.Ready, Reason: processReason(app, p), WaitsFor: v.appBlockers(app, p),
-		Restarts: p.Restarts, Causes: countCauses(details.Exits), NextRestartAt: details.NextRestartAt,
-		LastFailure: lastFailure(details.Exits), LastProbe: last(details.Probes), LogFile: app.ErrorFile,
+		Restarts: p.Restarts, Causes: restartCauses(p.RestartsBy), NextRestartAt: details.NextRestartAt,
+		LastFailure: lastFailure(details.Exits), LastProbe: last(details.Probes), LogFile: app.Instance(p.Instance).ErrorFile,
 	}
 	if exit := last(p.Exits); p.State == procs.Stopped && exit != nil && exit.Reason == procs.Manual {
 		out.StoppedBy, out.StoppedAt = orNull("devstack"), orNull(exit.At)
@@ -259,6 +259,21 @@ func newestEnding(p procs.Process) string {
 		return ending(p, *exit)
 	}
 	return ending(p, procs.Exit{})
+}
+
+// restartCauses are the causes that an instance was restarted for, the most frequent first.
+func restartCauses(by procs.Restarts) []api.CauseCount {
+	all := []api.CauseCount{
+		{Cause: "crash", Count: by.Crash},
+		{Cause: "manual", Count: by.Manual},
+		{Cause: "watch", Count: by.Watch},
+		{Cause: "memory", Count: by.Memory},
+		{Cause: "cron", Count: by.Cron},
+		{Cause: "liveness", Count: by.Liveness},
+	}
+	all = slices.DeleteFunc(all, func(c api.CauseCount) bool { return c.Count == 0 })
+	slices.SortStableFunc(all, func(a, b api.CauseCount) int { return b.Count - a.Count })
+	return all
 }
 
 // countCauses counts exits by their cause, the most frequent first.

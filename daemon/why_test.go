@@ -26,25 +26,34 @@ func TestWhyOfAProcess(t *testing.T) {
 	}{
 		{"ready", stack.App{}, procs.Process{State: procs.Online, Ready: true}, "runs and is ready", ""},
 		{
-			"its dependency went away", stack.App{}, procs.Process{State: procs.Online, Ready: true, WaitingFor: []string{"redis"}},
+			"its dependency went away",
+			stack.App{},
+			procs.Process{State: procs.Online, Ready: true, WaitingFor: []string{"redis"}},
 			"would wait for redis", "",
 		},
 		{
-			"not ready yet", stack.App{},
+			"not ready yet",
+			stack.App{},
 			procs.Process{State: procs.Launching, ReadyBy: "healthcheck", Probes: []procs.ProbeRecord{{Result: probe.Result{Detail: "refused"}}}},
 			"judged by healthcheck): refused", "",
 		},
 		{"late", stack.App{ListenTimeout: time.Second}, procs.Process{State: procs.Launching, Late: true}, "not ready within 1s", ""},
 		{
-			"crashed", stack.App{MaxRestarts: 10}, procs.Process{State: procs.WaitingRestart, Unstable: 2, Exits: []procs.Exit{crash}},
+			"crashed",
+			stack.App{MaxRestarts: 10},
+			procs.Process{State: procs.WaitingRestart, Unstable: 2, Exits: []procs.Exit{crash}},
 			"exited with code 1 and is about to be restarted: unstable exit 2 in a row, after 11", "",
 		},
 		{
-			"no limit", stack.App{MaxRestarts: -1}, procs.Process{State: procs.WaitingRestart, Unstable: 2, Exits: []procs.Exit{crash}},
+			"no limit",
+			stack.App{MaxRestarts: -1},
+			procs.Process{State: procs.WaitingRestart, Unstable: 2, Exits: []procs.Exit{crash}},
 			"there is no limit", "",
 		},
 		{
-			"errored", stack.App{MaxRestarts: 3, MinUptime: time.Second}, procs.Process{State: procs.Errored, Unstable: 4, Exits: []procs.Exit{crash}},
+			"errored",
+			stack.App{MaxRestarts: 3, MinUptime: time.Second},
+			procs.Process{State: procs.Errored, Unstable: 4, Exits: []procs.Exit{crash}},
 			"4 exits in a row within 1s of the launch (max_restarts 3", "",
 		},
 		{"no program", stack.App{}, procs.Process{State: procs.Errored, LastError: "no such file"}, "cannot be launched: no such file", ""},
@@ -53,11 +62,15 @@ func TestWhyOfAProcess(t *testing.T) {
 		{"never", stack.App{Autostart: true}, procs.Process{State: procs.Stopped}, "never launched", ""},
 		{"no autorestart", stack.App{}, procs.Process{State: procs.Stopped, Exits: []procs.Exit{crash}}, "autorestart: false", ""},
 		{
-			"stop_exit_codes", stack.App{Autorestart: true, StopExitCodes: []int{1}},
-			procs.Process{State: procs.Stopped, Exits: []procs.Exit{crash}}, "stop_exit_codes", "",
+			"stop_exit_codes",
+			stack.App{Autorestart: true, StopExitCodes: []int{1}},
+			procs.Process{State: procs.Stopped, Exits: []procs.Exit{crash}},
+			"stop_exit_codes", "",
 		},
 		{
-			"stopped in its backoff", stack.App{Autorestart: true}, procs.Process{State: procs.Stopped, Exits: []procs.Exit{crash}},
+			"stopped in its backoff",
+			stack.App{Autorestart: true},
+			procs.Process{State: procs.Stopped, Exits: []procs.Exit{crash}},
 			"stopped it before its restart", "",
 		},
 		{"done", stack.App{OneShot: true}, procs.Process{State: procs.Stopped, Ready: true, Exits: []procs.Exit{{}}}, "has done its work", ""},
@@ -77,10 +90,12 @@ func TestWhyOfAProcess(t *testing.T) {
 
 func TestWhyCountsCausesAndKeepsTheLastFailure(t *testing.T) {
 	exits := []procs.Exit{
-		{Code: 1, Reason: procs.Crash, At: at(1)}, {Code: 2, Reason: procs.Crash, At: at(2), LastLines: []string{"boom"}},
-		{Code: 0, Reason: procs.Crash, At: at(3)}, {Code: -1, Signal: 15, Reason: procs.Manual, At: at(4)},
+		{Code: 1, Reason: procs.Crash, At: at(1)},
+		{Code: 2, Reason: procs.Crash, At: at(2), LastLines: []string{"boom"}},
+		{Code: 0, Reason: procs.Crash, At: at(3)},
+		{Code: -1, Signal: 15, Reason: procs.Manual, At: at(4)},
 	}
-	v := view{st: &stack.Stack{Apps: []stack.App{{Name: "web"}}}, processes: []procs.Process{{App: "web", State: procs.Stopped, Exits: exits}}}
+	v := view{st: &stack.Stack{Apps: []stack.App{{Name: "web"}}}, processes: []procs.Process{{App: "web", State: procs.Stopped, Exits: exits, RestartsBy: procs.Restarts{Manual: 1, Crash: 3}}}}
 	got := v.why("web").Instances[0]
 	if d := cmp.Diff([]api.CauseCount{{Cause: "crash", Count: 3}, {Cause: "manual", Count: 1}}, got.Causes); d != "" {
 		t.Error(d)

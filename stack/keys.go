@@ -112,8 +112,6 @@ func appKeyNames() []string {
 	return names
 }
 
-func none(*App) any { return nil }
-
 func zeroIsNull[T comparable](v T) any {
 	var zero T
 	if v == zero {

@@ -33,26 +33,36 @@ func appKeyDocs() []keyDoc {
 		{"env_file", "Files of environment variables in Compose's syntax; they must exist. env wins over them.", ref("list"), nil},
 
 		{"instances", "How many processes: a number, max (one per processor), or -n (that many fewer).", ref("instances"), 1},
-		{"exec_mode", "fork or cluster; instances bind their ports for themselves in both. Default: cluster when there are several instances.",
-			enum("fork", "cluster", "fork_mode", "cluster_mode"), "fork"},
+		{
+			"exec_mode", "fork or cluster; instances bind their ports for themselves in both. Default: cluster when there are several instances.",
+			enum("fork", "cluster", "fork_mode", "cluster_mode"), "fork",
+		},
 		{"instance_var", "The variable that tells a process which instance it is.", text, "NODE_APP_INSTANCE"},
 		{"increment_var", "A variable that is counted up from instance to instance.", text, nil},
 		{"port", "The port that the app listens on: sets PORT, above the shell's.", ref("port"), nil},
-		{"hold_port", "Whether the port stays open across restarts. true: opened before the app starts, and passed to it.",
-			enum("auto", true, false, "true", "false"), "auto"},
+		{
+			"hold_port", "Whether the port stays open across restarts. true: opened before the app starts, and passed to it.",
+			enum("auto", true, false, "true", "false"), "auto",
+		},
 
-		{"depends_on", "Apps and services that must be ready before this one starts: a list, or Compose's map of conditions.",
-			ref("dependsOn"), nil},
-		{"healthcheck", "How to find out that the app works. Until the first success it is not ready; afterwards `retries` failures in a row restart it.",
-			ref("healthcheck"), nil},
+		{
+			"depends_on", "Apps and services that must be ready before this one starts: a list, or Compose's map of conditions.",
+			ref("dependsOn"), nil,
+		},
+		{
+			"healthcheck", "How to find out that the app works. Until the first success it is not ready; afterwards `retries` failures in a row restart it.",
+			ref("healthcheck"), nil,
+		},
 		{"wait_ready", "Ready when the process says so: process.send('ready').", flag, false},
 		{"listen_timeout", "How long a launch may take to become ready.", duration, "30s"},
 
 		{"autostart", "Whether `up` starts it without being told its name.", flag, true},
 		{"autorestart", "Whether it is launched again when it ends.", flag, true},
 		{"one_shot", "It does its work and ends: ready when it has ended with 0.", flag, false},
-		{"max_restarts", "Restarts in a row after unstable exits; one more unstable exit and it is errored. -1: no limit.",
-			ref("limit"), 10},
+		{
+			"max_restarts", "Restarts in a row after unstable exits; one more unstable exit and it is errored. -1: no limit.",
+			ref("limit"), 10,
+		},
 		{"min_uptime", "An exit before that is unstable.", duration, "10s"},
 		{"restart_delay", "A fixed pause before a restart. Default: the first at once, then growing up to 15 s.", duration, nil},
 		{"exp_backoff_restart_delay", "Where the growing pause before restarts begins.", duration, "100ms"},
@@ -66,8 +76,10 @@ func appKeyDocs() []keyDoc {
 
 		{"watch", "Restart it when files change: true (below cwd), or globs.", either(flag, ref("list")), false},
 		{"ignore_watch", "Globs that are not watched, beside .git, node_modules, logs and .gitignore.", ref("list"), nil},
-		{"watch_options", "How files are watched.", ref("watchOptions"),
-			object{"followSymlinks": true, "usePolling": false, "interval": "100ms"}},
+		{
+			"watch_options", "How files are watched.", ref("watchOptions"),
+			object{"followSymlinks": true, "usePolling": false, "interval": "100ms"},
+		},
 		{"watch_delay", "How long files must be quiet before the restart.", duration, "300ms"},
 
 		{"out_file", "Where standard output goes; relative to log_dir. Default: <name>-out.log.", text, nil},

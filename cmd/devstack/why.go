@@ -69,7 +69,7 @@ func renderWhy(w *api.Why, now time.Time, c style) string {
 		name := instanceName(w.Name, in.Instance)
 		fmt.Fprintf(&out, "%s is %s: it %s.\n", c.bold(name), paintStatus(c, in.Status, in.Status), printable(in.Reason))
 		renderBlockers(&out, in.WaitsFor, 1)
-		for _, line := range whyFacts(in, now) {
+		for _, line := range whyFacts(w.Kind, in, now) {
 			fmt.Fprintf(&out, "  %s\n", printable(line))
 		}
 		if e := in.LastFailure; e != nil {
@@ -90,7 +90,7 @@ func renderBlockers(out *strings.Builder, all []api.Blocker, depth int) {
 	}
 }
 
-func whyFacts(in api.WhyInstance, now time.Time) []string {
+func whyFacts(kind string, in api.WhyInstance, now time.Time) []string {
 	var facts []string
 	if in.StoppedAt != nil {
 		facts = append(facts, "stopped "+age(now.Sub(*in.StoppedAt))+" ago by "+stopper(*in.StoppedBy))
@@ -98,15 +98,19 @@ func whyFacts(in api.WhyInstance, now time.Time) []string {
 	if in.NextRestartAt != nil {
 		facts = append(facts, "next restart in "+elapsed(in.NextRestartAt.Sub(now)))
 	}
-	if in.Restarts > 0 {
-		facts = append(facts, "restarted "+times(in.Restarts))
+	var causes []string
+	for _, cause := range in.Causes {
+		causes = append(causes, cause.Cause+" "+strconv.Itoa(cause.Count))
 	}
-	if len(in.Causes) > 0 {
-		var parts []string
-		for _, cause := range in.Causes {
-			parts = append(parts, cause.Cause+" "+strconv.Itoa(cause.Count))
+	if by := strings.Join(causes, ", "); in.Restarts > 0 && kind == "process" {
+		facts = append(facts, strings.TrimSuffix("restarted "+times(in.Restarts)+": "+by, ": "))
+	} else {
+		if in.Restarts > 0 {
+			facts = append(facts, "restarted "+times(in.Restarts))
 		}
-		facts = append(facts, "its last exits by cause: "+strings.Join(parts, ", "))
+		if by != "" {
+			facts = append(facts, "its last exits by cause: "+by)
+		}
 	}
 	if in.RepairAttempts > 0 {
 		facts = append(facts, "devstack has tried to bring it back "+times(in.RepairAttempts)+" in a row")

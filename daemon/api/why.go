@@ -24,7 +24,7 @@ type WhyInstance struct {
 	StoppedBy      *string      `json:"stopped_by"` // devstack (a command or a file), other; null: nobody
 	StoppedAt      *time.Time   `json:"stopped_at"` // null: not known
 	Restarts       int          `json:"restarts"`
-	Causes         []CauseCount `json:"causes"`          // of the exits that are still known, at most the last 20
+	Causes         []CauseCount `json:"causes"`          // of a process's restarts; of a container's last exits, at most 20
 	RepairAttempts int          `json:"repair_attempts"` // of a container, in a row
 	NextRestartAt  *time.Time   `json:"next_restart_at"`
 	LastFailure    *ExitRecord  `json:"last_failure"` // the newest exit that nobody asked for
@@ -32,7 +32,7 @@ type WhyInstance struct {
 	LogFile        string       `json:"log_file"` // where errors are written; empty for a container
 }
 
-// CauseCount is how often launches ended for one cause.
+// CauseCount is how often something happened for one cause.
 type CauseCount struct {
 	Cause string `json:"cause"` // crash, manual, watch, memory, cron, liveness
 	Count int    `json:"count"`

@@ -47,7 +47,7 @@ func Quick(s Subject) []api.Check {
 
 // All is every check of the host.
 func All(ctx context.Context, s Subject) []api.Check {
-	return append(Quick(s), NodeVersion(ctx, s), OpenFiles())
+	return append(Quick(s), Stale(s), NodeVersion(ctx, s), OpenFiles())
 }
 
 // RequiredEnv names every variable of required_env that is set nowhere.
