@@ -35,11 +35,23 @@ func machineIn(s State) Machine {
 // allEvents is every event in the form that concerns the newest launch.
 func allEvents() []Event {
 	return []Event{
-		Start{}, Stop{}, Restart{}, Changed{}, FileChanged{}, CronDue{}, Gate{Open: true}, Gate{Open: false},
+		Start{},
+		Stop{},
+		Restart{},
+		Changed{},
+		FileChanged{},
+		CronDue{},
+		Gate{Open: true},
+		Gate{Open: false},
 		Exited{Gen: testGen, Code: 1, Uptime: time.Second},
-		LaunchFailed{Gen: testGen}, LaunchFailed{Gen: testGen, Permanent: true},
-		Ready{testGen}, Unhealthy{testGen}, MemoryExceeded{testGen},
-		Elapsed{testGen, ListenTimer}, Elapsed{testGen, KillTimer}, Elapsed{testGen, RestartTimer},
+		LaunchFailed{Gen: testGen},
+		LaunchFailed{Gen: testGen, Permanent: true},
+		Ready{testGen},
+		Unhealthy{testGen},
+		MemoryExceeded{testGen},
+		Elapsed{testGen, ListenTimer},
+		Elapsed{testGen, KillTimer},
+		Elapsed{testGen, RestartTimer},
 	}
 }
 
@@ -169,8 +181,13 @@ func TestLegalMoves(t *testing.T) {
 func TestEventsOfAnotherLaunchAreDropped(t *testing.T) {
 	for _, state := range allStates {
 		for _, ev := range []Event{
-			Exited{Gen: testGen - 1}, LaunchFailed{Gen: testGen + 1}, Ready{testGen - 1}, Unhealthy{testGen - 1},
-			MemoryExceeded{testGen - 1}, Elapsed{testGen - 1, KillTimer}, Elapsed{testGen - 1, RestartTimer},
+			Exited{Gen: testGen - 1},
+			LaunchFailed{Gen: testGen + 1},
+			Ready{testGen - 1},
+			Unhealthy{testGen - 1},
+			MemoryExceeded{testGen - 1},
+			Elapsed{testGen - 1, KillTimer},
+			Elapsed{testGen - 1, RestartTimer},
 		} {
 			before := machineIn(state)
 			next, effects := before.Step(ev)

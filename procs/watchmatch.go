@@ -43,6 +43,7 @@ func watchRuleOf(app stack.App) *watchRule {
 	}
 	for _, log := range []string{app.OutFile, app.ErrorFile, app.LogFile} {
 		if log != "" {
+			log = strings.ToValidUTF8(log, "\uFFFD")
 			ext := filepath.Ext(log)
 			r.logs = append(r.logs, regexp.MustCompile("^"+regexp.QuoteMeta(strings.TrimSuffix(log, ext))+"[^/]*"+regexp.QuoteMeta(ext)+"$"))
 		}
@@ -141,6 +142,7 @@ func lastMatch(ignored bool, patterns []ignorePattern, rel string, isDir bool) b
 
 // compileGlob translates *, ?, [a-z], {a,b} and ** (any number of directories). What is no glob is taken literally.
 func compileGlob(before, glob, after string) *regexp.Regexp {
+	glob = strings.ToValidUTF8(glob, "\uFFFD") // as regexp reads the bytes of a path that are not UTF-8
 	re, err := regexp.Compile("^" + before + globSource(glob) + after + "$")
 	if err != nil {
 		return regexp.MustCompile("^" + before + regexp.QuoteMeta(glob) + after + "$")

@@ -22,10 +22,10 @@ apps:
 profiles: {pilot: {defaults: {watch: false}}}
 `}))
 	base := stack.Watch{Interval: 100 * time.Millisecond, Delay: 300 * time.Millisecond, LogDir: s.Dir + "/var/logs"}
-	all, one, some := base, base, base
+	all, one := base, base
 	all.On = true
 	one.On, one.Paths = true, []string{"dist"}
-	some = stack.Watch{
+	some := stack.Watch{
 		On: true, Paths: []string{"src", "lib/*.js"}, Ignore: []string{"*.md"}, FollowSymlinks: true, UsePolling: true,
 		Interval: 500 * time.Millisecond, Delay: time.Second, LogDir: base.LogDir,
 	}
