@@ -42,6 +42,7 @@ func (s *server) health(w http.ResponseWriter, r *http.Request) {
 func toProbe(
 	st *stack.Stack, services []infra.Service, processes []procs.Process, names []string,
 ) (pickedServices []infra.Service, pickedProcesses []procs.Process, unknown string) {
+	processes = slices.DeleteFunc(slices.Clone(processes), func(p procs.Process) bool { return p.Leaving })
 	met := map[string]bool{}
 	for _, s := range services {
 		if len(names) == 0 || slices.Contains(names, s.Name) {

@@ -13,12 +13,11 @@ import (
 )
 
 func (s *server) why(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("name")
 	v := view{}
 	v.st, v.services, v.processes = s.d.looks()
-	answer := v.why(name)
-	if answer == nil {
-		refuse(w, http.StatusNotFound, s.d.unknown(name))
+	answer, refused := v.why(r.PathValue("name"))
+	if refused != nil {
+		refuse(w, http.StatusNotFound, refused)
 		return
 	}
 	reply(w, answer)
@@ -31,28 +30,27 @@ type view struct {
 	processes []procs.Process
 }
 
-// why is the reasons for what a name does; nil if the stack does not have it.
-func (v view) why(name string) *api.Why {
+// why is the reasons for what is meant by a word: a service, or processes as in every command.
+func (v view) why(word string) (*api.Why, *api.Error) {
 	if v.st == nil {
-		return nil
+		return nil, unknownName(nil, word)
 	}
-	out := &api.Why{Project: v.st.Project, Name: name, Instances: []api.WhyInstance{}}
-	if s, ok := v.service(name); ok {
-		out.Kind = "service"
+	out := &api.Why{Project: v.st.Project, Name: word, Kind: "service", Instances: []api.WhyInstance{}}
+	if s, ok := v.service(word); ok {
 		out.Instances = append(out.Instances, v.whyService(s))
-		return out
+		return out, nil
 	}
-	app, ok := v.app(name)
-	if !ok {
-		return nil
+	chosen, refused := pick(v.st, v.processes, []string{word})
+	if refused != nil {
+		return nil, refused
 	}
 	out.Kind = "process"
-	for _, p := range v.processes {
-		if p.App == name {
+	for _, p := range chosen.processes {
+		if app, ok := v.app(p.App); ok {
 			out.Instances = append(out.Instances, v.whyProcess(app, p))
 		}
 	}
-	return out
+	return out, nil
 }
 
 func (v view) service(name string) (infra.Service, bool) {
@@ -74,7 +72,7 @@ func (v view) app(name string) (stack.App, bool) {
 func (v view) whyProcess(app stack.App, p procs.Process) api.WhyInstance {
 	details := describeProcess(app, p, nil, p.StartedAt)
 	out := api.WhyInstance{
-		Instance: p.Instance, Status: string(p.State), Ready: p.Ready, Reason: processReason(app, p), WaitsFor: v.appBlockers(app, p),
+		Name: p.App, Instance: p.Instance, Status: string(p.State), Ready: p.Ready, Reason: processReason(app, p), WaitsFor: v.appBlockers(app, p),
 		Restarts: p.Restarts, Causes: restartCauses(p.RestartsBy), NextRestartAt: details.NextRestartAt,
 		LastFailure: lastFailure(details.Exits), LastProbe: last(details.Probes), LogFile: app.Instance(p.Instance).ErrorFile,
 	}
@@ -87,7 +85,7 @@ func (v view) whyProcess(app stack.App, p procs.Process) api.WhyInstance {
 func (v view) whyService(s infra.Service) api.WhyInstance {
 	details := describeService(s, v.services)
 	out := api.WhyInstance{
-		Status: serviceStatus(s), Ready: s.Ready, Reason: serviceReason(s), WaitsFor: v.serviceBlockers(s),
+		Name: s.Name, Status: serviceStatus(s), Ready: s.Ready, Reason: serviceReason(s), WaitsFor: v.serviceBlockers(s),
 		StoppedBy: orNull(s.StoppedBy), StoppedAt: orNull(s.StoppedAt), Restarts: s.Restarts, Causes: countCauses(details.Exits),
 		RepairAttempts: s.RepairAttempts, LastFailure: lastFailure(details.Exits), LastProbe: last(details.Probes),
 	}

@@ -14,6 +14,15 @@ import (
 	"devstack/stack"
 )
 
+func reasons(t *testing.T, v view, word string) *api.Why {
+	t.Helper()
+	w, refused := v.why(word)
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	return w
+}
+
 func TestWhyOfAProcess(t *testing.T) {
 	crash := procs.Exit{Code: 1, Reason: procs.Crash, At: at(5), LastLines: []string{"boom"}}
 	manual := procs.Exit{Code: -1, Signal: 15, Reason: procs.Manual, At: at(7)}
@@ -77,7 +86,7 @@ func TestWhyOfAProcess(t *testing.T) {
 	} {
 		tc.app.Name, tc.process.App = "web", "web"
 		v := view{st: &stack.Stack{Apps: []stack.App{tc.app}}, processes: []procs.Process{tc.process}}
-		got := v.why("web").Instances[0]
+		got := reasons(t, v, "web").Instances[0]
 		stopper := ""
 		if got.StoppedBy != nil {
 			stopper = *got.StoppedBy
@@ -96,7 +105,7 @@ func TestWhyCountsCausesAndKeepsTheLastFailure(t *testing.T) {
 		{Code: -1, Signal: 15, Reason: procs.Manual, At: at(4)},
 	}
 	v := view{st: &stack.Stack{Apps: []stack.App{{Name: "web"}}}, processes: []procs.Process{{App: "web", State: procs.Stopped, Exits: exits, RestartsBy: procs.Restarts{Manual: 1, Crash: 3}}}}
-	got := v.why("web").Instances[0]
+	got := reasons(t, v, "web").Instances[0]
 	if d := cmp.Diff([]api.CauseCount{{Cause: "crash", Count: 3}, {Cause: "manual", Count: 1}}, got.Causes); d != "" {
 		t.Error(d)
 	}
@@ -106,8 +115,15 @@ func TestWhyCountsCausesAndKeepsTheLastFailure(t *testing.T) {
 	if !got.StoppedAt.Equal(at(4)) {
 		t.Errorf("stopped at %v", got.StoppedAt)
 	}
-	if v.why("nobody") != nil || (view{}).why("web") != nil {
-		t.Error("reasons for what is not there")
+	if w, refused := v.why("nobody"); refused == nil || refused.Exit != api.ExitUsage {
+		t.Errorf("reasons for what is not there: %+v, %v", w, refused)
+	}
+	if w, refused := (view{}).why("web"); refused == nil || refused.Exit != api.ExitNotRunning {
+		t.Errorf("reasons while nothing runs: %+v, %v", w, refused)
+	}
+	v.processes = append(v.processes, procs.Process{App: "web", Instance: 1, ID: 7})
+	if one := reasons(t, v, "7").Instances; len(one) != 1 || one[0].Instance != 1 || one[0].Name != "web" {
+		t.Errorf("by id: %+v", one)
 	}
 }
 
@@ -131,22 +147,22 @@ func TestWhyFollowsTheChain(t *testing.T) {
 			{App: "api", State: procs.Waiting, WaitingFor: []string{"postgres"}},
 		},
 	}
-	waits := v.why("agent").Instances[0].WaitsFor
+	waits := reasons(t, v, "agent").Instances[0].WaitsFor
 	if len(waits) != 1 || waits[0].Name != "api" || len(waits[0].WaitsFor) != 1 {
 		t.Fatalf("agent waits for %+v", waits)
 	}
 	if root := waits[0].WaitsFor[0]; root.Name != "postgres" || root.Kind != "service" || !strings.Contains(root.Reason, "somebody else") {
 		t.Errorf("the cause is %+v", root)
 	}
-	if proxy := v.why("proxy").Instances[0].WaitsFor; len(proxy) != 1 || proxy[0].Name != "postgres" {
+	if proxy := reasons(t, v, "proxy").Instances[0].WaitsFor; len(proxy) != 1 || proxy[0].Name != "postgres" {
 		t.Errorf("proxy waits for %+v", proxy)
 	}
-	got := v.why("postgres")
+	got := reasons(t, v, "postgres")
 	if s := got.Instances[0]; got.Kind != "service" || *s.StoppedBy != "other" || !s.StoppedAt.Equal(at(9)) || s.RepairAttempts != 2 {
 		t.Errorf("postgres: %+v", s)
 	}
 	v.services[1].StoppedBy = ""
-	if reason := v.why("postgres").Instances[0].Reason; strings.Contains(reason, "hunter2") || !strings.Contains(reason, "being brought back") {
+	if reason := reasons(t, v, "postgres").Instances[0].Reason; strings.Contains(reason, "hunter2") || !strings.Contains(reason, "being brought back") {
 		t.Errorf("postgres %s", reason)
 	}
 }

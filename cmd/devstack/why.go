@@ -66,7 +66,7 @@ func renderWhy(w *api.Why, now time.Time, c style) string {
 		if i > 0 {
 			out.WriteString("\n")
 		}
-		name := instanceName(w.Name, in.Instance)
+		name := instanceName(in.Name, in.Instance)
 		fmt.Fprintf(&out, "%s is %s: it %s.\n", c.bold(name), paintStatus(c, in.Status, in.Status), printable(in.Reason))
 		renderBlockers(&out, in.WaitsFor, 1)
 		for _, line := range whyFacts(w.Kind, in, now) {

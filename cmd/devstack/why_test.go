@@ -13,20 +13,20 @@ func TestWhy(t *testing.T) {
 	before := func(d time.Duration) *time.Time { at := now().Add(-d); return &at }
 	next := now().Add(4 * time.Second)
 	crashing := api.Why{Name: "agent", Kind: "process", Instances: []api.WhyInstance{{
-		Status: "waiting restart", Reason: "exited with code 1 and is about to be restarted", Restarts: 3, NextRestartAt: &next,
+		Name: "agent", Status: "waiting restart", Reason: "exited with code 1 and is about to be restarted", Restarts: 3, NextRestartAt: &next,
 		Causes: []api.CauseCount{{Cause: "crash", Count: 2}, {Cause: "memory", Count: 1}}, LogFile: "/logs/agent-error.log",
 		LastFailure: &api.ExitRecord{
 			Exit: api.Exit{Code: ptr(1), Reason: "crash", At: *before(2 * time.Second)}, UptimeMS: 300, LastLines: []string{"boom\x1b[2J"},
 		},
 	}}}
 	waiting := api.Why{Name: "agent", Kind: "process", Instances: []api.WhyInstance{{
-		Status: "waiting", Reason: "waits for api", WaitsFor: []api.Blocker{{
+		Name: "agent", Status: "waiting", Reason: "waits for api", WaitsFor: []api.Blocker{{
 			Name: "api", Condition: "service_healthy", Status: "waiting", Reason: "waits for redis",
 			WaitsFor: []api.Blocker{{Name: "redis", Condition: "service_started", Status: "exited", Reason: "was stopped by somebody else"}},
 		}},
 	}}}
 	stopped := api.Why{Name: "redis", Kind: "service", Instances: []api.WhyInstance{{
-		Status: "exited", Reason: "does not run", StoppedBy: ptr("other"), StoppedAt: before(3 * time.Minute), RepairAttempts: 1,
+		Name: "redis", Status: "exited", Reason: "does not run", StoppedBy: ptr("other"), StoppedAt: before(3 * time.Minute), RepairAttempts: 1,
 		LastProbe: &api.ProbeRecord{At: *before(time.Hour), Detail: "refused"},
 	}}}
 	golden(t, "why.txt", renderWhy(&crashing, now(), false)+"\n"+renderWhy(&waiting, now(), false)+"\n"+renderWhy(&stopped, now(), false))

@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// Why is GET /v1/why/{name}: the reasons for what an app or a service does, or does not do.
+// Why is GET /v1/why/{name}: the reasons for what processes or a service do, or do not do.
 type Why struct {
 	Project   string        `json:"project"`
-	Name      string        `json:"name"`
+	Name      string        `json:"name"`      // the word that was asked for: a service, or what means processes
 	Kind      string        `json:"kind"`      // process, service
-	Instances []WhyInstance `json:"instances"` // of an app; a service has one
+	Instances []WhyInstance `json:"instances"` // every process that is meant; a service is one
 }
 
 // WhyInstance is one process, or one container.
 type WhyInstance struct {
+	Name           string       `json:"name"`
 	Instance       int          `json:"instance"`
 	Status         string       `json:"status"` // a process's status; a container's health while it runs, else Docker's word or absent
 	Ready          bool         `json:"ready"`

@@ -188,6 +188,12 @@ func (im *importer) placeLogs() {
 func (im *importer) write() (*Draft, error) {
 	name := filepath.Base(im.file.Path)
 	head := []string{editorLine, fmt.Sprintf("Imported from %s by devstack import.", name)}
+	if slices.ContainsFunc(im.apps, func(a *pm2App) bool { return a.set["env"] != nil }) {
+		head = append(head, "Unlike in PM2, a variable of the shell that runs devstack wins over `env`.")
+	}
+	if slices.ContainsFunc(im.apps, func(a *pm2App) bool { return a.set["wait_ready"] != nil }) {
+		head = append(head, "Unlike in PM2, a process that is not ready within listen_timeout (30 s if it is not set) does not count as online.")
+	}
 	for _, line := range im.whole {
 		head = append(head, "Not taken over: "+line)
 		im.draft.Lost = append(im.draft.Lost, line)

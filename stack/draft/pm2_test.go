@@ -38,6 +38,8 @@ func TestImport(t *testing.T) {
 	], "deploy": {"production": {"key": "hunter2"}}}`)
 	want := `# yaml-language-server: $schema=.devstack/schema.json
 # Imported from ecosystem.config.js by devstack import.
+# Unlike in PM2, a variable of the shell that runs devstack wins over ` + "`env`" + `.
+# Unlike in PM2, a process that is not ready within listen_timeout (30 s if it is not set) does not count as online.
 # Not taken over: deploy: devstack does not copy code to other machines
 
 log_dir: app/logs
