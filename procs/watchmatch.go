@@ -77,7 +77,11 @@ func (r *watchRule) matches(path string) bool {
 // ignored says whether a path below a root is left out; its parent is not. gitignores are the patterns of the
 // directories above it that have a .gitignore. What watch itself names is never asked for.
 func (r *watchRule) ignored(path string, isDir bool, gitignores map[string][]ignorePattern) bool {
-	if name := filepath.Base(path); name == ".git" || name == "node_modules" || path == r.options.LogDir {
+	switch filepath.Base(path) {
+	case ".git", "node_modules", ".devstack":
+		return true
+	}
+	if path == r.options.LogDir {
 		return true
 	}
 	if !isDir && slices.ContainsFunc(r.logs, func(log *regexp.Regexp) bool { return log.MatchString(path) }) {

@@ -64,6 +64,7 @@ func TestIgnored(t *testing.T) {
 		{"/app/.git", true, true},
 		{"/app/packages/a/node_modules", true, true},
 		{"/app/logs", true, true},
+		{"/app/.devstack", true, true},
 		{"/app/api-out.log", false, true},
 		{"/app/api-out-1.log", false, true}, // of another instance
 		{"/app/api-out-2026-11-23T10-00-00.000.log", false, true},

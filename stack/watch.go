@@ -11,7 +11,7 @@ import (
 type Watch struct {
 	On             bool          `json:"on"`
 	Paths          []string      `json:"paths"`           // globs, relative to cwd; none: everything below cwd
-	Ignore         []string      `json:"ignore"`          // globs, beside .git, node_modules, LogDir and .gitignore
+	Ignore         []string      `json:"ignore"`          // globs, beside .git, node_modules, .devstack, LogDir and .gitignore
 	FollowSymlinks bool          `json:"follow_symlinks"` // true
 	UsePolling     bool          `json:"use_polling"`     // look every Interval, for file systems that report nothing
 	Interval       time.Duration `json:"interval"`        // 100 ms
