@@ -115,6 +115,8 @@ func serviceHealth(s infra.Service, r probe.Result) api.HealthCheck {
 	switch {
 	case r.Ready:
 		c.Health = "healthy"
+	case s.State == "unknown":
+		c.ProbedBy, c.Detail = "none", s.Detail
 	case s.State != "running" && s.Driver != "none":
 		c.Health, c.ProbedBy = "stopped", "none"
 	case s.Health == infra.Starting && !r.Broken:

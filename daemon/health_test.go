@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"devstack/daemon/api"
 	"devstack/infra"
 	"devstack/probe"
@@ -54,6 +56,7 @@ func TestServiceHealth(t *testing.T) {
 		{"refuses us", starting, probe.Result{Broken: true}, "unhealthy"},
 		{"does not run", infra.Service{State: "exited"}, probe.Result{}, "stopped"},
 		{"run by others, no answer", infra.Service{State: "absent", Driver: "none", Health: infra.Healthy}, probe.Result{}, "unhealthy"},
+		{"seen by nobody", withUnseen(nil, []string{"redis"})[0], probe.Result{}, "unhealthy"},
 	} {
 		if got := serviceHealth(tc.service, tc.result).Health; got != tc.want {
 			t.Errorf("%s: %s, not %s", tc.name, got, tc.want)
@@ -105,6 +108,22 @@ func TestWhatIsProbed(t *testing.T) {
 		}
 		if !slices.Equal(got, tc.want) {
 			t.Errorf("%q: %q, not %q", tc.names, got, tc.want)
+		}
+	}
+}
+
+// With --no-infra the servers that others run are asked over the wire, and no others.
+func TestWireIsAskedNow(t *testing.T) {
+	w := newWire(&types.Project{Services: types.Services{
+		"redis": {
+			Name: "redis", Image: "redis:7", Ports: []types.ServicePortConfig{{Target: 6379, Published: "1", HostIP: "127.0.0.1", Protocol: "tcp"}},
+		},
+		"mail": {Name: "mail", Image: "mailhog"},
+	}}, func(infra.Event) {})
+	defer w.Close()
+	for _, s := range w.Snapshot() {
+		if r := w.check(t.Context(), s); r.Ready != (s.Name == "mail") {
+			t.Errorf("%s: %+v", s.Name, r)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"devstack/daemon/api"
@@ -15,14 +16,27 @@ func (s *server) processes(w http.ResponseWriter, _ *http.Request) {
 	reply(w, listProcesses(st, processes, time.Now()))
 }
 
-// looks is what the files say and what is there; a nil stack is an idle daemon.
+// looks is what the files say and what is there; a nil stack is an idle daemon. A service that nobody has seen, because
+// the engine does not answer, is absent.
 func (d *Daemon) looks() (st *stack.Stack, services []infra.Service, processes []procs.Process) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.desired == nil {
 		return nil, nil, nil
 	}
-	return d.desired.Stack, d.services(), d.procs.Snapshot()
+	return d.desired.Stack, withUnseen(d.services(), d.desired.Services), d.procs.Snapshot()
+}
+
+// withUnseen adds the services that are to run and that nothing is known about.
+func withUnseen(seen []infra.Service, wanted []string) []infra.Service {
+	for _, name := range wanted {
+		if !slices.ContainsFunc(seen, func(s infra.Service) bool { return s.Name == name }) {
+			seen = append(seen, infra.Service{
+				Name: name, State: "unknown", Health: infra.Unhealthy, EngineHealth: "none", Detail: "no engine answers",
+			})
+		}
+	}
+	return seen
 }
 
 // listProcesses is every process with the definition of its app.
@@ -30,6 +44,7 @@ func listProcesses(st *stack.Stack, processes []procs.Process, now time.Time) []
 	apps := map[string]stack.App{}
 	if st != nil {
 		for _, app := range st.Apps {
+			app.Environment = nil // is not shown, and would be copied for each process
 			apps[app.Name] = app
 		}
 	}

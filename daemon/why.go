@@ -155,6 +155,8 @@ func serviceStatus(s infra.Service) string {
 func serviceReason(s infra.Service) string {
 	detail := stack.MaskText(s.Detail)
 	switch {
+	case s.State == "unknown":
+		return because("cannot be seen", detail)
 	case s.StoppedBy == "other":
 		return "was stopped by somebody else (docker stop, docker compose or the like)"
 	case s.StoppedBy != "":

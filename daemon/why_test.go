@@ -161,6 +161,10 @@ func TestWhyFollowsTheChain(t *testing.T) {
 	if s := got.Instances[0]; got.Kind != "service" || *s.StoppedBy != "other" || !s.StoppedAt.Equal(at(9)) || s.RepairAttempts != 2 {
 		t.Errorf("postgres: %+v", s)
 	}
+	v.services = withUnseen(v.services, []string{"queue", "redis"})
+	if reason := reasons(t, v, "queue").Instances[0].Reason; reason != "cannot be seen: no engine answers" || len(v.services) != 4 {
+		t.Errorf("queue %s, of %d services", reason, len(v.services))
+	}
 	v.services[1].StoppedBy = ""
 	if reason := reasons(t, v, "postgres").Instances[0].Reason; strings.Contains(reason, "hunter2") || !strings.Contains(reason, "being brought back") {
 		t.Errorf("postgres %s", reason)
