@@ -114,12 +114,10 @@ func TestWhatIsProbed(t *testing.T) {
 
 // With --no-infra the servers that others run are asked over the wire, and no others.
 func TestWireIsAskedNow(t *testing.T) {
-	w := newWire(&types.Project{Services: types.Services{
-		"redis": {
-			Name: "redis", Image: "redis:7", Ports: []types.ServicePortConfig{{Target: 6379, Published: "1", HostIP: "127.0.0.1", Protocol: "tcp"}},
-		},
-		"mail": {Name: "mail", Image: "mailhog"},
-	}}, func(infra.Event) {})
+	redis, mail := types.ServiceConfig{Name: "redis"}, types.ServiceConfig{Name: "mail"}
+	redis.Image, mail.Image = "redis:7", "mailhog"
+	redis.Ports = []types.ServicePortConfig{{Target: 6379, Published: "1", HostIP: "127.0.0.1", Protocol: "tcp"}}
+	w := newWire(&types.Project{Services: types.Services{"redis": redis, "mail": mail}}, func(infra.Event) {})
 	defer w.Close()
 	for _, s := range w.Snapshot() {
 		if r := w.check(t.Context(), s); r.Ready != (s.Name == "mail") {
