@@ -43,6 +43,10 @@ func TestWatchRestartsAndSaysWhy(t *testing.T) {
 	r.killDaemon()
 	r.state() // of the next one
 	save("b.js")
+	why, err := r.client.Why(t.Context(), "web")
+	if err != nil || !strings.Contains(why.Instances[0].Reason, "watch: src/b.js changed") {
+		t.Errorf("why: %+v, %v", why, err)
+	}
 	web := r.process("web")
 	if web.RestartsBy != (api.RestartsBy{Watch: 2}) || web.Restarts != 2 || web.UnstableRestarts != 0 || len(web.Exits) != 2 {
 		t.Fatalf("restarts %d %+v, unstable %d, exits %+v", web.Restarts, web.RestartsBy, web.UnstableRestarts, web.Exits)

@@ -204,6 +204,9 @@ func onlineReason(app stack.App, p procs.Process) string {
 	case len(p.WaitingFor) > 0:
 		return "runs and is ready; after an exit it would wait for " + strings.Join(p.WaitingFor, ", ")
 	}
+	if exit := last(p.Exits); exit != nil && exit.Cause != "" && exit.Reason != procs.Manual {
+		return because("runs and is ready; it was restarted", stack.MaskText(exit.Cause))
+	}
 	return "runs and is ready"
 }
 

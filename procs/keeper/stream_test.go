@@ -23,11 +23,11 @@ func FuzzStream(f *testing.F) {
 		}
 		dir := t.TempDir()
 		raw, records := filepath.Join(dir, "raw.log"), filepath.Join(dir, "records.log")
-		say(t, testLogs(t), Logs{Out: raw}, pieces...)
+		sayAndClose(t, Logs{Out: raw}, pieces...)
 		if got := written(t, raw); got != text {
 			t.Errorf("raw: got %q", got)
 		}
-		say(t, testLogs(t), Logs{Out: records, Format: "json"}, pieces...)
+		sayAndClose(t, Logs{Out: records, Format: "json"}, pieces...)
 		var got strings.Builder
 		for line := range strings.Lines(written(t, records)) {
 			var record struct{ Message string }
@@ -49,6 +49,19 @@ func FuzzStream(f *testing.F) {
 			t.Errorf("records: got %q, want %q", got.String(), want)
 		}
 	})
+}
+
+// sayAndClose gives back the descriptors that a keeper holds for its whole life.
+func sayAndClose(t *testing.T, cfg Logs, words ...string) {
+	t.Helper()
+	ls := testLogs(t)
+	say(t, ls, cfg, words...)
+	for _, f := range ls.files {
+		f.disk.out.Close()
+		if index := f.disk.index; index != nil && index.file != nil {
+			index.file.Close()
+		}
+	}
 }
 
 // written is a log's content; nothing written is no file.
