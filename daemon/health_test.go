@@ -85,7 +85,9 @@ func TestWhatIsProbed(t *testing.T) {
 	st := &stack.Stack{Apps: []stack.App{{Name: "web", Autostart: true}, {Name: "later"}, {Name: "named"}}}
 	services := []infra.Service{{Name: "redis"}, {Name: "postgres"}}
 	processes := []procs.Process{
-		{App: "web", State: procs.Stopped}, {App: "later", ID: 1, State: procs.Stopped}, {App: "named", ID: 2, State: procs.Online},
+		{App: "web", State: procs.Stopped},
+		{App: "later", ID: 1, State: procs.Stopped},
+		{App: "named", ID: 2, State: procs.Online},
 		{App: "web", Instance: 1, ID: 3, State: procs.Stopping, Leaving: true},
 	}
 	for _, tc := range []struct{ names, want []string }{
