@@ -63,9 +63,10 @@ func downRun(ctx context.Context, o *DownOptions) error {
 	return o.WaitGone(ctx, p.Dir)
 }
 
-// downWithoutKeeper removes the containers that a keeper left behind. A keeper on its way out goes first.
+// downWithoutKeeper removes the containers that a keeper left behind. A keeper on its way out goes first; one that
+// stays belongs to another DEVSTACK_HOME, and would repair what is removed here.
 func downWithoutKeeper(ctx context.Context, o *DownOptions, p *project) error {
-	if err := o.WaitGone(ctx, p.Dir); err != nil {
+	if err := o.WaitLeaving(ctx, p.Dir); err != nil {
 		return err
 	}
 	var flags []string

@@ -22,6 +22,8 @@ type Factory struct {
 	Spawn func(p *project) error
 	// WaitGone returns when no keeper of the project in dir runs.
 	WaitGone func(ctx context.Context, dir string) error
+	// WaitLeaving does so, too, but not for ever: a keeper that stays without answering here is an error.
+	WaitLeaving func(ctx context.Context, dir string) error
 
 	globals globals
 }
@@ -30,7 +32,7 @@ func newFactory() *Factory {
 	f := &Factory{Getenv: os.Getenv, Environ: os.Environ, IO: systemStreams(os.Getenv), Spawn: spawnKeeper}
 	f.Sibling = func(ctx context.Context, args []string) error { return runSibling(ctx, f.IO, args) }
 	f.SiblingOutput = func(ctx context.Context, args []string) ([]byte, error) { return siblingOutput(ctx, f.IO, args) }
-	f.WaitGone = func(ctx context.Context, dir string) error { return keeper.WaitGone(ctx, dir) }
+	f.WaitGone, f.WaitLeaving = keeper.WaitGone, keeper.WaitLeaving
 	return f
 }
 

@@ -46,7 +46,8 @@ func newBed(t *testing.T, handler http.HandlerFunc) *bed {
 		IO: streams, Environ: func() []string { return []string{"A=1"} },
 		Getenv:   func(key string) string { return map[string]string{"DEVSTACK_HOME": home}[key] },
 		Spawn:    func(*project) error { b.spawned++; return nil },
-		WaitGone: func(context.Context, string) error { b.waited++; return nil },
+		WaitGone:    func(context.Context, string) error { b.waited++; return nil },
+		WaitLeaving: func(context.Context, string) error { b.waited++; return nil },
 	}
 	b.Sibling = func(_ context.Context, args []string) error { b.sibling = append(b.sibling, args); return nil }
 	b.SiblingOutput = func(ctx context.Context, args []string) ([]byte, error) {

@@ -50,7 +50,7 @@ func Spawn(o SpawnOptions) (already bool, err error) {
 				conn.Close()
 				return true, nil
 			}
-			if err := waitLeaving(o.Dir); err != nil {
+			if err := WaitLeaving(context.Background(), o.Dir); err != nil {
 				return false, err
 			}
 		}
@@ -62,9 +62,10 @@ func Spawn(o SpawnOptions) (already bool, err error) {
 	return false, errOtherHome(o.Dir)
 }
 
-// waitLeaving waits for a keeper that has removed its socket and is about to exit.
-func waitLeaving(dir string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+// WaitLeaving waits for a keeper that has removed its socket and is about to exit. One that stays is a keeper whose
+// state directory is not the caller's: an error.
+func WaitLeaving(ctx context.Context, dir string) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	err := WaitGone(ctx, dir)
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -74,7 +75,7 @@ func waitLeaving(dir string) error {
 }
 
 func errOtherHome(dir string) error {
-	return fmt.Errorf("cannot start: %s is run by a keeper with another state directory; use its DEVSTACK_HOME, or run `devstack kill` with it", dir)
+	return fmt.Errorf("%s is run by a keeper with another state directory; use its DEVSTACK_HOME, or run `devstack kill` with it", dir)
 }
 
 // readyFD is the pipe by which a new keeper reports to the command that started it.
