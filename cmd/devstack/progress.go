@@ -35,7 +35,9 @@ func (p *plain) event(e api.Event) {
 	}
 	line := plainLine(e)
 	key := instanceName(e.Resource, e.Instance)
-	if line == "" || p.last[key+string(e.Kind)] == line {
+	before, told := p.last[key+string(e.Kind)]
+	fewer := e.Kind == api.KindWaiting && told // what it waits for gets less one by one
+	if line == "" || before == line || fewer {
 		return
 	}
 	p.last[key+string(e.Kind)] = line
@@ -49,8 +51,11 @@ func (p *plain) event(e api.Event) {
 func plainLine(e api.Event) string {
 	switch e.Kind {
 	case api.KindService, api.KindProcess:
-		if e.To == "online" {
-			return "" // it is ready: that comes next
+		switch e.To {
+		case "online", "healthy": // it is ready: that comes next
+			return ""
+		case "waiting", "running", "starting": // what it waits for, and then ready, say more
+			return ""
 		}
 		return because(e.To, e)
 	case api.KindReady:
