@@ -242,8 +242,10 @@ func (i *Infra) await(ctx context.Context, service string, kind OpKind) error {
 		case kind == OpWaitHealthy && view.Ready, kind == OpWaitCompleted && done:
 			return nil
 		case view.StoppedBy != "" || view.Health == Unhealthy:
-			return &Error{Failed, service, fmt.Sprintf("service %s cannot get ready: %s", service, first(view.Detail, string(view.Health))),
-				"devstack logs " + service}
+			return &Error{
+				Failed, service, fmt.Sprintf("service %s cannot get ready: %s", service, first(view.Detail, string(view.Health))),
+				"devstack logs " + service,
+			}
 		}
 		select {
 		case <-changed:

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"devstack/stack"
-
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/stack"
 )
 
 // Wanted narrows a Reconcile.
@@ -121,13 +121,17 @@ func (r *reconciler) refuse(services []types.ServiceConfig) error {
 			if o.Project != "" {
 				owner = "the Compose project " + o.Project
 			}
-			return &Error{Conflict, s.Name, fmt.Sprintf("the container name %s of service %s belongs to another container, of %s", name, s.Name, owner),
-				fmt.Sprintf("remove it (docker rm -f %s) or change container_name in the Compose file", name)}
+			return &Error{
+				Conflict, s.Name, fmt.Sprintf("the container name %s of service %s belongs to another container, of %s", name, s.Name, owner),
+				fmt.Sprintf("remove it (docker rm -f %s) or change container_name in the Compose file", name),
+			}
 		}
 		for _, c := range r.obs.Containers {
 			if c.Name == name && c.Service != s.Name {
-				return &Error{Conflict, s.Name, fmt.Sprintf("the container name %s of service %s belongs to service %s", name, s.Name, c.Service),
-					fmt.Sprintf("remove it (docker rm -f %s)", name)}
+				return &Error{
+					Conflict, s.Name, fmt.Sprintf("the container name %s of service %s belongs to service %s", name, s.Name, c.Service),
+					fmt.Sprintf("remove it (docker rm -f %s)", name),
+				}
 			}
 		}
 	}
@@ -137,8 +141,10 @@ func (r *reconciler) refuse(services []types.ServiceConfig) error {
 		}
 		for _, n := range r.spareNetworks(key) {
 			if n.Labels[LabelProject] != r.p.Name {
-				return &Error{Conflict, "", fmt.Sprintf("there are several networks named %s", n.Name),
-					"remove all but one by ID: docker network ls --no-trunc --filter name=" + n.Name}
+				return &Error{
+					Conflict, "", fmt.Sprintf("there are several networks named %s", n.Name),
+					"remove all but one by ID: docker network ls --no-trunc --filter name=" + n.Name,
+				}
 			}
 		}
 	}
@@ -200,8 +206,10 @@ func pullCause(s types.ServiceConfig, local Image, found bool, now time.Time) (s
 	}
 	switch {
 	case policy == types.PullPolicyNever && !found:
-		return "", &Error{NoImage, s.Name, fmt.Sprintf("the image %s of service %s is not on this machine and pull_policy is never", s.Image, s.Name),
-			"docker pull " + s.Image}
+		return "", &Error{
+			NoImage, s.Name, fmt.Sprintf("the image %s of service %s is not on this machine and pull_policy is never", s.Image, s.Name),
+			"docker pull " + s.Image,
+		}
 	case !found:
 		return "not on this machine", nil
 	case policy == types.PullPolicyAlways:

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"devstack/stack"
-
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/stack"
 )
 
 func (r *reconciler) planContainers(services []types.ServiceConfig) error {
@@ -127,8 +127,10 @@ func (r *reconciler) parts(s types.ServiceConfig) []int {
 func (r *reconciler) recreate(s types.ServiceConfig, old *Container, cause string, cleared []int) {
 	r.recreated[s.Name] = true
 	name := ContainerName(r.p.Name, s)
-	made := r.plan.add(Op{Kind: OpCreateContainer, Service: s.Name, Container: old, Cause: cause,
-		Name: old.ID[:min(12, len(old.ID))] + "_" + strings.TrimPrefix(name, "/")}, append(append(r.parts(s), r.rewired[s.Name]...), cleared...)...)
+	made := r.plan.add(Op{
+		Kind: OpCreateContainer, Service: s.Name, Container: old, Cause: cause,
+		Name: old.ID[:min(12, len(old.ID))] + "_" + strings.TrimPrefix(name, "/"),
+	}, append(append(r.parts(s), r.rewired[s.Name]...), cleared...)...)
 	last := made
 	if running(old.State) {
 		last = r.plan.add(Op{Kind: OpStop, Service: s.Name, Container: old, Cause: fmt.Sprintf("replaced by #%d", made)}, last)

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"devstack/stack"
-
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/google/go-cmp/cmp"
+
+	"devstack/stack"
 )
 
 // project is an app that depends on a healthy db and a finished seed, with a volume and a network.
@@ -343,10 +343,15 @@ func TestPullPolicies(t *testing.T) {
 		age    time.Duration
 		want   string
 	}{
-		{"", true, 0, ""}, {"", false, 0, "not on this machine"}, {"missing", true, 0, ""},
-		{"if_not_present", false, 0, "not on this machine"}, {"always", true, 0, "pull_policy is always"},
-		{"daily", true, 25 * time.Hour, "pull_policy is daily"}, {"daily", true, time.Hour, ""},
-		{"every_2h", true, 3 * time.Hour, "pull_policy is every_2h"}, {"never", true, 0, ""},
+		{"", true, 0, ""},
+		{"", false, 0, "not on this machine"},
+		{"missing", true, 0, ""},
+		{"if_not_present", false, 0, "not on this machine"},
+		{"always", true, 0, "pull_policy is always"},
+		{"daily", true, 25 * time.Hour, "pull_policy is daily"},
+		{"daily", true, time.Hour, ""},
+		{"every_2h", true, 3 * time.Hour, "pull_policy is every_2h"},
+		{"never", true, 0, ""},
 	} {
 		s := types.ServiceConfig{Name: "db"}
 		s.PullPolicy = test.policy

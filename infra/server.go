@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 
-	"devstack/probe"
-
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/mattn/go-shellwords"
+
+	"devstack/probe"
 )
 
 // The servers whose protocol devstack speaks.

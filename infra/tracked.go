@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"devstack/probe"
-
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/probe"
 )
 
 // Words of Service.

@@ -141,8 +141,10 @@ func TestFormatsAreReadBack(t *testing.T) {
 		{"text", layout, at.Format(layout) + ": a: b", LogRecord{Time: at, Stream: "out", Message: "a: b"}},
 		{"text", "15:04", "12:30: hello", LogRecord{Stream: "out", Message: "hello"}},
 		{"text", layout, "not: ours", LogRecord{Stream: "out", Message: "not: ours"}},
-		{"json", "", `{"timestamp":"2026-01-02T03:04:05.678+02:00","type":"err","app_name":"api","process_id":1,"instance":0,"message":"a\"b"}`,
-			LogRecord{Time: at, Stream: "err", Message: `a"b`}},
+		{
+			"json", "", `{"timestamp":"2026-01-02T03:04:05.678+02:00","type":"err","app_name":"api","process_id":1,"instance":0,"message":"a\"b"}`,
+			LogRecord{Time: at, Stream: "err", Message: `a"b`},
+		},
 		{"json", "", `{"timestamp":1}`, LogRecord{Stream: "out", Message: `{"timestamp":1}`}},
 		{"", "", "bad \xff byte", LogRecord{Stream: "out", Message: "bad \uFFFD byte"}},
 	}

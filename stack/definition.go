@@ -165,12 +165,10 @@ func (d *definition) consistent(merged settings) {
 		d.at(merged["script"].node, "script %q is not a path", d.Script).Hint = "a command line is written as command: " + d.Script
 	}
 	if d.RestartDelay != nil && d.origins["exp_backoff_restart_delay"] != "" {
-		d.at(merged["exp_backoff_restart_delay"].key, "restart_delay is fixed and exp_backoff_restart_delay grows: write one of them").Hint =
-			"restart_delay: null takes back a default"
+		d.at(merged["exp_backoff_restart_delay"].key, "restart_delay is fixed and exp_backoff_restart_delay grows: write one of them").Hint = "restart_delay: null takes back a default"
 	}
 	if h := d.Healthcheck; h != nil && d.Port == 0 && strings.HasPrefix(h.HTTP, "/") {
-		d.at(d.healthcheckNode, "healthcheck.http %q is a path, and app %q has no port", h.HTTP, d.Name).Hint =
-			"set port, or write the whole URL"
+		d.at(d.healthcheckNode, "healthcheck.http %q is a path, and app %q has no port", h.HTTP, d.Name).Hint = "set port, or write the whole URL"
 	}
 }
 

@@ -104,7 +104,8 @@ func TestDotEnv(t *testing.T) {
 		{"may be absent", "env_file: absent.env\n", "unset"},
 	} {
 		dir := write(t, map[string]string{
-			"ecosystem.yaml": c.key + "apps: [{name: web, script: a.js}]", ".env": "A=dot\n", "other.env": "A=other\n"})
+			"ecosystem.yaml": c.key + "apps: [{name: web, script: a.js}]", ".env": "A=dot\n", "other.env": "A=other\n",
+		})
 		if got := values(app(t, load(t, dir), "web"), "A")[0]; got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}

@@ -14,33 +14,55 @@ import (
 
 // Each case is an ecosystem file and everything that is said about it, in order.
 var badFiles = []struct{ name, file, want string }{
-	{"typo", "apps:\n  - name: web\n    script: a.js\n    max_memory_restrat: 1G\n",
-		`ecosystem.yaml:4:5: unknown key "max_memory_restrat" in app "web"; did you mean "max_memory_restart"?`},
-	{"camel case", "apps: [{name: web, script: a.js, maxMemoryRestart: 1G}]",
-		`ecosystem.yaml:1:34: unknown key "maxMemoryRestart" in app "web"; devstack's name is "max_memory_restart"`},
-	{"alias", "apps: [{name: web, script: a.js, out: x.log}]",
-		`ecosystem.yaml:1:34: unknown key "out" in app "web"; devstack's name is "out_file"`},
-	{"camel case alias", "apps: [{name: web, script: a.js, interpreterArgs: --inspect}]",
-		`ecosystem.yaml:1:34: unknown key "interpreterArgs" in app "web"; devstack's name is "node_args"`},
-	{"left out", "apps: [{name: web, script: a.js, treekill: false}]",
-		`ecosystem.yaml:1:34: app "web" has no key "treekill": the whole process tree is always stopped`},
-	{"stage environment", "apps: [{name: web, script: a.js, env_production: {A: b}}]",
-		"ecosystem.yaml:1:34: app \"web\" has no key \"env_production\": stages are in `profiles`"},
+	{
+		"typo", "apps:\n  - name: web\n    script: a.js\n    max_memory_restrat: 1G\n",
+		`ecosystem.yaml:4:5: unknown key "max_memory_restrat" in app "web"; did you mean "max_memory_restart"?`,
+	},
+	{
+		"camel case", "apps: [{name: web, script: a.js, maxMemoryRestart: 1G}]",
+		`ecosystem.yaml:1:34: unknown key "maxMemoryRestart" in app "web"; devstack's name is "max_memory_restart"`,
+	},
+	{
+		"alias", "apps: [{name: web, script: a.js, out: x.log}]",
+		`ecosystem.yaml:1:34: unknown key "out" in app "web"; devstack's name is "out_file"`,
+	},
+	{
+		"camel case alias", "apps: [{name: web, script: a.js, interpreterArgs: --inspect}]",
+		`ecosystem.yaml:1:34: unknown key "interpreterArgs" in app "web"; devstack's name is "node_args"`,
+	},
+	{
+		"left out", "apps: [{name: web, script: a.js, treekill: false}]",
+		`ecosystem.yaml:1:34: app "web" has no key "treekill": the whole process tree is always stopped`,
+	},
+	{
+		"stage environment", "apps: [{name: web, script: a.js, env_production: {A: b}}]",
+		"ecosystem.yaml:1:34: app \"web\" has no key \"env_production\": stages are in `profiles`",
+	},
 	{"top level typo", "app: []\n", `ecosystem.yaml:1:1: unknown key "app" in the file; did you mean "apps"?`},
 	{"deploy", "apps: [{name: w, script: a.js}]\ndeploy: {}\n", `ecosystem.yaml:2:1: the file has no key "deploy": devstack does not copy code to other machines`},
 	{"nothing known is near", "apps: [{name: web, script: a.js, frobnicate: 1}]", `ecosystem.yaml:1:34: unknown key "frobnicate" in app "web"`},
-	{"no unit", "apps: [{name: web, script: a.js, min_uptime: 10 s}]",
-		`ecosystem.yaml:1:46: min_uptime must be a duration such as 500ms, 4s, 2m or 1h, or plain milliseconds, not the string "10 s"`},
-	{"bad size", "apps: [{name: web, script: a.js, max_memory_restart: 1 gig}]",
-		`ecosystem.yaml:1:54: max_memory_restart must be a size such as 512M, 1.5G or 200K, or plain bytes, not the string "1 gig"`},
+	{
+		"no unit", "apps: [{name: web, script: a.js, min_uptime: 10 s}]",
+		`ecosystem.yaml:1:46: min_uptime must be a duration such as 500ms, 4s, 2m or 1h, or plain milliseconds, not the string "10 s"`,
+	},
+	{
+		"bad size", "apps: [{name: web, script: a.js, max_memory_restart: 1 gig}]",
+		`ecosystem.yaml:1:54: max_memory_restart must be a size such as 512M, 1.5G or 200K, or plain bytes, not the string "1 gig"`,
+	},
 	{"small log", "apps: [{name: web, script: a.js, max_log_size: 10K}]", `ecosystem.yaml:1:48: max_log_size must be at least 1M, not the string "10K"`},
-	{"string for bool", `apps: [{name: web, script: a.js, autorestart: "false"}]`,
-		`ecosystem.yaml:1:47: autorestart must be true or false, not the string "false"`},
+	{
+		"string for bool", `apps: [{name: web, script: a.js, autorestart: "false"}]`,
+		`ecosystem.yaml:1:47: autorestart must be true or false, not the string "false"`,
+	},
 	{"port", "apps: [{name: web, script: a.js, port: 70000}]", "ecosystem.yaml:1:40: port must be between 1 and 65535, not 70000"},
-	{"port from the environment", "apps:\n- name: web\n  script: a.js\n  port: ${NOWHERE:-x}\n",
-		`ecosystem.yaml:4:9: port must be a whole number, not the string "x"`},
-	{"required variable", "apps: [{name: web, script: \"${NOWHERE:?set it}\"}]",
-		"ecosystem.yaml:1:28: the variable NOWHERE must be set: set it"},
+	{
+		"port from the environment", "apps:\n- name: web\n  script: a.js\n  port: ${NOWHERE:-x}\n",
+		`ecosystem.yaml:4:9: port must be a whole number, not the string "x"`,
+	},
+	{
+		"required variable", "apps: [{name: web, script: \"${NOWHERE:?set it}\"}]",
+		"ecosystem.yaml:1:28: the variable NOWHERE must be set: set it",
+	},
 	{"bad interpolation", "apps: [{name: web, script: \"${\"}]", "ecosystem.yaml:1:28: \"${\" is not an interpolation"},
 	{"signal", "apps: [{name: web, script: a.js, kill_signal: SIGFOO}]", `ecosystem.yaml:1:47: kill_signal "SIGFOO" is no signal`},
 	{"duplicate key", "apps:\n- name: web\n  script: a.js\n  script: b.js\n", `ecosystem.yaml:4:3: "script" is written twice in app "web", first in line 3`},
@@ -56,57 +78,91 @@ var badFiles = []struct{ name, file, want string }{
 	{"arguments of a command", "apps: [{name: web, command: [a], args: [b]}]", "ecosystem.yaml:1:34: args belongs to script; write it into command"},
 	{"command line as script", "apps: [{name: web, script: npm start}]", `ecosystem.yaml:1:28: script "npm start" is not a path`},
 	{"apps as mapping", "apps: {web: {script: a.js}}", "ecosystem.yaml:1:7: apps must be a list, not a mapping"},
-	{"probe without port", "apps: [{name: web, script: a.js, healthcheck: {http: /healthz}}]",
-		`ecosystem.yaml:1:47: healthcheck.http "/healthz" is a path, and app "web" has no port`},
-	{"two probes", "apps: [{name: web, script: a.js, healthcheck: {tcp: \"a:1\", log_line: x}}]",
-		"ecosystem.yaml:1:47: a healthcheck is one of http, exec, tcp and log_line, not tcp and log_line"},
-	{"no probe", "apps: [{name: web, script: a.js, healthcheck: {interval: 1s}}]",
-		`ecosystem.yaml:1:47: the healthcheck of app "web" needs http, exec, tcp or log_line`},
-	{"bad pattern", "apps: [{name: web, script: a.js, healthcheck: {log_line: \"(\"}}]",
-		"ecosystem.yaml:1:58: healthcheck.log_line is no regular expression: error parsing regexp: missing closing ): `(`"},
-	{"Compose's probe", "apps: [{name: web, script: a.js, healthcheck: {test: x}}]",
-		"ecosystem.yaml:1:48: healthcheck.test is Compose's; an app's is exec, http, tcp or log_line"},
-	{"unknown dependency", "apps: [{name: web, script: a.js}, {name: api, script: b.js, depends_on: [wep]}]",
-		`ecosystem.yaml:1:74: app "api" depends on "wep", which is no app and no service; did you mean "web"?`},
-	{"bad condition", "apps: [{name: web, script: a.js}, {name: api, script: b.js, depends_on: {web: {condition: healthy}}}]",
-		`ecosystem.yaml:1:91: depends_on.web.condition must be service_healthy, service_started or service_completed_successfully, not the string "healthy"`},
-	{"never completes", "apps: [{name: web, script: a.js}, {name: api, script: b.js, depends_on: {web: {condition: service_completed_successfully}}}]",
-		`ecosystem.yaml:1:74: app "api" waits until "web" has completed, but "web" is restarted when it ends`},
-	{"cycle", "apps:\n- {name: a, script: x.js, depends_on: [b]}\n- {name: b, script: x.js, depends_on: [c]}\n- {name: c, script: x.js, depends_on: [a]}\n",
-		"ecosystem.yaml:4:40: dependency cycle: a -> b -> c -> a"},
+	{
+		"probe without port", "apps: [{name: web, script: a.js, healthcheck: {http: /healthz}}]",
+		`ecosystem.yaml:1:47: healthcheck.http "/healthz" is a path, and app "web" has no port`,
+	},
+	{
+		"two probes", "apps: [{name: web, script: a.js, healthcheck: {tcp: \"a:1\", log_line: x}}]",
+		"ecosystem.yaml:1:47: a healthcheck is one of http, exec, tcp and log_line, not tcp and log_line",
+	},
+	{
+		"no probe", "apps: [{name: web, script: a.js, healthcheck: {interval: 1s}}]",
+		`ecosystem.yaml:1:47: the healthcheck of app "web" needs http, exec, tcp or log_line`,
+	},
+	{
+		"bad pattern", "apps: [{name: web, script: a.js, healthcheck: {log_line: \"(\"}}]",
+		"ecosystem.yaml:1:58: healthcheck.log_line is no regular expression: error parsing regexp: missing closing ): `(`",
+	},
+	{
+		"Compose's probe", "apps: [{name: web, script: a.js, healthcheck: {test: x}}]",
+		"ecosystem.yaml:1:48: healthcheck.test is Compose's; an app's is exec, http, tcp or log_line",
+	},
+	{
+		"unknown dependency", "apps: [{name: web, script: a.js}, {name: api, script: b.js, depends_on: [wep]}]",
+		`ecosystem.yaml:1:74: app "api" depends on "wep", which is no app and no service; did you mean "web"?`,
+	},
+	{
+		"bad condition", "apps: [{name: web, script: a.js}, {name: api, script: b.js, depends_on: {web: {condition: healthy}}}]",
+		`ecosystem.yaml:1:91: depends_on.web.condition must be service_healthy, service_started or service_completed_successfully, not the string "healthy"`,
+	},
+	{
+		"never completes", "apps: [{name: web, script: a.js}, {name: api, script: b.js, depends_on: {web: {condition: service_completed_successfully}}}]",
+		`ecosystem.yaml:1:74: app "api" waits until "web" has completed, but "web" is restarted when it ends`,
+	},
+	{
+		"cycle", "apps:\n- {name: a, script: x.js, depends_on: [b]}\n- {name: b, script: x.js, depends_on: [c]}\n- {name: c, script: x.js, depends_on: [a]}\n",
+		"ecosystem.yaml:4:40: dependency cycle: a -> b -> c -> a",
+	},
 	{"itself", "apps: [{name: a, script: x.js, depends_on: [a]}]", "ecosystem.yaml:1:45: dependency cycle: a -> a"},
 	{"not yet", "apps:\n- name: a\n  script: x.js\n  hold_port: true\n", "ecosystem.yaml:4:14: hold_port: true is not supported yet"},
-	{"watch", "apps:\n- {name: a, script: x.js, watch: 3}\n- {name: b, script: x.js, watch_options: {usePoling: true}}\n- {name: c, script: x.js, watch_options: {interval: 0}}\n- {name: d, script: x.js, watch_delay: soon}\n",
+	{
+		"watch", "apps:\n- {name: a, script: x.js, watch: 3}\n- {name: b, script: x.js, watch_options: {usePoling: true}}\n- {name: c, script: x.js, watch_options: {interval: 0}}\n- {name: d, script: x.js, watch_delay: soon}\n",
 		"ecosystem.yaml:2:34: watch must be true, false or globs, not the number 3\n" +
 			`ecosystem.yaml:3:43: unknown key "usePoling" in watch_options; did you mean "usePolling"?` + "\n" +
 			"ecosystem.yaml:4:53: watch_options.interval must be longer than 0\n" +
-			"ecosystem.yaml:5:40: watch_delay must be a duration such as 500ms, 4s, 2m or 1h, or plain milliseconds, not the string \"soon\""},
-	{"instances", "apps:\n- {name: a, script: x.js, instances: 0}\n- {name: b, script: x.js, instances: many}\n- {name: c, script: x.js, exec_mode: thread}\n- {name: d, script: x.js, increment_var: P, env: {P: one}}\n",
+			"ecosystem.yaml:5:40: watch_delay must be a duration such as 500ms, 4s, 2m or 1h, or plain milliseconds, not the string \"soon\"",
+	},
+	{
+		"instances", "apps:\n- {name: a, script: x.js, instances: 0}\n- {name: b, script: x.js, instances: many}\n- {name: c, script: x.js, exec_mode: thread}\n- {name: d, script: x.js, increment_var: P, env: {P: one}}\n",
 		"ecosystem.yaml:2:38: instances must be at least 1, or max, or -n for all processors but n; not 0\n" +
 			"ecosystem.yaml:3:38: instances must be a whole number, not the string \"many\"\n" +
 			"ecosystem.yaml:4:38: exec_mode must be fork, cluster, fork_mode or cluster_mode, not the string \"thread\"\n" +
-			"ecosystem.yaml:5:10: app \"d\": increment_var P needs a whole number to begin with, not \"one\""},
-	{"no cron expression", "apps: [{name: web, script: a.js, cron_restart: 0 25 * * *}]",
-		`ecosystem.yaml:1:48: cron_restart "0 25 * * *" is no cron expression: end of range (25) above maximum (23): 25`},
+			"ecosystem.yaml:5:10: app \"d\": increment_var P needs a whole number to begin with, not \"one\"",
+	},
+	{
+		"no cron expression", "apps: [{name: web, script: a.js, cron_restart: 0 25 * * *}]",
+		`ecosystem.yaml:1:48: cron_restart "0 25 * * *" is no cron expression: end of range (25) above maximum (23): 25`,
+	},
 	{"unknown profile", "apps: [{name: a, script: x.js}]\nprofiles: {pilto: {}}\n", `ecosystem.yaml:2:12: unknown profile "pilto"; did you mean "pilot"?`},
-	{"unknown app in a profile", "apps: [{name: web, script: x.js}]\nprofiles: {prod: {apps: {wep: {}}}}\n",
-		`ecosystem.yaml:2:26: profile prod: no app is named "wep"; did you mean "web"?`},
-	{"mistake in another profile", "apps: [{name: web, script: x.js}]\nprofiles: {prod: {apps: {web: {prot: 1}}}}\n",
-		`ecosystem.yaml:2:32: unknown key "prot" in profile prod, app "web"; did you mean "port"?`},
-	{"one log for two", "apps: [{name: a, script: x.js, out_file: l}, {name: b, script: x.js, out_file: l}]",
-		`ecosystem.yaml:1:53: out_file of app "b" is also out_file of app "a": .devstack/logs/l`},
+	{
+		"unknown app in a profile", "apps: [{name: web, script: x.js}]\nprofiles: {prod: {apps: {wep: {}}}}\n",
+		`ecosystem.yaml:2:26: profile prod: no app is named "wep"; did you mean "web"?`,
+	},
+	{
+		"mistake in another profile", "apps: [{name: web, script: x.js}]\nprofiles: {prod: {apps: {web: {prot: 1}}}}\n",
+		`ecosystem.yaml:2:32: unknown key "prot" in profile prod, app "web"; did you mean "port"?`,
+	},
+	{
+		"one log for two", "apps: [{name: a, script: x.js, out_file: l}, {name: b, script: x.js, out_file: l}]",
+		`ecosystem.yaml:1:53: out_file of app "b" is also out_file of app "a": .devstack/logs/l`,
+	},
 	{"missing env_file", "apps: [{name: a, script: x.js, env_file: no.env}]", "ecosystem.yaml:1:42: cannot read env_file no.env: no such file or directory"},
 	{"missing compose file", "compose: no.yaml\n", "ecosystem.yaml:1:10: cannot read the Compose file no.yaml: no such file or directory"},
 	{"no services", "compose: c.yaml\nservices: []\n", "ecosystem.yaml:1:10: cannot read the Compose file c.yaml: no such file or directory\necosystem.yaml:2:11: services selects nothing"},
 	{"services without compose", "services: [a]\napps: [{name: a, script: x.js}]", "ecosystem.yaml:1:11: services are selected, but `compose` names no file"},
-	{"two delays", "apps: [{name: a, script: x.js, restart_delay: 4s, exp_backoff_restart_delay: 100}]",
-		"ecosystem.yaml:1:51: restart_delay is fixed and exp_backoff_restart_delay grows: write one of them"},
+	{
+		"two delays", "apps: [{name: a, script: x.js, restart_delay: 4s, exp_backoff_restart_delay: 100}]",
+		"ecosystem.yaml:1:51: restart_delay is fixed and exp_backoff_restart_delay grows: write one of them",
+	},
 	{"two documents", "apps: []\n---\napps: []\n", "ecosystem.yaml:2:1: a second document: devstack reads one"},
 	{"empty", "", "ecosystem.yaml: the file is empty"},
 	{"a list", "- a\n", "ecosystem.yaml:1:1: the file must be a mapping, not a list"},
-	{"several at once", "apps:\n- name: web\n  script: [a]\n  port: x\n  wacth: true\n",
+	{
+		"several at once", "apps:\n- name: web\n  script: [a]\n  port: x\n  wacth: true\n",
 		"ecosystem.yaml:3:11: script must be a string, not a list\necosystem.yaml:4:9: port must be a whole number, not the string \"x\"\n" +
-			`ecosystem.yaml:5:3: unknown key "wacth" in app "web"; did you mean "watch"?`},
+			`ecosystem.yaml:5:3: unknown key "wacth" in app "web"; did you mean "watch"?`,
+	},
 }
 
 func TestBadFiles(t *testing.T) {
@@ -158,8 +214,10 @@ func TestBadComposeFiles(t *testing.T) {
 		{"unknown service", "services: {redis: {image: x}}\n", "services: [rediss]\n", `ecosystem.yaml:2:12: compose.yaml has no service "rediss"; did you mean "redis"?`},
 		{"cycle", "services: {a: {image: x, depends_on: [b]}, b: {image: x, depends_on: [a]}}\n", "", "dependency cycle"},
 		{"same name", "services: {web: {image: x}}\n", "apps: [{name: web, script: x.js}]\n", `ecosystem.yaml:2:15: app and service are both named "web"`},
-		{"not selected", "services: {a: {image: x}, b: {image: x}}\n", "services: [a]\napps: [{name: web, script: x.js, depends_on: [b]}]\n",
-			`ecosystem.yaml:3:47: app "web" depends on service "b", which is not selected`},
+		{
+			"not selected", "services: {a: {image: x}, b: {image: x}}\n", "services: [a]\napps: [{name: web, script: x.js, depends_on: [b]}]\n",
+			`ecosystem.yaml:3:47: app "web" depends on service "b", which is not selected`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := write(t, map[string]string{"compose.yaml": c.compose, "ecosystem.yaml": "compose: compose.yaml\n" + c.eco})

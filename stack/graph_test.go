@@ -19,7 +19,8 @@ apps:
 - {name: api, script: a.js, depends_on: {cache: {condition: service_started}, migrate: {condition: service_completed_successfully}}}
 - {name: migrate, script: a.js, one_shot: true, depends_on: [db]}
 - {name: lone, script: a.js}
-`}))
+`,
+	}))
 }
 
 func TestGraph(t *testing.T) {
@@ -61,7 +62,8 @@ compose: compose.yaml
 defaults: {min_uptime: 5s}
 apps: [{name: web, script: a.js, max_restarts: 3, args: --token hidden, env: {API_KEY: hidden}}]
 profiles: {dev: {defaults: {kill_timeout: 1m}, apps: {web: {wait_ready: true}}}}
-`}))
+`,
+	}))
 	c, err := s.Config(false)
 	if err != nil {
 		t.Fatal(err)

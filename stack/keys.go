@@ -20,8 +20,10 @@ type appKey struct {
 // appKeys are all keys of an app, in the order of the documentation. A value that is not the default of a key whose
 // effect does not exist yet is recorded with notYet; it is refused when the selected profile uses it.
 var appKeys = []appKey{
-	{"namespace", func(d *definition, n *yaml.Node) { d.Namespace = d.text(n, "namespace") },
-		func(a *App) any { return a.Namespace }},
+	{
+		"namespace", func(d *definition, n *yaml.Node) { d.Namespace = d.text(n, "namespace") },
+		func(a *App) any { return a.Namespace },
+	},
 	{"script", func(d *definition, n *yaml.Node) { d.Script = d.text(n, "script") }, func(a *App) any { return a.Script }},
 	{"command", func(d *definition, n *yaml.Node) { d.Command = d.argv(n, "command") }, func(a *App) any { return a.Command }},
 	{"args", func(d *definition, n *yaml.Node) { d.Args = d.words(n, "args") }, func(a *App) any { return a.Args }},
@@ -33,10 +35,14 @@ var appKeys = []appKey{
 
 	{"instances", func(d *definition, n *yaml.Node) { d.Instances = d.instances(n) }, func(a *App) any { return a.Count() }},
 	{"exec_mode", func(d *definition, n *yaml.Node) { d.ExecMode = d.execMode(n) }, func(a *App) any { return a.ExecMode }},
-	{"instance_var", func(d *definition, n *yaml.Node) { d.InstanceVar = d.variableName(n, "instance_var") },
-		func(a *App) any { return a.InstanceVar }},
-	{"increment_var", func(d *definition, n *yaml.Node) { d.IncrementVar = d.variableName(n, "increment_var") },
-		func(a *App) any { return zeroIsNull(a.IncrementVar) }},
+	{
+		"instance_var", func(d *definition, n *yaml.Node) { d.InstanceVar = d.variableName(n, "instance_var") },
+		func(a *App) any { return a.InstanceVar },
+	},
+	{
+		"increment_var", func(d *definition, n *yaml.Node) { d.IncrementVar = d.variableName(n, "increment_var") },
+		func(a *App) any { return zeroIsNull(a.IncrementVar) },
+	},
 	{"port", func(d *definition, n *yaml.Node) { d.Port = d.integer(n, "port", 1, 65535) }, func(a *App) any { return zeroIsNull(a.Port) }},
 	{"hold_port", func(d *definition, n *yaml.Node) {
 		if v := d.oneOf(n, "hold_port", "auto", "true", "false"); v != "auto" {
@@ -47,16 +53,22 @@ var appKeys = []appKey{
 	{"depends_on", func(d *definition, n *yaml.Node) { d.edges = d.dependsOn(n) }, func(a *App) any { return a.DependsOn }},
 	{"healthcheck", func(d *definition, n *yaml.Node) { d.Healthcheck, d.healthcheckNode = d.healthcheck(n), n }, showHealthcheck},
 	{"wait_ready", func(d *definition, n *yaml.Node) { d.WaitReady = d.boolean(n, "wait_ready") }, func(a *App) any { return a.WaitReady }},
-	{"listen_timeout", func(d *definition, n *yaml.Node) { d.ListenTimeout = d.positive(n, "listen_timeout") },
-		func(a *App) any { return formatDuration(a.ListenTimeout) }},
+	{
+		"listen_timeout", func(d *definition, n *yaml.Node) { d.ListenTimeout = d.positive(n, "listen_timeout") },
+		func(a *App) any { return formatDuration(a.ListenTimeout) },
+	},
 
 	{"autostart", func(d *definition, n *yaml.Node) { d.Autostart = d.boolean(n, "autostart") }, func(a *App) any { return a.Autostart }},
 	{"autorestart", func(d *definition, n *yaml.Node) { d.Autorestart = d.boolean(n, "autorestart") }, func(a *App) any { return a.Autorestart }},
 	{"one_shot", func(d *definition, n *yaml.Node) { d.OneShot = d.boolean(n, "one_shot") }, func(a *App) any { return a.OneShot }},
-	{"max_restarts", func(d *definition, n *yaml.Node) { d.MaxRestarts = d.integer(n, "max_restarts", -1, math.MaxInt) },
-		func(a *App) any { return a.MaxRestarts }},
-	{"min_uptime", func(d *definition, n *yaml.Node) { d.MinUptime = d.duration(n, "min_uptime") },
-		func(a *App) any { return formatDuration(a.MinUptime) }},
+	{
+		"max_restarts", func(d *definition, n *yaml.Node) { d.MaxRestarts = d.integer(n, "max_restarts", -1, math.MaxInt) },
+		func(a *App) any { return a.MaxRestarts },
+	},
+	{
+		"min_uptime", func(d *definition, n *yaml.Node) { d.MinUptime = d.duration(n, "min_uptime") },
+		func(a *App) any { return formatDuration(a.MinUptime) },
+	},
 	{"restart_delay", func(d *definition, n *yaml.Node) {
 		v := d.duration(n, "restart_delay")
 		d.RestartDelay = &v
@@ -66,41 +78,59 @@ var appKeys = []appKey{
 		}
 		return formatDuration(*a.RestartDelay)
 	}},
-	{"exp_backoff_restart_delay", func(d *definition, n *yaml.Node) { d.BackoffBase = d.positive(n, "exp_backoff_restart_delay") },
-		func(a *App) any { return formatDuration(a.BackoffBase) }},
+	{
+		"exp_backoff_restart_delay", func(d *definition, n *yaml.Node) { d.BackoffBase = d.positive(n, "exp_backoff_restart_delay") },
+		func(a *App) any { return formatDuration(a.BackoffBase) },
+	},
 	{"stop_exit_codes", func(d *definition, n *yaml.Node) { d.StopExitCodes = d.exitCodes(n) }, func(a *App) any { return a.StopExitCodes }},
-	{"cron_restart", func(d *definition, n *yaml.Node) { d.CronRestart = d.cronExpression(n) },
-		func(a *App) any { return zeroIsNull(a.CronRestart) }},
-	{"max_memory_restart", func(d *definition, n *yaml.Node) { d.MaxMemory = d.size(n, "max_memory_restart") },
-		func(a *App) any { return zeroIsNull(a.MaxMemory) }},
+	{
+		"cron_restart", func(d *definition, n *yaml.Node) { d.CronRestart = d.cronExpression(n) },
+		func(a *App) any { return zeroIsNull(a.CronRestart) },
+	},
+	{
+		"max_memory_restart", func(d *definition, n *yaml.Node) { d.MaxMemory = d.size(n, "max_memory_restart") },
+		func(a *App) any { return zeroIsNull(a.MaxMemory) },
+	},
 
 	{"kill_signal", func(d *definition, n *yaml.Node) { d.KillSignal = d.signal(n) }, func(a *App) any { return a.KillSignal }},
-	{"kill_timeout", func(d *definition, n *yaml.Node) { d.KillTimeout = d.duration(n, "kill_timeout") },
-		func(a *App) any { return formatDuration(a.KillTimeout) }},
-	{"shutdown_with_message", func(d *definition, n *yaml.Node) { d.ShutdownWithMessage = d.boolean(n, "shutdown_with_message") },
-		func(a *App) any { return a.ShutdownWithMessage }},
+	{
+		"kill_timeout", func(d *definition, n *yaml.Node) { d.KillTimeout = d.duration(n, "kill_timeout") },
+		func(a *App) any { return formatDuration(a.KillTimeout) },
+	},
+	{
+		"shutdown_with_message", func(d *definition, n *yaml.Node) { d.ShutdownWithMessage = d.boolean(n, "shutdown_with_message") },
+		func(a *App) any { return a.ShutdownWithMessage },
+	},
 
 	{"watch", func(d *definition, n *yaml.Node) { d.watch(n) }, showWatch},
-	{"ignore_watch", func(d *definition, n *yaml.Node) { d.Watch.Ignore = d.list(n, "ignore_watch") },
-		func(a *App) any { return notNil(a.Watch.Ignore) }},
+	{
+		"ignore_watch", func(d *definition, n *yaml.Node) { d.Watch.Ignore = d.list(n, "ignore_watch") },
+		func(a *App) any { return notNil(a.Watch.Ignore) },
+	},
 	{"watch_options", func(d *definition, n *yaml.Node) { d.watchOptions(n) }, showWatchOptions},
-	{"watch_delay", func(d *definition, n *yaml.Node) { d.Watch.Delay = d.duration(n, "watch_delay") },
-		func(a *App) any { return formatDuration(a.Watch.Delay) }},
+	{
+		"watch_delay", func(d *definition, n *yaml.Node) { d.Watch.Delay = d.duration(n, "watch_delay") },
+		func(a *App) any { return formatDuration(a.Watch.Delay) },
+	},
 
 	{"out_file", func(d *definition, n *yaml.Node) { d.OutFile = d.text(n, "out_file") }, func(a *App) any { return a.OutFile }},
 	{"error_file", func(d *definition, n *yaml.Node) { d.ErrorFile = d.text(n, "error_file") }, func(a *App) any { return a.ErrorFile }},
 	{"log_file", func(d *definition, n *yaml.Node) { d.LogFile = d.text(n, "log_file") }, func(a *App) any { return zeroIsNull(a.LogFile) }},
 	{"merge_logs", func(d *definition, n *yaml.Node) { d.MergeLogs = d.boolean(n, "merge_logs") }, func(a *App) any { return a.MergeLogs }},
-	{"log_date_format", func(d *definition, n *yaml.Node) { d.LogDateFormat = d.text(n, "log_date_format") },
-		func(a *App) any { return zeroIsNull(a.LogDateFormat) }},
+	{
+		"log_date_format", func(d *definition, n *yaml.Node) { d.LogDateFormat = d.text(n, "log_date_format") },
+		func(a *App) any { return zeroIsNull(a.LogDateFormat) },
+	},
 	{"log_type", func(d *definition, n *yaml.Node) { d.LogType = d.oneOf(n, "log_type", "raw", "json") }, func(a *App) any { return a.LogType }},
 	{"max_log_size", func(d *definition, n *yaml.Node) {
 		if d.MaxLogSize = d.size(n, "max_log_size"); d.MaxLogSize < 1<<20 {
 			d.at(n, "max_log_size must be at least 1M, not %s", describe(n))
 		}
 	}, func(a *App) any { return a.MaxLogSize }},
-	{"max_log_files", func(d *definition, n *yaml.Node) { d.MaxLogFiles = d.integer(n, "max_log_files", 1, math.MaxInt) },
-		func(a *App) any { return a.MaxLogFiles }},
+	{
+		"max_log_files", func(d *definition, n *yaml.Node) { d.MaxLogFiles = d.integer(n, "max_log_files", 1, math.MaxInt) },
+		func(a *App) any { return a.MaxLogFiles },
+	},
 }
 
 // appKeyNames are the keys of an app that a layer may set; name is set by the app alone.

@@ -181,7 +181,8 @@ func TestProjectName(t *testing.T) {
 		{"named", "flag", "COMPOSE_PROJECT_NAME=env", "flag", "flag"},
 	} {
 		s, err := stack.Load(context.Background(), stack.Options{
-			File: filepath.Join(dir, c.dir, "ecosystem.yaml"), Project: c.flag, Environment: []string{c.env}})
+			File: filepath.Join(dir, c.dir, "ecosystem.yaml"), Project: c.flag, Environment: []string{c.env},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

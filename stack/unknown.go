@@ -76,8 +76,7 @@ func (p *problems) unknownKey(e entry, where string, known []string) {
 		}
 		p.at(e.key, "%s has no key %q: %s", where, key, reason)
 	case strings.HasPrefix(name, "env_") && nearest(key, known) == "":
-		p.at(e.key, "%s has no key %q: stages are in `profiles`", where, key).Hint =
-			"profiles: {pilot: {apps: {NAME: {env: {...}}}}}"
+		p.at(e.key, "%s has no key %q: stages are in `profiles`", where, key).Hint = "profiles: {pilot: {apps: {NAME: {env: {...}}}}}"
 	default:
 		p.at(e.key, "unknown key %q in %s%s", key, where, didYouMean(key, known))
 	}

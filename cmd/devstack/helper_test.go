@@ -44,8 +44,8 @@ func newBed(t *testing.T, handler http.HandlerFunc) *bed {
 	streams, b.out, b.err = testStreams()
 	b.Factory = &Factory{
 		IO: streams, Environ: func() []string { return []string{"A=1"} },
-		Getenv:   func(key string) string { return map[string]string{"DEVSTACK_HOME": home}[key] },
-		Spawn:    func(*project) error { b.spawned++; return nil },
+		Getenv:      func(key string) string { return map[string]string{"DEVSTACK_HOME": home}[key] },
+		Spawn:       func(*project) error { b.spawned++; return nil },
 		WaitGone:    func(context.Context, string) error { b.waited++; return nil },
 		WaitLeaving: func(context.Context, string) error { b.waited++; return nil },
 	}

@@ -32,27 +32,39 @@ func TestUpTellsTheTruth(t *testing.T) {
 	}{
 		{
 			"crashes at boot", `command: 'echo opening; echo no door >&2; exit 3', max_restarts: 0`,
-			api.ExitProcess, []string{"app", "exited with code 3", "│ no door", "app-error.log"}, "errored",
+			api.ExitProcess,
+			[]string{"app", "exited with code 3", "│ no door", "app-error.log"},
+			"errored",
 		},
 		{
 			"never ready", `command: 'echo thinking; exec sleep 1000', wait_ready: true, listen_timeout: 300ms`,
-			api.ExitTimeout, []string{"app", "│ thinking"}, "launching",
+			api.ExitTimeout,
+			[]string{"app", "│ thinking"},
+			"launching",
 		},
 		{
 			"not executable", `command: [./plain]`,
-			api.ExitEnvironment, []string{"app", "plain", "next:"}, "stopped",
+			api.ExitEnvironment,
+			[]string{"app", "plain", "next:"},
+			"stopped",
 		},
 		{
 			"no such program", `command: [no-such-program-anywhere]`,
-			api.ExitEnvironment, []string{"app", "no-such-program-anywhere", "next:"}, "stopped",
+			api.ExitEnvironment,
+			[]string{"app", "no-such-program-anywhere", "next:"},
+			"stopped",
 		},
 		{
 			"port taken", fmt.Sprintf(`command: [sleep, "1000"], port: %d`, port),
-			api.ExitPortTaken, []string{"app", strconv.Itoa(port), strconv.Itoa(os.Getpid())}, "stopped",
+			api.ExitPortTaken,
+			[]string{"app", strconv.Itoa(port), strconv.Itoa(os.Getpid())},
+			"stopped",
 		},
 		{
 			"killed", `command: 'echo last words; kill -9 $$$$', max_restarts: 0`,
-			api.ExitProcess, []string{"app", "SIGKILL", "│ last words"}, "errored",
+			api.ExitProcess,
+			[]string{"app", "SIGKILL", "│ last words"},
+			"errored",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

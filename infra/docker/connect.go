@@ -15,12 +15,12 @@ import (
 	"strings"
 	"time"
 
-	"devstack/infra"
-
 	"github.com/docker/cli/cli/config"
 	clicontext "github.com/docker/cli/cli/context"
 	"github.com/docker/cli/cli/context/store"
 	"github.com/moby/moby/client"
+
+	"devstack/infra"
 )
 
 // Driver is one engine.
@@ -58,8 +58,10 @@ func Connect(ctx context.Context, environ []string, log *slog.Logger) (infra.Dri
 	var tried []string
 	for _, c := range candidates {
 		if remote(c.host) {
-			return nil, &infra.Error{Kind: infra.NoEngine, Message: fmt.Sprintf("the container engine %s (%s) is not on this host, so its published ports are not, either", c.host, c.named),
-				Hint: "choose a local one: docker context use default, or unset DOCKER_HOST"}
+			return nil, &infra.Error{
+				Kind: infra.NoEngine, Message: fmt.Sprintf("the container engine %s (%s) is not on this host, so its published ports are not, either", c.host, c.named),
+				Hint: "choose a local one: docker context use default, or unset DOCKER_HOST",
+			}
 		}
 		if c.named == "" && !isSocket(c.host) {
 			continue
@@ -91,8 +93,10 @@ func engines(env map[string]string, dir string) ([]candidate, error) {
 	if name != "" && name != "default" {
 		host, err := contextHost(dir, name)
 		if err != nil {
-			return nil, &infra.Error{Kind: infra.NoEngine, Message: fmt.Sprintf("cannot use the docker context %q, chosen by %s: %v", name, by, err),
-				Hint: "docker context ls shows those that exist, docker context use NAME chooses one"}
+			return nil, &infra.Error{
+				Kind: infra.NoEngine, Message: fmt.Sprintf("cannot use the docker context %q, chosen by %s: %v", name, by, err),
+				Hint: "docker context ls shows those that exist, docker context use NAME chooses one",
+			}
 		}
 		return []candidate{{host, by + " " + name}}, nil
 	}

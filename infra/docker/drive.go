@@ -10,15 +10,15 @@ import (
 	"strings"
 	"time"
 
-	"devstack/infra"
-	"devstack/stack"
-
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
+
+	"devstack/infra"
+	"devstack/stack"
 )
 
 // CreateContainer creates it with its first network and attaches the others, which API versions before 1.44 do not take

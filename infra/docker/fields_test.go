@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"devstack/infra"
-
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/infra"
 )
 
 // elsewhere are the keys that make no difference to the container itself, and what happens to them.

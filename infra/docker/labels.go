@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"devstack/infra"
 	"devstack/stack"
-
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // containerLabels are the service's own labels and, above them, Compose's.

@@ -5,10 +5,10 @@ import (
 	"net/netip"
 	"slices"
 
-	"devstack/infra"
-
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/moby/api/types/network"
+
+	"devstack/infra"
 )
 
 // endpointSettings are a container's place in one network: the names under which others find it, and fixed addresses.

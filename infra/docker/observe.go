@@ -11,9 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"devstack/infra"
-	"devstack/stack"
-
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -21,6 +18,9 @@ import (
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"golang.org/x/sync/errgroup"
+
+	"devstack/infra"
+	"devstack/stack"
 )
 
 // Observe asks for containers, networks, volumes and images at once.

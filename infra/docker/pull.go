@@ -4,14 +4,14 @@ import (
 	"context"
 	"fmt"
 
-	"devstack/infra"
-
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
 	"github.com/docker/cli/cli/config"
 	"github.com/moby/moby/api/pkg/authconfig"
 	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/client"
+
+	"devstack/infra"
 )
 
 // Pull fetches a service's image. progress gets the sum over its layers, in bytes. Credentials are those of the docker

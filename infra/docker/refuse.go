@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"devstack/infra"
-
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/infra"
 )
 
 // Check names every key of the enabled services, networks, configs and secrets that this driver would have to drop, each in an

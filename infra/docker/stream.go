@@ -10,12 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"devstack/infra"
-
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/events"
 	"github.com/moby/moby/client"
+
+	"devstack/infra"
 )
 
 // Exec runs argv and returns when it has ended.

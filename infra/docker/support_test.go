@@ -14,11 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"devstack/infra"
-
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/moby/client"
+
+	"devstack/infra"
 )
 
 // sample is the stack of the tests: the real servers, with names and ports of their own.

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"time"
 
-	"devstack/infra"
-
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
+
+	"devstack/infra"
 )
 
 // spec is one container as the engine wants it described, without labels and networks.

@@ -100,8 +100,10 @@ func TestNodeIPC(t *testing.T) {
 	r := newRig(t)
 	c, _, w := r.dial()
 	node := r.sh("node", "")
-	node.Argv = []string{"/usr/bin/env", "node", "-e",
-		`process.send('ready'); process.on('message', m => { process.send({got: m}); process.exit(m === 'shutdown' ? 3 : 4) })`}
+	node.Argv = []string{
+		"/usr/bin/env", "node", "-e",
+		`process.send('ready'); process.on('message', m => { process.send({got: m}); process.exit(m === 'shutdown' ? 3 : 4) })`,
+	}
 	node.Dir = r.opts.Dir
 	mustLaunch(t, c, node)
 	if l := next(t, "ready", w.ipc); string(l.Line) != `"ready"` || l.Key != node.Key {
