@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -37,6 +38,9 @@ func TestWatchRule(t *testing.T) {
 				if r.matches(path) {
 					t.Errorf("%s counts", path)
 				}
+			}
+			if !reflect.DeepEqual(r, watchRuleOf(stack.App{Cwd: "/app", Watch: test.watch})) {
+				t.Error("the same definition gives another rule: every up would take stock anew")
 			}
 		})
 	}
