@@ -1,8 +1,10 @@
 package draft
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -218,7 +220,18 @@ func (im *importer) write() (*Draft, error) {
 	top.set("apps", apps)
 	var err error
 	im.draft.Text, err = encode(head, top)
+	im.warnOfSecrets()
 	return im.draft, err
+}
+
+// warnOfSecrets names the caller's secrets that the file has put into something else than a variable.
+func (im *importer) warnOfSecrets() {
+	for _, name := range slices.Sorted(maps.Keys(im.file.Environment)) {
+		value := im.file.Environment[name]
+		if len(value) >= 6 && stack.Mask(name, value) != value && bytes.Contains(im.draft.Text, []byte(value)) {
+			im.draft.Lost = append(im.draft.Lost, name+": its value stands in the text; write ${"+name+"} there instead")
+		}
+	}
 }
 
 // pm2Defaults are what PM2 does where a file says nothing, and devstack would do otherwise.

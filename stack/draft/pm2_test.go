@@ -158,3 +158,14 @@ func TestPM2Keys(t *testing.T) {
 		}
 	}
 }
+
+func TestImportKeepsSecretsOut(t *testing.T) {
+	d := fromPM2(t, t.TempDir(), `[{"script": "a.js", "env": {"DB": "postgres://u:secret@db/x"}}]`)
+	if text := string(d.Text); !strings.Contains(text, "DB: ${DATABASE_URL:-}") || strings.Contains(text, "secret") || len(d.Lost) > 0 {
+		t.Errorf("passed on under another name: %q\n%s", d.Lost, text)
+	}
+	d = fromPM2(t, t.TempDir(), `[{"script": "a.js", "args": ["--db=postgres://u:secret@db/x"]}]`)
+	if len(d.Lost) != 1 || !strings.Contains(d.Lost[0], "DATABASE_URL: its value stands in the text") {
+		t.Errorf("part of something else: %q", d.Lost)
+	}
+}

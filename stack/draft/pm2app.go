@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -196,7 +197,7 @@ func (im *importer) writeEnv(a *pm2App) {
 	}
 	env, passed := newMapping(), 0
 	for key, value := range pairs(n) {
-		if im.passesOn(key, value) {
+		if im.variableOf(key, value.Value) == key {
 			passed++
 		}
 	}
@@ -208,11 +209,11 @@ func (im *importer) writeEnv(a *pm2App) {
 		case value.ShortTag() == "!!null":
 			continue
 		}
-		switch {
-		case !im.passesOn(key, value):
+		switch name := im.variableOf(key, text); {
+		case name == "":
 			env.set(key, text)
-		case passed <= manyPassed:
-			env.set(key, verbatim("${"+key+":-}"))
+		case passed <= manyPassed || name != key:
+			env.set(key, verbatim("${"+name+":-}"))
 		}
 	}
 	if passed > manyPassed {
@@ -226,9 +227,21 @@ func (im *importer) writeEnv(a *pm2App) {
 // manyPassed is how many variables nobody passes on one by one: it is all of process.env.
 const manyPassed = 20
 
-// passesOn says that a variable has the value that the file has read from the caller's variable of that name.
-func (im *importer) passesOn(key string, value *yaml.Node) bool {
-	return value.Kind == yaml.ScalarNode && value.Value != "" && im.file.Environment[key] == value.Value
+// variableOf is the caller's variable that the file has read and passes on as this value: that of the same name, or one whose
+// value is too long to be the same by chance. Empty: none.
+func (im *importer) variableOf(key, value string) string {
+	switch {
+	case value == "":
+		return ""
+	case im.file.Environment[key] == value:
+		return key
+	}
+	for _, name := range slices.Sorted(maps.Keys(im.file.Environment)) {
+		if len(value) >= 8 && im.file.Environment[name] == value {
+			return name
+		}
+	}
+	return ""
 }
 
 func asJSON(n *yaml.Node) string {
