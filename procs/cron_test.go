@@ -18,11 +18,11 @@ func TestCronRestart(t *testing.T) {
 		wantState(t, m, "stopped", Launching)
 		m.Stop("stopped")
 		begun := time.Now().UTC() // synctest begins at midnight UTC
-		time.Sleep(3*time.Hour - time.Second)
+		pass(3*time.Hour - time.Second)
 		if p := wantState(t, m, "nightly", Online); p.Restarts != 0 {
 			t.Errorf("restarted %d times before 3:00, since %s", p.Restarts, begun)
 		}
-		time.Sleep(24 * time.Hour)
+		pass(24 * time.Hour)
 		p := wantState(t, m, "nightly", Online)
 		if p.RestartsBy != (Restarts{Cron: 1}) || p.Unstable != 0 || !p.StartedAt.Equal(begun.Add(3*time.Hour)) {
 			t.Errorf("restarts %+v, unstable %d, started at %s", p.RestartsBy, p.Unstable, p.StartedAt)
@@ -37,7 +37,7 @@ func TestCronRestart(t *testing.T) {
 
 		nightly.CronRestart, nightly.Hash = "", "2"
 		m.Apply([]stack.App{nightly})
-		time.Sleep(72 * time.Hour)
+		pass(72 * time.Hour)
 		if p := wantState(t, m, "nightly", Online); p.Restarts != 0 {
 			t.Errorf("restarted although it is no longer asked for: %+v", p.RestartsBy)
 		}
@@ -52,7 +52,7 @@ func TestCronRunsAgainWhatHasEnded(t *testing.T) {
 		job.Autorestart, job.CronRestart = false, "*/10 * * * *"
 		m.Apply([]stack.App{job})
 		m.Start("job")
-		time.Sleep(25 * time.Minute)
+		pass(25 * time.Minute)
 		wantState(t, m, "job", Stopped)
 		wantCalls(t, k, "0s launch 1", "1s tree 1", "10m0s launch 2", "10m1s tree 2", "20m0s launch 3", "20m1s tree 3")
 	})

@@ -46,7 +46,7 @@ func TestNoDescendantSurvives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proc.Kill()
+	_ = proc.Kill()
 	p.until("parent", "another exit", func(got Process) bool { return len(got.Exits) == 2 && got.State != Online })
 	untilGone(t, child(second))
 }

@@ -2,6 +2,7 @@ package procs
 
 import (
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"os"
@@ -173,7 +174,7 @@ func (s *logStream) fill(final bool) error {
 	switch {
 	case err == nil:
 		s.quiet = 0
-	case err != io.EOF:
+	case !errors.Is(err, io.EOF):
 		s.failed = true
 		return err
 	default:

@@ -192,7 +192,10 @@ func TestMergedByTime(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	var second time.Time
-	for r := range ReadLogs(t.Context(), q) {
+	for r, err := range ReadLogs(t.Context(), q) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if r.Time.IsZero() || (r.App == "ping") != (r.ID != nil && *r.ID == 4) {
 			t.Errorf("%+v", r)
 		}

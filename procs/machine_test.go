@@ -452,7 +452,7 @@ func walk(t *testing.T, r *rand.Rand) {
 		if m.live() != (len(w.live) == 1) {
 			t.Fatalf("after %#v: %s, but %d live", ev, m.State, len(w.live))
 		}
-		if m.Ready && m.State != Online && !(m.State == Stopped && m.Policy.OneShot) {
+		if m.Ready && m.State != Online && (m.State != Stopped || !m.Policy.OneShot) {
 			t.Fatalf("ready while %s", m.State)
 		}
 	}

@@ -19,14 +19,14 @@ func TestKillAtExactlyKillTimeout(t *testing.T) {
 		k.deaf = true
 		m.Apply([]stack.App{testApp("api")})
 		m.Start("api")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		wantState(t, m, "api", Online)
 		wantCalls(t, k, "0s launch 1")
 		m.Stop("api")
-		time.Sleep(10*time.Second - 1)
+		pass(10*time.Second - 1)
 		wantState(t, m, "api", Stopping)
 		wantCalls(t, k, "1m0s terminated 1")
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		p := wantState(t, m, "api", Stopped)
 		wantCalls(t, k, "1m10s killed 1", "1m10s tree 1")
 		if len(p.Exits) != 1 || p.Exits[0].Reason != Manual || p.Exits[0].Signal != 9 || p.Exits[0].Code != -1 {
@@ -40,7 +40,7 @@ func TestCrashLoopEndsErrored(t *testing.T) {
 		k.dies = time.Second
 		m.Apply([]stack.App{testApp("api")})
 		m.Start("api")
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		p := wantState(t, m, "api", Errored)
 		wantCalls(t, k, "0s launch 1", "1s tree 1", "5s launch 2", "6s tree 2", "10s launch 3", "11s tree 3")
 		if p.Restarts != 2 || p.Unstable != 3 || len(p.Exits) != 3 || p.Exits[0].Uptime != time.Second {
@@ -56,7 +56,7 @@ func TestGrowingBackoff(t *testing.T) {
 		app.RestartDelay, app.BackoffBase, app.MaxRestarts = nil, 100*time.Millisecond, 4
 		m.Apply([]stack.App{app})
 		m.Start("api")
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		wantState(t, m, "api", Errored)
 		launches := slices.DeleteFunc(k.took(), func(c string) bool { return c[len(c)-6:len(c)-2] == "tree" })
 		want := []string{"0s launch 1", "1ms launch 2", "102ms launch 3", "253ms launch 4", "479ms launch 5"}
@@ -78,7 +78,7 @@ func TestGate(t *testing.T) {
 		m.Stop("api")
 		wantState(t, m, "api", Stopped)
 		m.SetGate("api", nil)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		wantState(t, m, "api", Stopped)
 		m.SetGate("api", []string{"redis"})
 		m.Start("api")
@@ -88,12 +88,12 @@ func TestGate(t *testing.T) {
 		wantCalls(t, k, "1h0m0s launch 1")
 
 		m.SetGate("api", []string{"redis"})
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if p := wantState(t, m, "api", Online); !slices.Equal(p.WaitingFor, []string{"redis"}) {
 			t.Errorf("waits for %q", p.WaitingFor)
 		}
 		k.exit(keeper.Key{App: "api", Generation: 1}, keeper.Exit{Code: 1})
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		p := wantState(t, m, "api", Waiting)
 		wantCalls(t, k, "1h0m1s tree 1")
 		if p.Unstable != 0 || len(p.Exits) != 1 {
@@ -110,11 +110,11 @@ func TestListenTimeoutLeavesItLaunching(t *testing.T) {
 		app.WaitReady = true
 		m.Apply([]stack.App{app})
 		m.Start("api")
-		time.Sleep(30*time.Second - 1)
+		pass(30*time.Second - 1)
 		if p := wantState(t, m, "api", Launching); p.Late {
 			t.Error("late before listen_timeout")
 		}
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if p := wantState(t, m, "api", Launching); !p.Late || p.Ready || p.Pid == 0 || p.ReadyBy != "ipc" {
 			t.Errorf("late %v, ready %v, pid %d, by %s", p.Late, p.Ready, p.Pid, p.ReadyBy)
 		}
@@ -130,9 +130,9 @@ func TestUptimeMakesReady(t *testing.T) {
 	fakeStack(t, func(t *testing.T, _ *fakeKeeper, m *Manager) {
 		m.Apply([]stack.App{testApp("api")})
 		m.Start("api")
-		time.Sleep(bootTime - 1)
+		pass(bootTime - 1)
 		wantState(t, m, "api", Launching)
-		time.Sleep(1)
+		pass(1)
 		if p := wantState(t, m, "api", Online); !p.Ready || p.ReadyBy != "uptime" {
 			t.Errorf("ready %v by %s", p.Ready, p.ReadyBy)
 		}
@@ -151,10 +151,10 @@ func TestRestartWinsOverBackoff(t *testing.T) {
 		if p := wantState(t, m, "api", WaitingRestart); time.Until(p.NextRestartAt) != time.Hour {
 			t.Errorf("next restart in %s", time.Until(p.NextRestartAt))
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		m.Restart("api")
 		wantCalls(t, k, "0s launch 1", "0s tree 1", "1m0s launch 2")
-		time.Sleep(2 * time.Hour) // the old delay must not launch another one
+		pass(2 * time.Hour) // the old delay must not launch another one
 		p := wantState(t, m, "api", Online)
 		wantCalls(t, k)
 		if p.Unstable != 0 || !p.NextRestartAt.IsZero() {
@@ -171,7 +171,7 @@ func TestShutdownWithMessage(t *testing.T) {
 		m.Apply([]stack.App{app})
 		m.Start("api")
 		m.Stop("api")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		wantCalls(t, k, "0s launch 1", "0s message 1", "10s killed 1", "10s tree 1")
 	})
 }
@@ -186,11 +186,11 @@ func TestLaunchErrors(t *testing.T) {
 		}
 		k.failLaunches(syscall.EAGAIN)
 		m.Start("api")
-		time.Sleep(400 * time.Millisecond)
+		pass(400 * time.Millisecond)
 		wantState(t, m, "api", WaitingRestart)
 		wantCalls(t, k, "0s failed 1", "0s failed 2", "100ms failed 3", "250ms failed 4")
 		k.failLaunches(nil)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if p := wantState(t, m, "api", Online); p.LastError != "" || p.Unstable != 0 {
 			t.Errorf("last error %q, unstable %d", p.LastError, p.Unstable)
 		}
@@ -237,7 +237,7 @@ func TestComingBackWhileBeingRemoved(t *testing.T) {
 		wantState(t, m, "api", Stopping)
 		m.Apply([]stack.App{testApp("api")})
 		m.Start("api")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if p := wantState(t, m, "api", Online); p.ID != 0 || p.Generation != 2 {
 			t.Errorf("id %d, generation %d", p.ID, p.Generation)
 		}
@@ -257,7 +257,7 @@ func TestOneShot(t *testing.T) {
 		if p := wantState(t, m, "migrate", Online); p.Ready {
 			t.Error("ready before its end")
 		}
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if p := wantState(t, m, "migrate", Stopped); !p.Ready || p.ReadyBy != "exit" || p.Restarts != 0 {
 			t.Errorf("ready %v by %s, restarts %d", p.Ready, p.ReadyBy, p.Restarts)
 		}
@@ -289,7 +289,7 @@ func TestExitsAreAckedAfterTheyAreSaved(t *testing.T) {
 			t.Error("acked although nothing was saved")
 		}
 		broken.Store(false)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		synctest.Wait()
 		if len(k.acked) != 1 || len(saved) == 0 {
 			t.Errorf("acked %v", k.acked)
@@ -302,7 +302,7 @@ func TestRestore(t *testing.T) {
 		api, job := testApp("api"), testApp("job")
 		m.Apply([]stack.App{api, job})
 		m.Start("api", "job")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		k.took()
 		saved, err := m.Saved()
 		if err != nil {

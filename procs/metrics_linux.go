@@ -134,7 +134,7 @@ func (t *sampler) read(path string) []byte {
 		if err == unix.EINTR {
 			continue
 		}
-		if n <= 0 || err != nil && err != io.EOF {
+		if n <= 0 || err != nil && !errors.Is(err, io.EOF) {
 			return t.buf[:total]
 		}
 		if total += n; total == len(t.buf) {

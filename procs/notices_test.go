@@ -31,7 +31,7 @@ func TestNotices(t *testing.T) {
 		m.Start("api")
 		synctest.Wait()
 		m.SetGate("api", nil)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		m.IPC(keeper.IPCLine{Key: keeper.Key{App: "api", Generation: 1}, Line: []byte(`"ready"`)})
 		synctest.Wait()
 		k.exit(keeper.Key{App: "api", Generation: 1}, keeper.Exit{Code: 3})

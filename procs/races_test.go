@@ -24,9 +24,9 @@ func TestASlowCrashLoopEnds(t *testing.T) {
 		app.RestartDelay, app.MaxRestarts = &delay, 10
 		m.Apply([]stack.App{app})
 		m.Start("api")
-		time.Sleep(32 * time.Second) // in the eleventh and last launch
+		pass(32 * time.Second) // in the eleventh and last launch
 		wantState(t, m, "api", Online)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if p := wantState(t, m, "api", Errored); p.RestartsBy != (Restarts{Crash: 10}) || k.launches != 11 {
 			t.Errorf("%d launches, restarts %+v", k.launches, p.RestartsBy)
 		}
@@ -44,7 +44,7 @@ func TestRestartWhilePending(t *testing.T) {
 		wantState(t, m, "api", Waiting)
 		m.Restart("api")
 		m.SetGate("api", nil)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		wantState(t, m, "api", Online)
 		wantCalls(t, k, "0s launch 1")
 	})
@@ -56,13 +56,13 @@ func TestTwoRestartsAtOnce(t *testing.T) {
 		k.deaf = true
 		m.Apply([]stack.App{testApp("api")})
 		m.Start("api")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		var all sync.WaitGroup
 		for range 10 {
 			all.Go(func() { m.Restart("api") })
 		}
 		all.Wait()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if p := wantState(t, m, "api", Online); p.RestartsBy != (Restarts{Manual: 1}) || k.most != 1 {
 			t.Errorf("restarts %+v, %d alive at once", p.RestartsBy, k.most)
 		}
@@ -79,7 +79,7 @@ func TestStopDuringADependencyWait(t *testing.T) {
 		wantState(t, m, "api", Waiting)
 		m.Stop("api")
 		m.SetGate("api", nil)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		wantState(t, m, "api", Stopped)
 		wantCalls(t, k)
 	})
@@ -122,9 +122,9 @@ func TestMemoryIsLookedAtOnceASecond(t *testing.T) {
 		app := testApp("api")
 		app.MaxMemory = 1
 		m.Apply([]stack.App{app})
-		time.Sleep(300 * time.Millisecond)
+		pass(300 * time.Millisecond)
 		m.Start("api")
-		time.Sleep(1500 * time.Millisecond)
+		pass(1500 * time.Millisecond)
 		wantCalls(t, k, "300ms launch 1", "1s terminated 1", "1s tree 1", "1s launch 2")
 		if p := wantState(t, m, "api", Online); p.RestartsBy != (Restarts{Memory: 1}) || p.Unstable != 0 {
 			t.Errorf("restarts %+v, unstable %d", p.RestartsBy, p.Unstable)

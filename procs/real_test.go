@@ -54,10 +54,10 @@ func relay() {
 			return
 		}
 		go func() {
-			io.Copy(c, up)
+			_, _ = io.Copy(c, up)
 			os.Exit(0)
 		}()
-		io.Copy(up, c)
+		_, _ = io.Copy(up, c)
 		return
 	}
 }

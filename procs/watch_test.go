@@ -218,16 +218,16 @@ func TestWatchRestarts(t *testing.T) {
 		app.Watch.UsePolling = true
 		m.Apply([]stack.App{app})
 		m.Start("api")
-		time.Sleep(time.Minute + 55*time.Millisecond) // between two looks
+		pass(time.Minute + 55*time.Millisecond) // between two looks
 		if p := wantState(t, m, "api", Online); !p.Watching {
 			t.Error("does not watch")
 		}
 		k.took()
 		for range 20 { // longer than watch_delay, but never quiet for that long
 			put(t, dir, "a.js")
-			time.Sleep(200 * time.Millisecond)
+			pass(200 * time.Millisecond)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		p := wantState(t, m, "api", Online)
 		wantCalls(t, k, "1m4.2s terminated 1", "1m4.2s tree 1", "1m4.2s launch 2")
 		if p.RestartsBy != (Restarts{Watch: 1}) || p.Unstable != 0 || len(p.Exits) != 1 {
@@ -239,14 +239,14 @@ func TestWatchRestarts(t *testing.T) {
 
 		m.Stop("api")
 		put(t, dir, "a.js")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if p := wantState(t, m, "api", Stopped); !p.Watching {
 			t.Error("stop has disabled watch")
 		}
 		m.Start("api")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		put(t, dir, "a.js")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if p := wantState(t, m, "api", Online); p.Restarts != 2 {
 			t.Errorf("%d restarts after it was stopped and started", p.Restarts)
 		}
@@ -262,13 +262,13 @@ func TestWatchRevivesWhatIsErrored(t *testing.T) {
 		app.Watch.UsePolling = true
 		m.Apply([]stack.App{app})
 		m.Start("api")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		wantState(t, m, "api", Errored)
 		k.mu.Lock()
 		k.dies = 0
 		k.mu.Unlock()
 		put(t, dir, "fixed.js")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		synctest.Wait()
 		if p := wantState(t, m, "api", Online); p.RestartsBy.Watch != 1 || p.Unstable != 0 {
 			t.Errorf("restarts %+v, unstable %d", p.RestartsBy, p.Unstable)

@@ -135,7 +135,7 @@ func (d *definition) resolve(e *environment, dir string) (overrides []string) {
 		set(entry.key.Value, entry.value.Value, originEnv, true)
 	}
 	for key, value := range e.shell {
-		if file, ok := values[key]; ok && file.Value != value && !(key == "PORT" && d.Port != 0) {
+		if file, ok := values[key]; ok && file.Value != value && (key != "PORT" || d.Port == 0) {
 			overrides = append(overrides, key)
 		}
 		set(key, value, originShell, slices.Contains(named, key))

@@ -97,7 +97,7 @@ func (s *ecosystem) assemble(ctx context.Context, file string, o Options) (*Stac
 			out.Warnings = append(out.Warnings, warning)
 		}
 		var err error
-		if d.Hash, err = d.App.hash(); err != nil {
+		if d.Hash, err = d.hash(); err != nil {
 			return nil, err
 		}
 		out.Apps = append(out.Apps, d.App)

@@ -94,7 +94,7 @@ func (d *Driver) Events(ctx context.Context, project string, since, until time.T
 				case <-ctx.Done():
 					return
 				}
-			case <-result.Err:
+			case <-result.Err: //nolint:errcheck // the stream has ended, whatever it says
 				return
 			case <-ctx.Done():
 				return

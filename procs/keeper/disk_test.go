@@ -64,7 +64,9 @@ func fullDisk(dir, format string) error {
 	for i := range fullDiskLines { // returns: the writer is never blocked by the disk for long
 		fmt.Fprintf(out, "line %d %s\n", i, strings.Repeat("x", 50))
 	}
-	out.Flush()
+	if err := out.Flush(); err != nil {
+		panic(err)
+	}
 	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=64m"); err != nil {
 		return fmt.Errorf("cannot enlarge: %w", err)
 	}

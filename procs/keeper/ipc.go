@@ -23,7 +23,7 @@ type channel struct {
 func (c *channel) send(line string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.file.SetWriteDeadline(time.Now().Add(time.Second))
+	_ = c.file.SetWriteDeadline(time.Now().Add(time.Second))
 	if _, err := c.file.Write(append([]byte(line), '\n')); err != nil {
 		return fmt.Errorf("cannot send over IPC: %w", err)
 	}

@@ -13,7 +13,6 @@ package keeper
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -87,9 +86,9 @@ func tellReady(w *os.File, err error) {
 	defer w.Close()
 	switch {
 	case err == nil:
-		io.WriteString(w, "ok\n")
+		fmt.Fprintln(w, "ok")
 	case errors.Is(err, ErrLocked):
-		io.WriteString(w, "locked\n")
+		fmt.Fprintln(w, "locked")
 	default:
 		fmt.Fprintf(w, "error: %v\n", err)
 	}

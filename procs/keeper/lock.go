@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -20,15 +21,15 @@ func lockProject(dir string) (*os.File, error) {
 	}
 	for range 10 {
 		err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
-		if err != syscall.EWOULDBLOCK {
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return f, nil
-	case syscall.EWOULDBLOCK:
+	case errors.Is(err, syscall.EWOULDBLOCK):
 		f.Close()
 		return nil, ErrLocked
 	}
@@ -43,10 +44,10 @@ func Locked(dir string) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	switch err := flock(f, syscall.LOCK_SH|syscall.LOCK_NB); err {
-	case nil:
+	switch err := flock(f, syscall.LOCK_SH|syscall.LOCK_NB); {
+	case err == nil:
 		return false, nil
-	case syscall.EWOULDBLOCK:
+	case errors.Is(err, syscall.EWOULDBLOCK):
 		return true, nil
 	default:
 		return false, fmt.Errorf("cannot look at the lock of %s: %w", dir, err)

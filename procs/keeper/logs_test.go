@@ -277,15 +277,15 @@ func TestSharedFileKeepsLinesApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	ls.read(a, Key{App: "a"}, "out", Logs{}, path)
-	io.WriteString(aw, "half of a")
+	fmt.Fprint(aw, "half of a")
 	b, bw, err := logPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ls.read(b, Key{App: "b"}, "out", Logs{}, path)
-	io.WriteString(bw, "all of b\n")
+	fmt.Fprint(bw, "all of b\n")
 	bw.Close()
-	io.WriteString(aw, " line\n")
+	fmt.Fprint(aw, " line\n")
 	aw.Close()
 	ls.drain(10 * time.Second)
 	got := mustRead(t, path)

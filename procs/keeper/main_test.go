@@ -47,7 +47,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	os.Setenv("GORACE", "log_path="+filepath.Join(dir, "report"))
+	_ = os.Setenv("GORACE", "log_path="+filepath.Join(dir, "report"))
 	code := m.Run()
 	reports, _ := filepath.Glob(filepath.Join(dir, "report*"))
 	for _, report := range reports {
@@ -98,7 +98,7 @@ func daemonRole() int {
 						return
 					}
 					mu.Lock()
-					writeFrame(up, m)
+					_ = writeFrame(up, m)
 					mu.Unlock()
 				}
 			}()
@@ -112,9 +112,9 @@ func daemonRole() int {
 		mu.Lock()
 		switch {
 		case m.Verb == Ping:
-			writeFrame(up, m)
+			_ = writeFrame(up, m)
 		case client != nil:
-			writeFrame(client, m)
+			_ = writeFrame(client, m)
 		}
 		mu.Unlock()
 		if m.Verb == Shutdown && m.Error == nil {

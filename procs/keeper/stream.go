@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"syscall"
@@ -36,7 +37,7 @@ func (s *stream) run() {
 		buf, n, err := s.read(raw)
 		at := time.Now()
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				s.logs.log.Error("cannot read output", "err", err)
 			}
 			s.finish(at)
@@ -61,7 +62,7 @@ func (s *stream) read(raw syscall.RawConn) (buf []byte, n int, err error) {
 		var got int
 		for {
 			got, err = syscall.Read(int(fd), buf[n:])
-			if err != syscall.EINTR {
+			if !errors.Is(err, syscall.EINTR) {
 				break
 			}
 		}
@@ -73,7 +74,7 @@ func (s *stream) read(raw syscall.RawConn) (buf []byte, n int, err error) {
 		if err == nil {
 			err = io.EOF
 		}
-		return err != syscall.EAGAIN
+		return !errors.Is(err, syscall.EAGAIN)
 	})
 	if waitErr != nil {
 		err = waitErr

@@ -123,7 +123,7 @@ func killMarked(match func(marker string) bool) []int {
 			killed[p] = true
 			again = true
 			if own := table[os.Getpid()]; p.group == pid && p.group != own.group {
-				syscall.Kill(-p.group, syscall.SIGKILL)
+				_ = syscall.Kill(-p.group, syscall.SIGKILL)
 			}
 			signalProcess(p, syscall.SIGKILL)
 		}
