@@ -78,11 +78,11 @@ soak: ## Repeat the tests called TestSoak... ROUNDS times (50)
 	DEVSTACK_ROUNDS=$(ROUNDS) go test -count=1 -timeout 3h -v -run Soak ./...
 
 .PHONY: bench
-bench: build ## Measure devstack beside PM2, docker compose and the floor
+bench: build ## Measure devstack beside PM2, docker compose and the floor; writes docs/performance.md
 	@INFRA=docker scripts/setup
 	@scripts/compose >/dev/null
 	@scripts/pm2 >/dev/null
-	go run ./bench
+	go run ./bench -rounds 5 -out docs/performance.md
 
 .PHONY: lint
 lint: ## Look for mistakes and style: go vet and a pinned golangci-lint
