@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 func main() {
@@ -26,7 +27,7 @@ func main() {
 	rounds := flag.Int("rounds", 7, "rounds of each case")
 	out := flag.String("out", "", "write the table as Markdown to this file, too")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *only, *rounds, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
