@@ -21,6 +21,8 @@ type Driver interface {
 	Observe(ctx context.Context, project string, p *types.Project) (Observed, error)
 	// Inspect is one container, or ErrNotFound.
 	Inspect(ctx context.Context, id string) (Container, error)
+	// Stats is what one running container consumes, at once.
+	Stats(ctx context.Context, id string) (Stats, error)
 
 	Pull(ctx context.Context, s types.ServiceConfig, progress func(current, total int64)) error
 	CreateNetwork(ctx context.Context, p *types.Project, key string) (id string, err error)
@@ -91,6 +93,13 @@ type Container struct {
 	// SameConfig says that the effective configuration equals what the Compose file asks for. It is looked at only where the
 	// hash differs and another version of Compose made the container.
 	SameConfig bool
+}
+
+// Stats is one sample of what a container consumes.
+type Stats struct {
+	At     time.Time     // by the engine's clock
+	Memory int64         // bytes without the page cache that can be dropped, as docker stats shows it; -1 unknown
+	CPU    time.Duration // spent on all cores since the container's start
 }
 
 // Mount is one volume mount of a container.

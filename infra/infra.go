@@ -40,6 +40,8 @@ type Service struct {
 	// RepairAttempts counts attempts to bring it back, and deaths soon after one, in a row.
 	RepairAttempts int
 	StartedAt      time.Time // zero when never started
+	Memory         int64     // bytes; -1 unknown: it does not run, or nobody looks, see Watched
+	CPU            float64   // percent of one core since the last sample; -1 unknown
 	DependsOn      []Dependency
 	Volumes        []string
 	Networks       []string

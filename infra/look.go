@@ -21,7 +21,7 @@ func Look(ctx context.Context, d Driver, p *types.Project) ([]Service, error) {
 		work.Go(func() {
 			t := tracked{ours: map[string]bool{}}
 			t.gone()
-			t.view.Health = Stopped
+			t.view.Health, t.view.Memory, t.view.CPU = Stopped, -1, -1
 			t.define(d.Name(), p, p.Services[name])
 			for _, c := range obs.Containers {
 				if c.Service == name && (t.container.ID == "" || c.State == "running") {

@@ -34,6 +34,10 @@ type Infra struct {
 	tracked map[string]*tracked
 	changed chan struct{} // closed at the next change
 	watcher context.CancelFunc
+
+	watchedAt time.Time
+	sampling  bool              // while somebody looks, see Watched
+	samples   map[string]sample // the last round, by container
 }
 
 // New is an Infra with nothing to keep yet. publish gets every change, in order; it must return soon and may call Snapshot,
@@ -367,7 +371,9 @@ func (i *Infra) Snapshot() []Service {
 	out := make([]Service, 0, len(i.order))
 	for _, name := range i.order {
 		if t := i.tracked[name]; t != nil {
-			out = append(out, t.snapshot())
+			v := t.snapshot()
+			v.Memory, v.CPU = i.usage(t.container)
+			out = append(out, v)
 		}
 	}
 	return out
