@@ -110,6 +110,14 @@ func (d *Daemon) setContainers(engine *infra.Infra, w *wire) {
 	d.changed.fire()
 }
 
+// watchedServices are services for somebody who looks at what they consume; d.mu is held.
+func (d *Daemon) watchedServices() []infra.Service {
+	if d.engine != nil {
+		d.engine.Watched()
+	}
+	return d.services()
+}
+
 // services is a snapshot of the containers; d.mu is held.
 func (d *Daemon) services() []infra.Service {
 	switch {

@@ -223,7 +223,7 @@ func (d *Daemon) state() *api.State {
 	if d.desired == nil {
 		return stateOf(nil, self, nil, nil, time.Now())
 	}
-	return stateOf(d.desired.Stack, self, d.services(), processes, time.Now())
+	return stateOf(d.desired.Stack, self, d.watchedServices(), processes, time.Now())
 }
 
 // describe is everything known about what a word means.
@@ -234,7 +234,7 @@ func (d *Daemon) describe(word string) (*api.Description, *api.Error) {
 	if d.desired == nil {
 		return nil, unknownName(nil, word)
 	}
-	return describe(d.desired.Stack, word, d.closed, d.services(), processes, time.Now())
+	return describe(d.desired.Stack, word, d.closed, d.watchedServices(), processes, time.Now())
 }
 
 // unknown is the refusal of a name.

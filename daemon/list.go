@@ -33,6 +33,7 @@ func withUnseen(seen []infra.Service, wanted []string) []infra.Service {
 		if !slices.ContainsFunc(seen, func(s infra.Service) bool { return s.Name == name }) {
 			seen = append(seen, infra.Service{
 				Name: name, State: "unknown", Health: infra.Unhealthy, EngineHealth: "none", Detail: "no engine answers",
+				Memory: -1, CPU: -1,
 			})
 		}
 	}

@@ -37,6 +37,12 @@ func serviceView(s infra.Service) api.Service {
 	for _, p := range s.Ports {
 		v.Ports = append(v.Ports, api.ServicePort(p))
 	}
+	if s.State == "running" && s.Memory >= 0 {
+		v.MemoryBytes = &s.Memory
+	}
+	if s.State == "running" && s.CPU >= 0 {
+		v.CPUPercent = &s.CPU
+	}
 	return v
 }
 

@@ -46,7 +46,9 @@ func TestStateShape(t *testing.T) {
    "ready": false,
    "ports": [],
    "restarts": 0,
-   "started_at": null
+   "started_at": null,
+   "memory_bytes": null,
+   "cpu_percent": null
   }
  ],
  "processes": [
@@ -75,6 +77,17 @@ func TestStateShape(t *testing.T) {
 }`
 	if d := cmp.Diff(want, string(got)); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestServiceView(t *testing.T) {
+	v := serviceView(infra.Service{State: "running", Memory: 7 << 20, CPU: 0})
+	if v.MemoryBytes == nil || *v.MemoryBytes != 7<<20 || v.CPUPercent == nil || *v.CPUPercent != 0 {
+		t.Errorf("view %+v", v)
+	}
+	v = serviceView(infra.Service{State: "running", Memory: -1, CPU: -1})
+	if v.MemoryBytes != nil || v.CPUPercent != nil {
+		t.Errorf("what is not known is %v, %v", *v.MemoryBytes, *v.CPUPercent)
 	}
 }
 

@@ -33,6 +33,7 @@ func newWire(p *types.Project, publish func(infra.Event)) *wire {
 	for i, name := range names {
 		s := infra.Service{
 			Name: name, Driver: "none", Image: p.Services[name].Image, State: "absent", Health: infra.Starting, EngineHealth: "none",
+			Memory: -1, CPU: -1,
 		}
 		ask := w.probes[name]
 		if ask == nil {

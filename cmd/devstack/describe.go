@@ -106,6 +106,7 @@ func (s *sheet) service(d api.ServiceDetails, now time.Time) {
 	s.pair("image", d.Image)
 	s.pair("up", since(d.StartedAt, d.State == "running", now))
 	s.pair("restarts", strconv.Itoa(d.Restarts))
+	s.usage(d.CPUPercent, d.MemoryBytes, nil)
 	for _, p := range d.Ports {
 		s.pair("port", fmt.Sprintf("%s -> %d/%s", address(p.HostIP, p.HostPort), p.ContainerPort, p.Protocol))
 	}
@@ -137,12 +138,7 @@ func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 	s.pair("up", since(d.StartedAt, d.Pid != nil, now))
 	s.pair("restarts", fmt.Sprintf("%d, %d in a row after unstable exits (limit %s)", d.Restarts, d.UnstableRestarts, limit(d.MaxRestarts)))
 	s.pair("restarted by", restartCauses(d.RestartsBy))
-	if d.MemoryBytes != nil {
-		s.pair("memory", size(*d.MemoryBytes)+memoryLimit(d.MaxMemoryBytes))
-	}
-	if d.CPUPercent != nil {
-		s.pair("cpu", fmt.Sprintf("%.1f%%", *d.CPUPercent))
-	}
+	s.usage(d.CPUPercent, d.MemoryBytes, d.MaxMemoryBytes)
 	for _, p := range d.Ports {
 		s.pair("port", address(p.Host, p.Port))
 	}
@@ -157,6 +153,15 @@ func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 	s.environment(d.Environment)
 	s.probes(d.Probes, now)
 	s.exits(d.Exits, now)
+}
+
+func (s *sheet) usage(percent *float64, bytes, maxBytes *int64) {
+	if bytes != nil {
+		s.pair("memory", size(*bytes)+memoryLimit(maxBytes))
+	}
+	if percent != nil {
+		s.pair("cpu", fmt.Sprintf("%.1f%%", *percent))
+	}
 }
 
 func (s *sheet) dependencies(all []api.DependsOn) {

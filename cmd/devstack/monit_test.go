@@ -134,6 +134,10 @@ func TestMonitShowsTheSample(t *testing.T) {
 			"8 of 8 ready", "  postgres ", "  redis ", "  orchestrator ", "> agent-scaffold ", "  agent-deployment ",
 			"healthy", "online", "pid ", "── logs of agent-scaffold", "agent ready", "0%", "q quit",
 		)
+		waitFor(t, "what redis consumes", func() (bool, any) {
+			s := p.service("redis")
+			return s.MemoryBytes != nil && *s.MemoryBytes > 0 && s.CPUPercent != nil, s
+		})
 		if update := flag.Lookup("update"); update != nil && update.Value.String() == "true" {
 			about := p.name + " · dev · docker"
 			screen = strings.Replace(screen, about, fmt.Sprintf("%-*s", len([]rune(about)), "agentic-sdlc · dev · docker"), 1)

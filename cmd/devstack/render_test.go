@@ -33,6 +33,7 @@ func sampleState() *api.State {
 		Services: []api.Service{
 			{
 				Name: "redis", Driver: "docker", Image: "redis:7", State: "running", Health: "healthy", Ready: true, StartedAt: &started,
+				MemoryBytes: ptr(int64(7 << 20)), CPUPercent: ptr(0.2),
 				Ports: []api.ServicePort{port("0.0.0.0", 6380, 6379, "tcp"), port("::", 6380, 6379, "tcp")},
 			},
 			{
@@ -225,7 +226,8 @@ func TestDescription(t *testing.T) {
 		Service: s.Services[1], ContainerName: "agentic-sdlc-postgres", Volumes: []string{"data"}, Networks: []string{"default"},
 		Detail: "somebody stopped it 2 minutes ago",
 	}}
-	golden(t, "describe.txt", renderDescription(d, now(), false)+"---\n"+renderDescription(service, now(), false))
+	running := &api.Description{Service: &api.ServiceDetails{Service: s.Services[0], ContainerName: "agentic-sdlc-redis"}}
+	golden(t, "describe.txt", renderDescription(d, now(), false)+"---\n"+renderDescription(service, now(), false)+"---\n"+renderDescription(running, now(), false))
 }
 
 func TestAnInterruptedStreamOfControlCharactersIsHarmless(t *testing.T) {

@@ -42,20 +42,16 @@ func renderState(s *api.State, now time.Time, width int, c style) string {
 }
 
 func serviceRow(s api.Service, now time.Time) []string {
+	cpu, memory := usage(s.CPUPercent, s.MemoryBytes)
 	return []string{
 		s.Name, "service", serviceStatus(s), yesNo(s.Ready), strconv.Itoa(s.Restarts), since(s.StartedAt, s.State == "running", now),
-		"-", "-", "-", strings.Join(servicePorts(s), ","),
+		cpu, memory, "-", strings.Join(servicePorts(s), ","),
 	}
 }
 
 func processRow(p api.Process, now time.Time) []string {
-	cpu, memory, pid := "-", "-", "-"
-	if p.CPUPercent != nil {
-		cpu = fmt.Sprintf("%.0f%%", *p.CPUPercent)
-	}
-	if p.MemoryBytes != nil {
-		memory = size(*p.MemoryBytes)
-	}
+	cpu, memory := usage(p.CPUPercent, p.MemoryBytes)
+	pid := "-"
 	if p.Pid != nil {
 		pid = strconv.Itoa(*p.Pid)
 	}
@@ -68,6 +64,18 @@ func processRow(p api.Process, now time.Time) []string {
 		instanceName(p.Name, p.Instance), "process", p.Status, yesNo(p.Ready), strconv.Itoa(p.Restarts),
 		since(p.StartedAt, p.Pid != nil, now), cpu, memory, pid, strings.Join(slices.Compact(ports), ","),
 	}
+}
+
+// usage is percent of one core and bytes, in words.
+func usage(percent *float64, bytes *int64) (cpu, memory string) {
+	cpu, memory = "-", "-"
+	if percent != nil {
+		cpu = fmt.Sprintf("%.0f%%", *percent)
+	}
+	if bytes != nil {
+		memory = size(*bytes)
+	}
+	return cpu, memory
 }
 
 // serviceStatus is the one word for a container: its health while it runs.

@@ -32,6 +32,8 @@ type Service struct {
 	Ports        []ServicePort `json:"ports"`
 	Restarts     int           `json:"restarts"`
 	StartedAt    *time.Time    `json:"started_at"`
+	MemoryBytes  *int64        `json:"memory_bytes"` // null until it is sampled, which begins with the first look
+	CPUPercent   *float64      `json:"cpu_percent"`  // of one core; null until the second sample
 }
 
 // ServicePort is one published port.

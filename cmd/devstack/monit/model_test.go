@@ -32,6 +32,7 @@ func state() *api.State {
 		Services: []api.Service{
 			{
 				Name: "postgres", Image: "postgres:16", State: "running", Health: "healthy", Ready: true, StartedAt: at(50 * time.Hour),
+				MemoryBytes: new(int64(23 << 20)), CPUPercent: new(1.6),
 				Ports: []api.ServicePort{{HostPort: 5433}},
 			},
 			{Name: "redis", Image: "redis:7", State: "exited", Health: "stopped", StoppedBy: new("other"), StartedAt: at(time.Hour)},

@@ -46,9 +46,10 @@ func rowsOf(s *api.State, now time.Time) []row {
 
 func serviceRow(s api.Service, now time.Time) row {
 	r := row{
-		key: s.Name, name: s.Name, state: s.State, health: s.Health, cpu: "-", memory: "-",
+		key: s.Name, name: s.Name, state: s.State, health: s.Health,
 		restarts: strconv.Itoa(s.Restarts), up: uptime(s.StartedAt, s.State == "running", now), ready: s.Ready,
 	}
+	r.cpu, r.memory = usage(s.CPUPercent, s.MemoryBytes)
 	var details []string
 	if s.StoppedBy != nil {
 		details = append(details, "stopped by "+*s.StoppedBy)
@@ -64,7 +65,7 @@ func serviceRow(s api.Service, now time.Time) row {
 
 func processRow(p api.Process, now time.Time) row {
 	r := row{
-		key: p.Name, name: instanceName(p.Name, p.Instance), state: p.Status, health: "-", cpu: "-", memory: "-",
+		key: p.Name, name: instanceName(p.Name, p.Instance), state: p.Status, health: "-",
 		restarts: strconv.Itoa(p.Restarts), up: uptime(p.StartedAt, p.Pid != nil, now), ready: p.Ready,
 	}
 	switch {
@@ -73,12 +74,7 @@ func processRow(p api.Process, now time.Time) row {
 	case p.Pid != nil:
 		r.health = "not ready"
 	}
-	if p.CPUPercent != nil {
-		r.cpu = fmt.Sprintf("%.0f%%", *p.CPUPercent)
-	}
-	if p.MemoryBytes != nil {
-		r.memory = size(*p.MemoryBytes)
-	}
+	r.cpu, r.memory = usage(p.CPUPercent, p.MemoryBytes)
 	var details []string
 	if len(p.WaitingFor) > 0 {
 		details = append(details, "waits for "+strings.Join(p.WaitingFor, ", "))
@@ -95,6 +91,18 @@ func processRow(p api.Process, now time.Time) row {
 	}
 	r.detail = sentence(append(details, portList(ports)))
 	return r
+}
+
+// usage is percent of one core and bytes, in words.
+func usage(percent *float64, bytes *int64) (cpu, memory string) {
+	cpu, memory = "-", "-"
+	if percent != nil {
+		cpu = fmt.Sprintf("%.0f%%", *percent)
+	}
+	if bytes != nil {
+		memory = size(*bytes)
+	}
+	return cpu, memory
 }
 
 // instanceName is what the tables of devstack call an instance.
