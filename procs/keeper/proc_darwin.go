@@ -56,6 +56,8 @@ func marker(pid int) string {
 	return markerIn(args)
 }
 
+func markerAfterExec(pid int) string { return marker(pid) }
+
 func signalProcess(p process, sig syscall.Signal) {
 	if startTime(p.pid) == p.start {
 		_ = syscall.Kill(p.pid, sig)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -69,6 +70,22 @@ func marker(pid int) string {
 		return ""
 	}
 	return markerIn(env)
+}
+
+// markerAfterExec is marker for a process that may be inside execve at this moment: then its environment is empty, and
+// so is its command line, which tells it from a process that has erased its environment. Never for a kernel thread.
+func markerAfterExec(pid int) string {
+	for range 1000 {
+		if m := marker(pid); m != "" {
+			return m
+		}
+		line, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+		if err != nil || len(line) > 0 {
+			return marker(pid) // execve may have ended between the two looks
+		}
+		time.Sleep(time.Millisecond) // no event tells of its end
+	}
+	return ""
 }
 
 // signalProcess signals exactly the process of the table's row, even if its pid was given away since.

@@ -79,11 +79,9 @@ func walk(batch []*sweep, signalled map[process]bool) (again bool) {
 		if signalled[p] || pid == os.Getpid() {
 			continue
 		}
-		var s *sweep
-		if m := marker(pid); m != "" {
-			s = byMarker[m]
-		} else if s = bySession[p.session]; s != nil && !descends(table, pid, os.Getpid()) {
-			s = nil
+		s := byMarker[markerOf(table, pid)]
+		if s == nil && descends(table, pid, os.Getpid()) && marker(pid) == "" {
+			s = bySession[p.session]
 		}
 		if s == nil || s.sig != syscall.SIGKILL && (!first || s.grouped && p.group == s.session) {
 			continue
@@ -93,6 +91,14 @@ func walk(batch []*sweep, signalled map[process]bool) (again bool) {
 		again = again || s.sig == syscall.SIGKILL
 	}
 	return again
+}
+
+// markerOf is a process's launch marker. One of ours that is about to become another program is waited for.
+func markerOf(table map[int]process, pid int) string {
+	if m := marker(pid); m != "" || !descends(table, pid, os.Getpid()) {
+		return m
+	}
+	return markerAfterExec(pid)
 }
 
 // descends follows the parents; the table is a snapshot, so a loop in it ends after as many steps as it has rows.
@@ -117,7 +123,7 @@ func killMarked(match func(marker string) bool) []int {
 	for range 50 {
 		table, again := processTable(), false
 		for pid, p := range table {
-			if killed[p] || pid == os.Getpid() || descends(table, os.Getpid(), pid) || !match(marker(pid)) {
+			if killed[p] || pid == os.Getpid() || descends(table, os.Getpid(), pid) || !match(markerOf(table, pid)) {
 				continue
 			}
 			killed[p] = true
