@@ -4,12 +4,14 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"devstack/procs/keeper"
 )
 
 // saver writes the state down after every change and acks exits only afterwards, so that an exit is counted exactly
-// once whenever the daemon dies. Changes that come while a save runs share the next one.
+// once whenever the daemon dies. Changes that come while a save runs, or in the pause of three times as long after it,
+// share the next one: of a burst of 200 changes, few are worth a file of their own.
 type saver struct {
 	save func() error
 	acks func(context.Context, keeper.Key) error
@@ -46,7 +48,10 @@ func (v *saver) run(ctx context.Context) {
 		keys := v.pending
 		v.pending = nil
 		v.mu.Unlock()
-		if err := v.save(); err != nil {
+		began := time.Now()
+		err := v.save()
+		pause := 3 * time.Since(began)
+		if err != nil {
 			v.log.Error("cannot save the state", "err", err)
 			v.mu.Lock()
 			v.pending = append(keys, v.pending...) // with the next change; the keeper remembers meanwhile
@@ -57,6 +62,11 @@ func (v *saver) run(ctx context.Context) {
 			if err := v.acks(ctx, k); err != nil && ctx.Err() == nil {
 				v.log.Warn("cannot ack an exit", "app", k.App, "gen", k.Generation, "err", err)
 			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
 		}
 	}
 }
