@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -265,12 +266,17 @@ func (d *Daemon) enter() bool {
 	return true
 }
 
-// leave counts an answered action out.
+// leave counts an answered action out. What reading the files has taken goes back to the system: a daemon does little
+// between two actions, and nothing else would give it back soon.
 func (d *Daemon) leave() {
 	d.mu.Lock()
 	d.answering--
+	quiet := d.answering == 0
 	d.mu.Unlock()
 	d.retireIfIdle()
+	if quiet {
+		go debug.FreeOSMemory() // the answer does not wait for it
+	}
 }
 
 // retireIfIdle ends the keeper and this daemon when they own nothing and nobody waits for them, so that nothing is

@@ -45,7 +45,7 @@ func (s *supervisor) saved() savedProcess {
 	defer s.mu.Unlock()
 	return savedProcess{
 		App: s.name, Instance: s.instance, ID: s.view.ID, Hash: s.hash, Machine: s.kept, Launched: s.launched,
-		LogStart: s.logStart, Exits: slices.Clone(s.view.Exits), LastError: s.view.LastError, WaitingFor: slices.Clone(s.view.WaitingFor), StopCause: s.stopCause,
+		LogStart: s.logStart, Exits: s.view.Exits, LastError: s.view.LastError, WaitingFor: s.view.WaitingFor, StopCause: s.stopCause,
 	}
 }
 

@@ -13,6 +13,9 @@ type process struct {
 	start                       uint64
 }
 
+// orphansStay is false: orphans become init's, and only their environment tells whose they are.
+const orphansStay = false
+
 // becomeSubreaper does nothing: macOS has no subreapers.
 func becomeSubreaper() error { return nil }
 

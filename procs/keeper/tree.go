@@ -76,7 +76,7 @@ func walk(batch []*sweep, signalled map[process]bool) (again bool) {
 	first := len(signalled) == 0
 	table := processTable()
 	for pid, p := range table {
-		if signalled[p] || pid == os.Getpid() {
+		if signalled[p] || pid == os.Getpid() || orphansStay && !descends(table, pid, os.Getpid()) {
 			continue
 		}
 		s := byMarker[markerOf(table, pid)]
