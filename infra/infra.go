@@ -79,6 +79,9 @@ type Exit struct {
 	LastLines []string
 }
 
+// began is when the container had started.
+func (e Exit) began() time.Time { return e.At.Add(-e.Uptime) }
+
 // Event is a change of one service, for the daemon to publish. Kind: service (From, To are states or health), ready (To:
 // ready or not ready), op (a step of the plan: To started, done or failed), pull (Current of Total bytes), warning.
 type Event struct {

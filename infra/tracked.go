@@ -120,9 +120,16 @@ func (t *tracked) looked(r probe.Result, at time.Time) {
 	t.view.Probes = records[max(0, len(records)-5):]
 }
 
-// died keeps one death.
+// died keeps one death. A look at the container and the engine's event may both tell of the same one: of the same start.
 func (t *tracked) died(e Exit) {
-	exits := append(slices.Clone(t.view.Exits), e)
+	exits := slices.Clone(t.view.Exits)
+	if n := len(exits); n > 0 && e.Uptime > 0 && exits[n-1].began().Equal(e.began()) {
+		if len(e.LastLines) == 0 {
+			e.LastLines = exits[n-1].LastLines
+		}
+		exits = exits[:n-1]
+	}
+	exits = append(exits, e)
 	t.view.Exits = exits[max(0, len(exits)-20):]
 }
 

@@ -1,0 +1,23 @@
+package infra
+
+import (
+	"testing"
+	"time"
+)
+
+// A look at a container that has ended and the engine's event about it come in either order.
+func TestOneDeathIsKeptOnce(t *testing.T) {
+	start := time.Unix(1000, 0)
+	look := Exit{At: start.Add(7 * time.Millisecond), Uptime: 7 * time.Millisecond}
+	event := Exit{At: start.Add(27 * time.Millisecond), Uptime: 27 * time.Millisecond, LastLines: []string{"OK"}}
+	later := Exit{At: start.Add(time.Minute), Uptime: time.Second}
+	for _, order := range [][]Exit{{look, event, later}, {event, look, later}} {
+		var got tracked
+		for _, e := range order {
+			got.died(e)
+		}
+		if exits := got.view.Exits; len(exits) != 2 || len(exits[0].LastLines) != 1 || !exits[1].At.Equal(later.At) {
+			t.Errorf("kept %+v", exits)
+		}
+	}
+}
