@@ -34,10 +34,14 @@ const (
 	Stash    Verb = "stash"    // Message.Blob: keep it in memory for the next daemon
 	Fetch    Verb = "fetch"    // -> Message.Blob
 	Shutdown Verb = "shutdown" // end what still runs, remove the sockets, release the lock, exit
+	Connect  Verb = "connect"  // Message.Connect -> an answer that carries one descriptor: a connection to this launch alone
+	Release  Verb = "release"  // Message.Release: an instance has no more use for held sockets; close those nobody has
 
-	Exited Verb = "exited" // notification: Message.Exit; repeated by List until acked
-	IPC    Verb = "ipc"    // notification: Message.IPC
-	Ping   Verb = "ping"   // notification and answer in both directions: the watchdog of a hung daemon
+	Exited    Verb = "exited"    // notification: Message.Exit; repeated by List until acked
+	IPC       Verb = "ipc"       // notification: Message.IPC
+	Listening Verb = "listening" // notification: Message.Listening; also in List
+	Drained   Verb = "drained"   // notification: Message.Key: asked to drain, it has answered everybody; also in List
+	Ping      Verb = "ping"      // notification and answer in both directions: the watchdog of a hung daemon
 )
 
 // Message is the one frame type of both directions; which fields are set follows from Verb.
@@ -56,6 +60,10 @@ type Message struct {
 	Exit     *Exit      `json:"exit,omitempty"`
 	IPC      *IPCLine   `json:"ipc,omitempty"`
 	Blob     []byte     `json:"blob,omitempty"`
+
+	Connect   *ConnectReq `json:"connect,omitempty"`
+	Release   *ReleaseReq `json:"release,omitempty"`
+	Listening *Listener   `json:"listening,omitempty"`
 }
 
 // Error is a failed request. Errno lets the daemon tell "no such file" from "try again later" (0: not a system error).
@@ -89,6 +97,44 @@ type Launch struct {
 	Logs  Logs     `json:"logs"`
 	IPC   bool     `json:"ipc,omitempty"`
 	Grace Grace    `json:"grace"` // how the keeper ends this launch by itself when no daemon is there to do it
+	Hold  *Hold    `json:"hold,omitempty"`
+}
+
+// Hold says that the sockets a launch listens on outlive it: later launches of the app get them. Nil: they are its own.
+type Hold struct {
+	// Bind is a TCP port that the keeper binds on every address before the launch, and passes as systemd does
+	// (LISTEN_FDS, LISTEN_PID). 0: only what the launch reports over IPC that it listens on is held.
+	Bind int `json:"bind,omitempty"`
+}
+
+// Address is where a program listens, as the program asked for it: an empty host is every address.
+type Address struct {
+	Host string `json:"host"`
+	Port int    `json:"port"`
+}
+
+// HeldEnv names the variable that tells a launch which held sockets it was born with: a JSON array of {"host", "port",
+// "fd"}. The host "*" is a socket of Hold.Bind, which stands for any host.
+const HeldEnv = "DEVSTACK_HELD"
+
+// Listener is one socket that a launch listens on and the keeper holds.
+type Listener struct {
+	Key     Key     `json:"key"`
+	Address Address `json:"address"`
+}
+
+// ConnectReq asks for a connection that is handed to one launch, past the queue that it shares with others.
+type ConnectReq struct {
+	Key     Key     `json:"key"`
+	Address Address `json:"address"` // one that the launch has reported
+}
+
+// ReleaseReq forgets that an instance's launches have listened. A held socket that no launch of any instance has
+// listened on is closed: clients see that nobody is there.
+type ReleaseReq struct {
+	App      string `json:"app"`
+	Instance int    `json:"instance"`
+	Before   int64  `json:"before,omitempty"` // only of launches with an older generation; 0: of all
 }
 
 // Grace is a launch's stop ladder: signal, wait, SIGKILL.
@@ -117,6 +163,7 @@ type Launched struct {
 	Pid       int       `json:"pid"`
 	StartTime uint64    `json:"start_time"` // /proc/PID/stat field 22; with the boot id it identifies a process for ever
 	At        time.Time `json:"at"`
+	Held      []Address `json:"held,omitempty"` // the held sockets that it was born with
 }
 
 // SignalReq asks for a signal to a launch. The keeper signals only launches that it has not reaped yet.
@@ -135,6 +182,9 @@ type Running struct {
 	Key      Key      `json:"key"`
 	Launched Launched `json:"launched"`
 	Ready    bool     `json:"ready"` // the process has sent "ready" over IPC
+	// Listening are the held sockets that it listens on by itself; Drained, that it was asked to drain and has.
+	Listening []Address `json:"listening,omitempty"`
+	Drained   bool      `json:"drained,omitempty"`
 	Exit     *Exit    `json:"exit,omitempty"`
 }
 
