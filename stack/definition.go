@@ -37,7 +37,6 @@ type definition struct {
 	envFileNode     *yaml.Node
 	edges           []edge
 	healthcheckNode *yaml.Node
-	pending         []pending
 	origins         map[string]string // key -> origin
 	interpolated    []string          // variables named in its settings
 	node            *yaml.Node        // the app's name, for problems of the app as a whole
@@ -47,16 +46,6 @@ type definition struct {
 type edge struct {
 	node *yaml.Node
 	Dependency
-}
-
-// pending is a setting whose effect does not exist yet.
-type pending struct {
-	node       *yaml.Node
-	key, value string
-}
-
-func (d *definition) notYet(n *yaml.Node, key, value string) {
-	d.pending = append(d.pending, pending{n, key, value})
 }
 
 // layer reads the keys of one mapping of settings. Everything in it is checked here, also what a later layer
@@ -167,15 +156,11 @@ func (d *definition) consistent(merged settings) {
 	if d.RestartDelay != nil && d.origins["exp_backoff_restart_delay"] != "" {
 		d.at(merged["exp_backoff_restart_delay"].key, "restart_delay is fixed and exp_backoff_restart_delay grows: write one of them").Hint = "restart_delay: null takes back a default"
 	}
+	if d.HoldPort == "true" && d.Port == 0 {
+		d.at(merged["hold_port"].node, "hold_port: true opens a port before the start, and app %q has no port", d.Name).Hint = "set port"
+	}
 	if h := d.Healthcheck; h != nil && d.Port == 0 && strings.HasPrefix(h.HTTP, "/") {
 		d.at(d.healthcheckNode, "healthcheck.http %q is a path, and app %q has no port", h.HTTP, d.Name).Hint = "set port, or write the whole URL"
-	}
-}
-
-// unsupported reports the settings whose effect does not exist yet.
-func (d *definition) unsupported() {
-	for _, p := range d.pending {
-		d.at(p.node, "%s: %s is not supported yet", p.key, p.value)
 	}
 }
 

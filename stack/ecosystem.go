@@ -171,7 +171,6 @@ func (s *ecosystem) readApps(top map[string]*yaml.Node, used *interpolator) {
 		}
 		merged := merge(base, own, stageDefaults, stageApps[names[i]])
 		d := define(s.problems, names[i], lookup(n, "name"), merged, used)
-		d.unsupported()
 		d.checkName(merged["namespace"].node, "namespace", d.Namespace)
 		d.resolvePaths(s.dir, s.logDir)
 		if d.Interpreter == "none" && len(d.NodeArgs) > 0 {

@@ -115,7 +115,14 @@ var badFiles = []struct{ name, file, want string }{
 		"ecosystem.yaml:4:40: dependency cycle: a -> b -> c -> a",
 	},
 	{"itself", "apps: [{name: a, script: x.js, depends_on: [a]}]", "ecosystem.yaml:1:45: dependency cycle: a -> a"},
-	{"not yet", "apps:\n- name: a\n  script: x.js\n  hold_port: true\n", "ecosystem.yaml:4:14: hold_port: true is not supported yet"},
+	{
+		"a port to hold that is none", "apps:\n- name: a\n  script: x.js\n  hold_port: true\n",
+		`ecosystem.yaml:4:14: hold_port: true opens a port before the start, and app "a" has no port`,
+	},
+	{
+		"hold_port", "apps: [{name: a, script: x.js, port: 3000, hold_port: always}]",
+		`ecosystem.yaml:1:55: hold_port must be auto, true or false, not the string "always"`,
+	},
 	{
 		"watch", "apps:\n- {name: a, script: x.js, watch: 3}\n- {name: b, script: x.js, watch_options: {usePoling: true}}\n- {name: c, script: x.js, watch_options: {interval: 0}}\n- {name: d, script: x.js, watch_delay: soon}\n",
 		"ecosystem.yaml:2:34: watch must be true, false or globs, not the number 3\n" +

@@ -18,8 +18,8 @@ const originInstance = "instance"
 func (a App) Count() int { return max(1, a.Instances) }
 
 // Instance is the definition of the app's n-th process, counted from 0: its number in InstanceVar, IncrementVar raised
-// by it (PORT: the port, too), and log files of its own, unless MergeLogs is set. No socket is held: instances with the
-// same port each bind it for themselves.
+// by it (PORT: the port, too), and log files of its own, unless MergeLogs is set. Instances with the same port share one
+// socket where HoldsSockets, else each binds it for itself.
 func (a App) Instance(n int) App {
 	environment := make([]Variable, 0, len(a.Environment)+1)
 	for _, v := range a.Environment {
@@ -91,7 +91,7 @@ func (d *definition) instances(n *yaml.Node) int {
 // maxInstances is more than a machine has use for: a slip of the finger.
 const maxInstances = 1000
 
-// execMode is fork or cluster. Both run instances as processes of their own.
+// execMode is fork or cluster: in both, instances are processes of their own, and share a held socket.
 func (d *definition) execMode(n *yaml.Node) string {
 	return strings.TrimSuffix(d.oneOf(n, "exec_mode", "fork", "cluster", "fork_mode", "cluster_mode"), "_mode")
 }
@@ -124,13 +124,4 @@ func (d *definition) checkInstances() (warning string) {
 		}
 	}
 	return d.SharedPort()
-}
-
-// SharedPort says in words that several instances have the same port; empty if they do not.
-func (a App) SharedPort() string {
-	if a.Count() == 1 || a.Port == 0 || a.IncrementVar == "PORT" {
-		return ""
-	}
-	return a.Name + ": " + strconv.Itoa(a.Count()) + " instances bind port " + strconv.Itoa(a.Port) +
-		" each for themselves; increment_var: PORT gives each its own"
 }

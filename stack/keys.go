@@ -17,8 +17,7 @@ type appKey struct {
 	show func(a *App) any
 }
 
-// appKeys are all keys of an app, in the order of the documentation. A value that is not the default of a key whose
-// effect does not exist yet is recorded with notYet; it is refused when the selected profile uses it.
+// appKeys are all keys of an app, in the order of the documentation.
 var appKeys = []appKey{
 	{
 		"namespace", func(d *definition, n *yaml.Node) { d.Namespace = d.text(n, "namespace") },
@@ -44,11 +43,7 @@ var appKeys = []appKey{
 		func(a *App) any { return zeroIsNull(a.IncrementVar) },
 	},
 	{"port", func(d *definition, n *yaml.Node) { d.Port = d.integer(n, "port", 1, 65535) }, func(a *App) any { return zeroIsNull(a.Port) }},
-	{"hold_port", func(d *definition, n *yaml.Node) {
-		if v := d.oneOf(n, "hold_port", "auto", "true", "false"); v != "auto" {
-			d.notYet(n, "hold_port", v)
-		}
-	}, func(*App) any { return "auto" }},
+	{"hold_port", func(d *definition, n *yaml.Node) { d.HoldPort = d.holdPort(n) }, func(a *App) any { return a.HoldPort }},
 
 	{"depends_on", func(d *definition, n *yaml.Node) { d.edges = d.dependsOn(n) }, func(a *App) any { return a.DependsOn }},
 	{"healthcheck", func(d *definition, n *yaml.Node) { d.Healthcheck, d.healthcheckNode = d.healthcheck(n), n }, showHealthcheck},
@@ -153,7 +148,7 @@ func zeroIsNull[T comparable](v T) any {
 // defaults is an app with the built-in default of every key.
 func defaults() App {
 	return App{
-		Namespace: "default", Instances: 1, InstanceVar: "NODE_APP_INSTANCE",
+		Namespace: "default", Instances: 1, InstanceVar: "NODE_APP_INSTANCE", HoldPort: "auto",
 		ListenTimeout: 30 * time.Second,
 		Autostart:     true, Autorestart: true,
 		MaxRestarts: 10, MinUptime: 10 * time.Second, BackoffBase: 100 * time.Millisecond,

@@ -27,7 +27,7 @@ func TestDefaults(t *testing.T) {
 	s, got := loadApp(t, "", "apps: [{name: web, script: a.js}]")
 	want := stack.App{
 		Name: "web", Namespace: "default", Script: s.Dir + "/a.js", Interpreter: "node", Cwd: s.Dir, Instances: 1, ExecMode: "fork", InstanceVar: "NODE_APP_INSTANCE",
-		ListenTimeout: 30 * time.Second, Autostart: true, Autorestart: true,
+		HoldPort: "auto", ListenTimeout: 30 * time.Second, Autostart: true, Autorestart: true,
 		MaxRestarts: 10, MinUptime: 10 * time.Second, BackoffBase: 100 * time.Millisecond,
 		KillSignal: "SIGTERM", KillTimeout: 10 * time.Second,
 		OutFile: s.Dir + "/.devstack/logs/web-out.log", ErrorFile: s.Dir + "/.devstack/logs/web-error.log",
@@ -93,13 +93,13 @@ func values(a stack.App, keys ...string) []string {
 	return out
 }
 
-func TestNotYetOnlyWhereTheProfileUsesIt(t *testing.T) {
-	const file = "apps: [{name: web, script: a.js, watch: false, watch_options: {followSymlinks: false}, ignore_watch: [x], exec_mode: fork, instances: 1}]\n" +
-		"profiles: {pilot: {apps: {web: {hold_port: true}}}}\n"
+// What one key says about another is checked after the merge, where the profile has put it.
+func TestAContradictionOnlyWhereTheProfileMakesIt(t *testing.T) {
+	const file = "apps: [{name: web, script: a.js}]\nprofiles: {pilot: {apps: {web: {hold_port: true}}}}\n"
 	loadApp(t, "dev", file)
 	dir := write(t, map[string]string{"ecosystem.yaml": file})
 	_, err := stack.Load(context.Background(), stack.Options{File: filepath.Join(dir, "ecosystem.yaml"), Profile: "pilot"})
-	if err == nil || !strings.Contains(err.Error(), ":2:44: hold_port: true is not supported yet") {
+	if err == nil || !strings.Contains(err.Error(), ":2:44: hold_port: true opens a port before the start") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -19,7 +19,7 @@ func PM2Key(key string) (name, why string) {
 	return "", pm2LeftOut[snake(key)]
 }
 
-// CheckSetting says whether an app may have this value of a key as Load reads it, one whose effect exists.
+// CheckSetting says whether an app may have this value of a key as Load reads it.
 func CheckSetting(key string, value *yaml.Node) error {
 	p := &problems{}
 	d := &definition{problems: p}
@@ -28,7 +28,6 @@ func CheckSetting(key string, value *yaml.Node) error {
 			k.set(d, value)
 		}
 	}
-	d.unsupported()
 	if len(p.found) == 0 {
 		return nil
 	}

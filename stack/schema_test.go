@@ -106,7 +106,7 @@ func TestTheSchemaAcceptsAndRefuses(t *testing.T) {
 		"{apps: [{name: web, command: a b, restart_delay: null, env: {A: 1, B: null, C: true}}]}",
 		"{apps: [{name: web, script: a.js, depends_on: {redis: {condition: service_started}, api: }}]}",
 		"{apps: [{name: web, script: a.js, healthcheck: {tcp: 3000, interval: 1m30s}}]}",
-		"{apps: [{name: web, script: a.js, instances: max, watch: [src, lib], cron_restart: '0 3 * * *', stop_exit_codes: 0}]}",
+		"{apps: [{name: web, script: a.js, instances: max, hold_port: false, watch: [src, lib], cron_restart: '0 3 * * *', stop_exit_codes: 0}]}",
 		"{compose: [a.yaml, b.yaml], defaults: {healthcheck: {retries: 5}}, profiles: {prod: {apps: {web: {instances: 2}}}, dev: }}",
 	} {
 		if err := validate(t, schema, good); err != nil {
@@ -120,6 +120,7 @@ func TestTheSchemaAcceptsAndRefuses(t *testing.T) {
 		"{apps: [{name: web, port: 70000}]}",
 		"{apps: [{name: web, kill_timeout: 4 seconds}]}",
 		"{apps: [{name: web, log_type: xml}]}",
+		"{apps: [{name: web, hold_port: always}]}",
 		"{apps: [{name: web, max_memory_restart: 1T}]}",
 		"{apps: [{name: web, healthcheck: {test: a}}]}",
 		"{apps: [{name: web, depends_on: {redis: {condition: ready}}}]}",

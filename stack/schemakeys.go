@@ -34,14 +34,14 @@ func appKeyDocs() []keyDoc {
 
 		{"instances", "How many processes: a number, max (one per processor), or -n (that many fewer).", ref("instances"), 1},
 		{
-			"exec_mode", "fork or cluster; instances bind their ports for themselves in both. Default: cluster when there are several instances.",
+			"exec_mode", "fork or cluster; in both, instances are processes that share the port if it is held. Default: cluster when there are several instances.",
 			enum("fork", "cluster", "fork_mode", "cluster_mode"), "fork",
 		},
 		{"instance_var", "The variable that tells a process which instance it is.", text, "NODE_APP_INSTANCE"},
 		{"increment_var", "A variable that is counted up from instance to instance.", text, nil},
 		{"port", "The port that the app listens on: sets PORT, above the shell's.", ref("port"), nil},
 		{
-			"hold_port", "Whether the port stays open across restarts. true: opened before the app starts, and passed to it.",
+			"hold_port", "Whether the port stays open across restarts and is shared by instances. auto: if node runs the program; true: opened before the start and passed on as LISTEN_FDS.",
 			enum("auto", true, false, "true", "false"), "auto",
 		},
 

@@ -50,10 +50,11 @@ type App struct {
 	Cwd         string   `json:"cwd"`
 
 	Instances    int          `json:"instances"`     // max and -n resolved; see Count
-	ExecMode     string       `json:"exec_mode"`     // fork, cluster; shown, and the same until sockets are held
+	ExecMode     string       `json:"exec_mode"`     // fork, cluster; shown, and the same: see HoldPort
 	InstanceVar  string       `json:"instance_var"`  // tells an instance its number
 	IncrementVar string       `json:"increment_var"` // raised by the instance's number; empty: none
 	Port         int          `json:"port"`          // 0: none
+	HoldPort     string       `json:"hold_port"`     // auto: what Node.js listens on; true: Port, bound before the launch; false
 	DependsOn    []Dependency `json:"depends_on"`
 
 	Healthcheck   *Healthcheck  `json:"healthcheck"`

@@ -117,16 +117,27 @@ apps:
 	}
 }
 
-// Whatever of it has its effect already is taken over, the rest is named; the result loads either way.
 func TestImportOfInstances(t *testing.T) {
 	dir := t.TempDir()
 	d := fromPM2(t, dir, `[{"name": "web", "script": "web.js", "instances": 0, "watch": ["src"], "cron_restart": "0 3 * * *", "increment_var": "PORT"}]`)
-	load(t, dir, d)
-	said := string(d.Text)
+	web := load(t, dir, d).Apps[0]
+	if len(d.Lost) > 0 || web.ExecMode != "cluster" || !web.HoldsSockets() {
+		t.Errorf("%q is lost of\n%s", d.Lost, d.Text)
+	}
 	for _, key := range []string{"instances", "exec_mode", "watch", "cron_restart", "increment_var"} {
-		if !strings.Contains(said, "\n    "+key+":") && !strings.Contains(said, "Not taken over: "+key+":") {
-			t.Errorf("%s is neither taken over nor named:\n%s", key, said)
+		if !strings.Contains(string(d.Text), "\n    "+key+":") {
+			t.Errorf("%s is not taken over:\n%s", key, d.Text)
 		}
+	}
+}
+
+// A cluster of what node does not run directly has no socket to share here, and that is said.
+func TestImportOfAClusterWithoutNode(t *testing.T) {
+	dir := t.TempDir()
+	d := fromPM2(t, dir, `[{"name": "web", "script": "npm", "args": "start", "instances": 2, "exec_mode": "cluster_mode"}]`)
+	load(t, dir, d)
+	if len(d.Lost) != 1 || !strings.HasPrefix(d.Lost[0], "web: exec_mode: cluster: node does not run it directly") {
+		t.Errorf("lost: %q", d.Lost)
 	}
 }
 

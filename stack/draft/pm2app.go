@@ -256,7 +256,8 @@ func asJSON(n *yaml.Node) string {
 	return string(data)
 }
 
-// writeInstances makes explicit that PM2 runs Node.js in cluster mode as soon as instances is there, even with 1.
+// writeInstances makes explicit that PM2 runs Node.js in cluster mode as soon as instances is there, even with 1. In both
+// modes the instances share their sockets.
 func (a *pm2App) writeInstances(runsNode bool) {
 	n := a.set["instances"]
 	if n != nil {
@@ -275,7 +276,10 @@ func (a *pm2App) writeInstances(runsNode bool) {
 	} else if n != nil && runsNode {
 		mode = "cluster"
 	}
-	if mode != "" {
+	switch {
+	case mode == "cluster" && !runsNode:
+		a.lose("exec_mode: cluster: node does not run it directly, so its instances cannot share a socket")
+	case mode != "":
 		a.put("exec_mode", mode)
 	}
 }
