@@ -134,6 +134,7 @@ func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 	if d.Pid != nil {
 		s.pair("pid", strconv.Itoa(*d.Pid))
 	}
+	s.reload(d)
 	s.pair("children", joinInts(d.Children))
 	s.pair("up", since(d.StartedAt, d.Pid != nil, now))
 	s.pair("restarts", fmt.Sprintf("%d, %d in a row after unstable exits (limit %s)", d.Restarts, d.UnstableRestarts, limit(d.MaxRestarts)))
@@ -142,6 +143,7 @@ func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 	for _, p := range d.Ports {
 		s.pair("port", address(p.Host, p.Port))
 	}
+	s.pair("held sockets", joinAddresses(d.Held))
 	s.pair("id, namespace", fmt.Sprintf("%d, %s", d.ID, d.Namespace))
 	s.pair("exec mode", d.ExecMode)
 	s.pair("command", strings.Join(d.Command, " "))
@@ -153,6 +155,20 @@ func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 	s.environment(d.Environment)
 	s.probes(d.Probes, now)
 	s.exits(d.Exits, now)
+}
+
+// reload is the other launch while a reload replaces one by the other.
+func (s *sheet) reload(d api.ProcessDetails) {
+	if n := d.Successor; n != nil {
+		state := "launching"
+		if n.Ready {
+			state = "ready"
+		}
+		s.pair("successor", fmt.Sprintf("pid %d, %s", n.Pid, state))
+	}
+	if d.RetiringPid != nil {
+		s.pair("retiring", fmt.Sprintf("pid %d", *d.RetiringPid))
+	}
 }
 
 func (s *sheet) usage(percent *float64, bytes, maxBytes *int64) {
@@ -236,6 +252,14 @@ func readyText(p api.Process) string {
 }
 
 func address(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
+
+func joinAddresses(all []api.ProcessPort) string {
+	var texts []string
+	for _, p := range all {
+		texts = append(texts, address(p.Host, p.Port))
+	}
+	return strings.Join(texts, ", ")
+}
 
 func limit(n int) string {
 	if n < 0 {

@@ -220,6 +220,8 @@ func TestDescription(t *testing.T) {
 			Exit: api.Exit{Code: ptr(0), Reason: "watch", At: now().Add(-time.Minute)}, UptimeMS: 1000, Cause: ptr("watch: dist/server.js changed"),
 		}},
 		RestartsBy: api.RestartsBy{Crash: 1, Watch: 1},
+		Held:       []api.ProcessPort{{Host: "*", Port: 3000}, {Host: "127.0.0.1", Port: 3001}, {Host: "::1", Port: 3001}},
+		Successor:  &api.Successor{Pid: 4720}, RetiringPid: ptr(4700),
 		Probes:     []api.ProbeRecord{{At: now().Add(-2 * time.Second), Ready: true, Detail: "200 OK"}},
 	}}}
 	service := &api.Description{Service: &api.ServiceDetails{
@@ -249,5 +251,14 @@ func TestBoardRowsStandInStartOrder(t *testing.T) {
 	}
 	if want := []string{"redis", "api", "agent", "stranger"}; !slices.Equal(got, want) {
 		t.Errorf("rows %v, want %v", got, want)
+	}
+}
+
+func TestSuccessor(t *testing.T) {
+	for ready, want := range map[bool]string{false: "pid 4720, launching\n", true: "pid 4720, ready\n"} {
+		d := &api.Description{Process: []api.ProcessDetails{{Successor: &api.Successor{Pid: 4720, Ready: ready}}}}
+		if got := renderDescription(d, now(), false); !strings.Contains(got, want) {
+			t.Errorf("ready %v:\n%s", ready, got)
+		}
 	}
 }

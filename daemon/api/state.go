@@ -108,6 +108,15 @@ type ProcessDetails struct {
 	MaxRestarts    int               `json:"max_restarts"`
 	Generation     int64             `json:"generation"`
 	RestartsBy     RestartsBy        `json:"restarts_by_cause"`
+	Held           []ProcessPort     `json:"held"`         // of what it listens on, what outlives it; the host * is every address
+	Successor      *Successor        `json:"successor"`    // during a reload: the launch that is to replace it
+	RetiringPid    *int              `json:"retiring_pid"` // during a reload: the launch that it has replaced, and that ends
+}
+
+// Successor is a launch beside the one that it replaces as soon as it is ready and stays so.
+type Successor struct {
+	Pid   int  `json:"pid"`
+	Ready bool `json:"ready"`
 }
 
 // RestartsBy counts an instance's restarts by cause; restarts is their sum.
