@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"procs":              {"probe", "procs/keeper", "procs/node", "stack"},
 	"procs/keeper":       {},
 	"procs/node":         {},
+	"profiles/prod":      {"stack"},
 	"stack":              {},
 	"stack/draft":        {"stack"},
 }
