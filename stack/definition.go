@@ -39,7 +39,8 @@ type definition struct {
 	healthcheckNode *yaml.Node
 	origins         map[string]string // key -> origin
 	interpolated    []string          // variables named in its settings
-	node            *yaml.Node        // the app's name, for problems of the app as a whole
+	used            *interpolator
+	node            *yaml.Node // the app's name, for problems of the app as a whole
 }
 
 // edge is one dependency with its position.
@@ -116,7 +117,7 @@ func mergeMappings(lower, upper *yaml.Node) *yaml.Node {
 
 // define reads the merged settings of one app.
 func define(p *problems, name string, node *yaml.Node, merged settings, used *interpolator) *definition {
-	d := &definition{problems: p, App: defaults(), origins: map[string]string{}, node: node}
+	d := &definition{problems: p, App: defaults(), origins: map[string]string{}, node: node, used: used}
 	d.Name = name
 	for _, k := range appKeys {
 		s, ok := merged[k.name]

@@ -33,7 +33,7 @@ type ecosystem struct {
 }
 
 // readEcosystem reads and checks everything that can be said without the Compose file.
-func readEcosystem(p *problems, data []byte, dir, profile string, shell map[string]string) *ecosystem {
+func readEcosystem(p *problems, data []byte, dir, profile string, env environment) *ecosystem {
 	root := parse(p, data)
 	if root == nil {
 		return nil
@@ -48,8 +48,7 @@ func readEcosystem(p *problems, data []byte, dir, profile string, shell map[stri
 		}
 		top[e.key.Value] = e.value
 	}
-	s := &ecosystem{problems: p, dir: dir, profile: profile, logDir: filepath.Join(dir, ".devstack", "logs")}
-	s.env.shell = shell
+	s := &ecosystem{problems: p, dir: dir, profile: profile, logDir: filepath.Join(dir, ".devstack", "logs"), env: env}
 	used := s.interpolate(top)
 	s.simple(top)
 	s.readApps(top, used)
@@ -58,7 +57,7 @@ func readEcosystem(p *problems, data []byte, dir, profile string, shell map[stri
 
 // interpolate replaces variables everywhere: first in env_file, which holds the values for the rest.
 func (s *ecosystem) interpolate(top map[string]*yaml.Node) *interpolator {
-	in := &interpolator{problems: s.problems, env: s.env.lookup, used: map[*yaml.Node][]string{}}
+	in := &interpolator{problems: s.problems, env: s.env.lookup, used: map[*yaml.Node][]string{}, unset: map[*yaml.Node][]string{}}
 	files, node := []string{".env"}, top["env_file"]
 	if node != nil {
 		in.walk(node, false)

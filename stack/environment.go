@@ -26,6 +26,7 @@ const (
 // environment is what all apps of a stack have in common.
 type environment struct {
 	shell    map[string]string
+	noFiles  bool      // the stack's env_file is not read
 	files    []envFile // the stack's env_file, lowest first
 	required []string
 }
@@ -71,6 +72,9 @@ func (e *environment) readEnvFile(path string) (map[string]string, error) {
 
 // addFile reads one of the stack's env files, which may be absent.
 func (e *environment) addFile(p *problems, n *yaml.Node, dir, path string) {
+	if e.noFiles {
+		return
+	}
 	values, err := e.readEnvFile(absolute(dir, path))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -110,7 +114,7 @@ func (p *problems) environment(n *yaml.Node) []entry {
 func (d *definition) resolve(e *environment, dir string) (overrides []string) {
 	values := map[string]Variable{}
 	set := func(key, value, origin string, declared bool) {
-		values[key] = Variable{key, value, origin, declared || values[key].Declared}
+		values[key] = Variable{Key: key, Value: value, Origin: origin, Declared: declared || values[key].Declared}
 	}
 	for _, f := range e.files {
 		for key, value := range f.values {
@@ -127,12 +131,17 @@ func (d *definition) resolve(e *environment, dir string) (overrides []string) {
 		}
 	}
 	named := slices.Concat(e.required, d.interpolated)
+	wanted := slices.Clone(e.required)
 	for _, entry := range d.env {
 		if isNull(entry.value) {
-			named = append(named, entry.key.Value)
+			named, wanted = append(named, entry.key.Value), append(wanted, entry.key.Value)
 			continue
 		}
 		set(entry.key.Value, entry.value.Value, originEnv, true)
+		if v := values[entry.key.Value]; d.used != nil {
+			v.From, v.Unset = d.used.used[entry.value], d.used.unset[entry.value]
+			values[entry.key.Value] = v
+		}
 	}
 	for key, value := range e.shell {
 		if file, ok := values[key]; ok && file.Value != value && (key != "PORT" || d.Port == 0) {
@@ -147,6 +156,12 @@ func (d *definition) resolve(e *environment, dir string) (overrides []string) {
 		if v, ok := values[key]; ok {
 			v.Declared = true
 			values[key] = v
+		}
+	}
+	slices.Sort(wanted)
+	for _, key := range slices.Compact(wanted) {
+		if _, set := values[key]; !set {
+			d.Open = append(d.Open, key)
 		}
 	}
 	d.Environment = make([]Variable, 0, len(values))
@@ -180,7 +195,7 @@ func (a App) hash() (string, error) {
 			declared = append(declared, Variable{Key: v.Key, Value: v.Value})
 		}
 	}
-	a.Environment, a.Hash, a.Instances, a.ExecMode = declared, "", 0, ""
+	a.Environment, a.Hash, a.Instances, a.ExecMode, a.Open, a.PerCPU = declared, "", 0, "", nil, false
 	data, err := json.Marshal(a)
 	if err != nil {
 		return "", err

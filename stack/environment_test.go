@@ -32,22 +32,22 @@ func TestEnvironment(t *testing.T) {
 	})
 	s := load(t, dir, "HOME=/h", "SHELL_WINS=shell", "PORT=9", "BARE=shell", "IN_ARGS=y", "ALSO=")
 	want := []stack.Variable{
-		{"ALSO", "", "shell", true},
-		{"APP", "app", "env", true},
-		{"BARE", "shell", "shell", true},
-		{"BOTH", "app", "env", true},
-		{"DOT", "dot", ".env", true},
-		{"EMPTY", "", ".env", true},
-		{"FILE", "two", "env_file two.env", true},
-		{"FLAG", "true", "env", true},
-		{"FROM", "dot-/h", "env_file two.env", true},
-		{"HOME", "/h", "shell", false},
-		{"IN_ARGS", "y", "shell", true},
-		{"NEEDED", "dot", ".env", true},
-		{"NUMBER", "1", "env", true},
-		{"ONE", "one", "env_file one.env", true},
-		{"PORT", "3000", "port", true},
-		{"SHELL_WINS", "shell", "shell", true},
+		{Key: "ALSO", Value: "", Origin: "shell", Declared: true},
+		{Key: "APP", Value: "app", Origin: "env", Declared: true},
+		{Key: "BARE", Value: "shell", Origin: "shell", Declared: true},
+		{Key: "BOTH", Value: "app", Origin: "env", Declared: true},
+		{Key: "DOT", Value: "dot", Origin: ".env", Declared: true},
+		{Key: "EMPTY", Value: "", Origin: ".env", Declared: true},
+		{Key: "FILE", Value: "two", Origin: "env_file two.env", Declared: true},
+		{Key: "FLAG", Value: "true", Origin: "env", Declared: true},
+		{Key: "FROM", Value: "dot-/h", Origin: "env_file two.env", Declared: true},
+		{Key: "HOME", Value: "/h", Origin: "shell", Declared: false},
+		{Key: "IN_ARGS", Value: "y", Origin: "shell", Declared: true},
+		{Key: "NEEDED", Value: "dot", Origin: ".env", Declared: true},
+		{Key: "NUMBER", Value: "1", Origin: "env", Declared: true},
+		{Key: "ONE", Value: "one", Origin: "env_file one.env", Declared: true},
+		{Key: "PORT", Value: "3000", Origin: "port", Declared: true},
+		{Key: "SHELL_WINS", Value: "shell", Origin: "shell", Declared: true},
 	}
 	if diff := cmp.Diff(want, app(t, s, "web").Environment); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -62,9 +62,47 @@ func TestEnvironment(t *testing.T) {
 
 func TestBareVariableIsOnlyDeclared(t *testing.T) {
 	dir := write(t, map[string]string{"ecosystem.yaml": "apps: [{name: web, script: a.js, env: {DOT: , SHELL: , NONE: }}]", ".env": "DOT=dot\n"})
-	want := []stack.Variable{{"DOT", "dot", ".env", true}, {"SHELL", "sh", "shell", true}}
+	want := []stack.Variable{{Key: "DOT", Value: "dot", Origin: ".env", Declared: true}, {Key: "SHELL", Value: "sh", Origin: "shell", Declared: true}}
 	if diff := cmp.Diff(want, app(t, load(t, dir, "SHELL=sh"), "web").Environment); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A definition for another machine says what this one's values would have filled in.
+func TestWithoutThisMachinesValues(t *testing.T) {
+	dir := write(t, map[string]string{
+		"ecosystem.yaml": `
+required_env: [NEEDED, GIVEN]
+apps:
+- name: web
+  script: a.js
+  instances: max
+  env: {BARE: , GIVEN: x, FULL: "${A:-1}${B-}", HALF: "http://${HOST}:${PORT:-1}/$$", DOT: "${DOT:-none}"}
+`,
+		".env": "DOT=dot\nNEEDED=dot\nHOST=dot\n",
+	})
+	s, err := stack.Load(context.Background(), stack.Options{File: filepath.Join(dir, "ecosystem.yaml"), NoDotEnv: true, Environment: []string{"A=2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := app(t, s, "web")
+	if diff := cmp.Diff([]string{"BARE", "NEEDED"}, web.Open); diff != "" || !web.PerCPU {
+		t.Errorf("per CPU %v; open -want +got:\n%s", web.PerCPU, diff)
+	}
+	want := map[string]stack.Variable{
+		"DOT":   {Key: "DOT", Value: "none", Origin: "env", Declared: true, From: []string{"DOT"}},
+		"FULL":  {Key: "FULL", Value: "2", Origin: "env", Declared: true, From: []string{"A", "B"}},
+		"GIVEN": {Key: "GIVEN", Value: "x", Origin: "env", Declared: true},
+		"HALF":  {Key: "HALF", Value: "http://:1/$", Origin: "env", Declared: true, From: []string{"HOST", "PORT"}, Unset: []string{"HOST"}},
+	}
+	got := map[string]stack.Variable{}
+	for _, v := range web.Environment {
+		if v.Origin == "env" {
+			got[v.Key] = v
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

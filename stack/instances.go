@@ -76,6 +76,7 @@ func numbered(path string, n int) string {
 func (d *definition) instances(n *yaml.Node) int {
 	cpus := runtime.NumCPU()
 	if n.Kind == yaml.ScalarNode && n.Value == "max" {
+		d.PerCPU = true
 		return cpus
 	}
 	v := d.integer(n, "instances", -math.MaxInt32, maxInstances)
@@ -83,6 +84,7 @@ func (d *definition) instances(n *yaml.Node) int {
 		d.at(n, "instances must be at least 1, or max, or -n for all processors but n; not 0").Hint = "autostart: false keeps an app from starting"
 	}
 	if v < 0 {
+		d.PerCPU = true
 		return max(1, cpus+v)
 	}
 	return v

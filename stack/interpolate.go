@@ -22,6 +22,8 @@ type interpolator struct {
 	*problems
 	env  template.Mapping
 	used map[*yaml.Node][]string // the variables that a scalar names
+
+	unset map[*yaml.Node][]string // those of them that have neither a value nor a default
 }
 
 // walk replaces in the tree below n, in place. Where lenient, a required variable that is not set makes its value
@@ -70,10 +72,22 @@ func (i *interpolator) scalar(n *yaml.Node, lenient bool) {
 		return
 	}
 	if names := variables(n.Value); len(names) > 0 {
-		i.used[n] = names
+		i.used[n], i.unset[n] = names, i.lacking(n.Value, names)
 		n.Tag = interpolatedTag
 	}
 	n.Value = value
+}
+
+// lacking are the variables in a text that are not set and have no default there, an empty one included.
+func (i *interpolator) lacking(text string, names []string) []string {
+	var out []string
+	for _, name := range names {
+		_, set := i.env(name)
+		if !set && !strings.Contains(text, "${"+name+"-") && !strings.Contains(text, "${"+name+":-") {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // variables are the sorted names of the variables in a text.

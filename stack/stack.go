@@ -90,6 +90,10 @@ type App struct {
 	MaxLogFiles   int    `json:"max_log_files"`
 
 	Environment []Variable `json:"environment"` // complete and sorted by key
+	// Open are the variables that env (NAME: without a value) or required_env name and nothing sets, sorted.
+	Open []string `json:"open,omitempty"`
+	// PerCPU says that Instances counts this machine's processors: max, or -n.
+	PerCPU bool `json:"per_cpu,omitempty"`
 	// Hash changes exactly when the definition or the value of a declared variable does; `up` restarts an app only then.
 	Hash string `json:"hash"`
 }
@@ -130,6 +134,11 @@ type Variable struct {
 	Value    string `json:"value"`
 	Origin   string `json:"origin"`   // port, shell, env, env_file PATH, .env
 	Declared bool   `json:"declared"` // named in a file: a changed value restarts the app
+
+	// From are the variables that its value in env interpolates, sorted; Unset those of them that have neither a value
+	// nor a default, so that Value lacks them.
+	From  []string `json:"from,omitempty"`
+	Unset []string `json:"unset,omitempty"`
 }
 
 // Error is a problem in a file, as precise as it can be said. Line and Column are 0 where they make no sense;
