@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
 )
 
@@ -65,7 +66,7 @@ func (b *board) apply(e api.Event) {
 }
 
 func (b *board) row(e api.Event) *row {
-	name := instanceName(e.Resource, e.Instance)
+	name := format.Instance(e.Resource, e.Instance)
 	for _, r := range b.rows {
 		if r.name == name {
 			return r
@@ -248,8 +249,8 @@ func (r *row) glyph(now time.Time) string {
 // bar is how far a pull has come, ten characters and the bytes.
 func bar(p *api.Progress) string {
 	if p.Total <= 0 {
-		return size(p.Current)
+		return format.Size(p.Current)
 	}
 	done := int(min(p.Current, p.Total) * 10 / p.Total)
-	return strings.Repeat("█", done) + strings.Repeat("░", 10-done) + " " + size(p.Current) + "/" + size(p.Total)
+	return strings.Repeat("█", done) + strings.Repeat("░", 10-done) + " " + format.Size(p.Current) + "/" + format.Size(p.Total)
 }

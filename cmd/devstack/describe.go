@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
 )
 
@@ -104,7 +105,7 @@ func (s *sheet) service(d api.ServiceDetails, now time.Time) {
 		s.pair("id", *d.ID)
 	}
 	s.pair("image", d.Image)
-	s.pair("up", since(d.StartedAt, d.State == "running", now))
+	s.pair("up", format.Uptime(d.StartedAt, d.State == "running", now))
 	s.pair("restarts", strconv.Itoa(d.Restarts))
 	s.usage(d.CPUPercent, d.MemoryBytes, nil)
 	for _, p := range d.Ports {
@@ -118,7 +119,7 @@ func (s *sheet) service(d api.ServiceDetails, now time.Time) {
 }
 
 func (s *sheet) process(d api.ProcessDetails, now time.Time) {
-	s.section(instanceName(d.Name, d.Instance) + " (process)")
+	s.section(format.Instance(d.Name, d.Instance) + " (process)")
 	s.pair("status", d.Status)
 	s.pair("waits for", strings.Join(d.WaitingFor, ", "))
 	s.pair("ready", readyText(d.Process))
@@ -136,7 +137,7 @@ func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 	}
 	s.reload(d)
 	s.pair("children", joinInts(d.Children))
-	s.pair("up", since(d.StartedAt, d.Pid != nil, now))
+	s.pair("up", format.Uptime(d.StartedAt, d.Pid != nil, now))
 	s.pair("restarts", fmt.Sprintf("%d, %d in a row after unstable exits (limit %s)", d.Restarts, d.UnstableRestarts, limit(d.MaxRestarts)))
 	s.pair("restarted by", restartCauses(d.RestartsBy))
 	s.usage(d.CPUPercent, d.MemoryBytes, d.MaxMemoryBytes)
@@ -173,7 +174,7 @@ func (s *sheet) reload(d api.ProcessDetails) {
 
 func (s *sheet) usage(percent *float64, bytes, maxBytes *int64) {
 	if bytes != nil {
-		s.pair("memory", size(*bytes)+memoryLimit(maxBytes))
+		s.pair("memory", format.Size(*bytes)+memoryLimit(maxBytes))
 	}
 	if percent != nil {
 		s.pair("cpu", fmt.Sprintf("%.1f%%", *percent))
@@ -211,7 +212,7 @@ func (s *sheet) probes(all []api.ProbeRecord, now time.Time) {
 		if !p.Ready {
 			verdict = "not ready"
 		}
-		s.pair(age(now.Sub(p.At))+" ago", strings.TrimSuffix(verdict+": "+p.Detail, ": "))
+		s.pair(format.Age(now.Sub(p.At))+" ago", strings.TrimSuffix(verdict+": "+p.Detail, ": "))
 	}
 }
 
@@ -220,7 +221,7 @@ func (s *sheet) exits(all []api.ExitRecord, now time.Time) {
 		s.section("exits, the last one at the end")
 	}
 	for _, e := range all {
-		s.pair(age(now.Sub(e.At))+" ago", exitText(e.Exit)+" after "+elapsed(time.Duration(e.UptimeMS)*time.Millisecond))
+		s.pair(format.Age(now.Sub(e.At))+" ago", format.Exit(e.Exit)+" after "+elapsed(time.Duration(e.UptimeMS)*time.Millisecond))
 		if e.Cause != nil {
 			s.pair("", *e.Cause)
 		}
@@ -272,7 +273,7 @@ func memoryLimit(bytes *int64) string {
 	if bytes == nil {
 		return ""
 	}
-	return " (restarted above " + size(*bytes) + ")"
+	return " (restarted above " + format.Size(*bytes) + ")"
 }
 
 func joinInts(ns []int) string {

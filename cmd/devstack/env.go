@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
 )
 
@@ -67,7 +68,7 @@ func renderEnvironments(all []api.ProcessEnvironment, c style) string {
 			s.WriteString("\n")
 		}
 		if len(all) > 1 {
-			s.section(fmt.Sprintf("%s (id %d)", instanceName(e.Name, e.Instance), e.ID))
+			s.section(fmt.Sprintf("%s (id %d)", format.Instance(e.Name, e.Instance), e.ID))
 		}
 		for _, item := range e.Environment {
 			fmt.Fprintf(s, "%s=%s  %s\n", item.Key, printable(item.Value), s.dim("("+item.Origin+")"))

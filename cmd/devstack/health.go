@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
 )
 
@@ -70,7 +71,7 @@ func renderHealth(h *api.Health, width int, c style) string {
 		if check.ProbedBy != "none" && check.ProbedBy != "alive" {
 			took = fmt.Sprintf("%dms", check.TookMS)
 		}
-		name := instanceName(check.Name, check.Instance)
+		name := format.Instance(check.Name, check.Instance)
 		t.rows = append(t.rows, []string{name, check.Kind, check.Health, check.ProbedBy, took, printable(check.Detail)})
 	}
 	if len(t.rows) == 0 {

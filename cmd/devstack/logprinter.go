@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
 )
 
@@ -21,7 +22,7 @@ func nameWidth(words []string, s *api.State) int {
 	width := 0
 	add := func(name string, instance int) {
 		if len(words) == 0 || slices.Contains(words, name) {
-			width = max(width, len([]rune(instanceName(name, instance))))
+			width = max(width, len([]rune(format.Instance(name, instance))))
 		}
 	}
 	for _, service := range s.Services {
@@ -58,7 +59,7 @@ func (l *logPrinter) line(r api.LogRecord) string {
 	case l.Raw:
 		return message
 	}
-	name := instanceName(r.AppName, r.Instance)
+	name := format.Instance(r.AppName, r.Instance)
 	l.width = max(l.width, len([]rune(name)))
 	bar := "|"
 	if r.Type == "err" {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
 )
 
@@ -181,7 +182,7 @@ func logsFromDisk(ctx context.Context, o *LogsOptions, p *project) error {
 			return fmt.Errorf("cannot read what devstackd wrote: %w", err)
 		}
 		all = append(all, record)
-		printer.width = max(printer.width, len([]rune(instanceName(record.AppName, record.Instance))))
+		printer.width = max(printer.width, len([]rune(format.Instance(record.AppName, record.Instance))))
 	}
 	for _, record := range all {
 		if err := printer.print(record); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
 )
 
@@ -34,7 +35,7 @@ func (p *plain) event(e api.Event) {
 		return
 	}
 	line := plainLine(e)
-	key := instanceName(e.Resource, e.Instance)
+	key := format.Instance(e.Resource, e.Instance)
 	before, told := p.last[key+string(e.Kind)]
 	fewer := e.Kind == api.KindWaiting && told // what it waits for gets less one by one
 	if line == "" || before == line || fewer {
@@ -126,15 +127,7 @@ func pullStep(p *api.Progress) string {
 	case p == nil || p.Total <= 0:
 		return "pulling the image"
 	case p.Current >= p.Total:
-		return "pulled the image, " + size(p.Total)
+		return "pulled the image, " + format.Size(p.Total)
 	}
-	return fmt.Sprintf("pulling the image, %d %% of %s", p.Current*4/p.Total*25, size(p.Total))
-}
-
-// instanceName is how an instance is called; the first bears the app's name alone.
-func instanceName(name string, instance int) string {
-	if instance == 0 {
-		return name
-	}
-	return fmt.Sprintf("%s#%d", name, instance)
+	return fmt.Sprintf("pulling the image, %d %% of %s", p.Current*4/p.Total*25, format.Size(p.Total))
 }

@@ -222,7 +222,7 @@ func TestDescription(t *testing.T) {
 		RestartsBy: api.RestartsBy{Crash: 1, Watch: 1},
 		Held:       []api.ProcessPort{{Host: "*", Port: 3000}, {Host: "127.0.0.1", Port: 3001}, {Host: "::1", Port: 3001}},
 		Successor:  &api.Successor{Pid: 4720}, RetiringPid: ptr(4700),
-		Probes:     []api.ProbeRecord{{At: now().Add(-2 * time.Second), Ready: true, Detail: "200 OK"}},
+		Probes: []api.ProbeRecord{{At: now().Add(-2 * time.Second), Ready: true, Detail: "200 OK"}},
 	}}}
 	service := &api.Description{Service: &api.ServiceDetails{
 		Service: s.Services[1], ContainerName: "agentic-sdlc-postgres", Volumes: []string{"data"}, Networks: []string{"default"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
 )
 
@@ -42,15 +43,15 @@ func renderState(s *api.State, now time.Time, width int, c style) string {
 }
 
 func serviceRow(s api.Service, now time.Time) []string {
-	cpu, memory := usage(s.CPUPercent, s.MemoryBytes)
+	cpu, memory := format.Usage(s.CPUPercent, s.MemoryBytes)
 	return []string{
-		s.Name, "service", serviceStatus(s), yesNo(s.Ready), strconv.Itoa(s.Restarts), since(s.StartedAt, s.State == "running", now),
+		s.Name, "service", serviceStatus(s), yesNo(s.Ready), strconv.Itoa(s.Restarts), format.Uptime(s.StartedAt, s.State == "running", now),
 		cpu, memory, "-", strings.Join(servicePorts(s), ","),
 	}
 }
 
 func processRow(p api.Process, now time.Time) []string {
-	cpu, memory := usage(p.CPUPercent, p.MemoryBytes)
+	cpu, memory := format.Usage(p.CPUPercent, p.MemoryBytes)
 	pid := "-"
 	if p.Pid != nil {
 		pid = strconv.Itoa(*p.Pid)
@@ -61,21 +62,9 @@ func processRow(p api.Process, now time.Time) []string {
 	}
 	slices.Sort(ports)
 	return []string{
-		instanceName(p.Name, p.Instance), "process", p.Status, yesNo(p.Ready), strconv.Itoa(p.Restarts),
-		since(p.StartedAt, p.Pid != nil, now), cpu, memory, pid, strings.Join(slices.Compact(ports), ","),
+		format.Instance(p.Name, p.Instance), "process", p.Status, yesNo(p.Ready), strconv.Itoa(p.Restarts),
+		format.Uptime(p.StartedAt, p.Pid != nil, now), cpu, memory, pid, strings.Join(slices.Compact(ports), ","),
 	}
-}
-
-// usage is percent of one core and bytes, in words.
-func usage(percent *float64, bytes *int64) (cpu, memory string) {
-	cpu, memory = "-", "-"
-	if percent != nil {
-		cpu = fmt.Sprintf("%.0f%%", *percent)
-	}
-	if bytes != nil {
-		memory = size(*bytes)
-	}
-	return cpu, memory
 }
 
 // serviceStatus is the one word for a container: its health while it runs.
@@ -101,13 +90,6 @@ func servicePorts(s api.Service) []string {
 	return ports
 }
 
-func since(at *time.Time, running bool, now time.Time) string {
-	if at == nil || !running {
-		return "-"
-	}
-	return age(now.Sub(*at))
-}
-
 func yesNo(b bool) string {
 	if b {
 		return "yes"
@@ -124,12 +106,12 @@ func remarks(s *api.State, c style) string {
 		}
 	}
 	for _, p := range s.Processes {
-		name := instanceName(p.Name, p.Instance)
+		name := format.Instance(p.Name, p.Instance)
 		switch {
 		case p.Status == "waiting" && len(p.WaitingFor) > 0:
 			fmt.Fprintf(&out, "%s: waits for %s\n", name, strings.Join(p.WaitingFor, ", "))
 		case (p.Status == "errored" || p.Status == "waiting restart") && p.Exit != nil:
-			fmt.Fprintf(&out, "%s: %s\n", name, exitText(*p.Exit))
+			fmt.Fprintf(&out, "%s: %s\n", name, format.Exit(*p.Exit))
 		}
 	}
 	return c.yellow(out.String())
@@ -140,21 +122,6 @@ func stopper(by string) string {
 		return "other (docker stop, docker compose or the like); devstack up starts it again"
 	}
 	return by
-}
-
-// exitText is how a launch ended, in words.
-func exitText(e api.Exit) string {
-	text := "ended, status unknown"
-	switch {
-	case e.Signal != nil:
-		text = "ended by " + *e.Signal
-	case e.Code != nil:
-		text = fmt.Sprintf("exited with code %d", *e.Code)
-	}
-	if e.Reason != "" {
-		text += " (" + e.Reason + ")"
-	}
-	return text
 }
 
 func paintStatus(c style, status, text string) string {

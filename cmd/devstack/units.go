@@ -18,34 +18,6 @@ func elapsed(d time.Duration) string {
 	return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
 }
 
-// age is a duration in its largest unit, as PM2 shows uptimes.
-func age(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return "0s"
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	}
-	return fmt.Sprintf("%dd", int(d.Hours())/24)
-}
-
-// size is a number of bytes, in units of 1024.
-func size(bytes int64) string {
-	switch {
-	case bytes < 1<<10:
-		return fmt.Sprintf("%dB", bytes)
-	case bytes < 1<<20:
-		return fmt.Sprintf("%dK", bytes>>10)
-	case bytes < 1<<30:
-		return fmt.Sprintf("%dM", bytes>>20)
-	}
-	return fmt.Sprintf("%.1fG", float64(bytes)/(1<<30))
-}
-
 // clip cuts s to width characters; s has no colours.
 func clip(s string, width int) string {
 	if utf8.RuneCountInString(s) <= width {

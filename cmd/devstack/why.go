@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
 )
 
@@ -66,7 +67,7 @@ func renderWhy(w *api.Why, now time.Time, c style) string {
 		if i > 0 {
 			out.WriteString("\n")
 		}
-		name := instanceName(in.Name, in.Instance)
+		name := format.Instance(in.Name, in.Instance)
 		fmt.Fprintf(&out, "%s is %s: it %s.\n", c.bold(name), paintStatus(c, in.Status, in.Status), printable(in.Reason))
 		renderBlockers(&out, in.WaitsFor, 1)
 		for _, line := range whyFacts(w.Kind, in, now) {
@@ -93,7 +94,7 @@ func renderBlockers(out *strings.Builder, all []api.Blocker, depth int) {
 func whyFacts(kind string, in api.WhyInstance, now time.Time) []string {
 	var facts []string
 	if in.StoppedAt != nil {
-		facts = append(facts, "stopped "+age(now.Sub(*in.StoppedAt))+" ago by "+stopper(*in.StoppedBy))
+		facts = append(facts, "stopped "+format.Age(now.Sub(*in.StoppedAt))+" ago by "+stopper(*in.StoppedBy))
 	}
 	if in.NextRestartAt != nil {
 		facts = append(facts, "next restart in "+elapsed(in.NextRestartAt.Sub(now)))
@@ -117,14 +118,14 @@ func whyFacts(kind string, in api.WhyInstance, now time.Time) []string {
 	}
 	if p := in.LastProbe; p != nil {
 		verdict := map[bool]string{true: "ready", false: "not ready"}[p.Ready]
-		facts = append(facts, "probed "+age(now.Sub(p.At))+" ago: "+strings.TrimSuffix(verdict+", "+p.Detail, ", "))
+		facts = append(facts, "probed "+format.Age(now.Sub(p.At))+" ago: "+strings.TrimSuffix(verdict+", "+p.Detail, ", "))
 	}
 	return facts
 }
 
 func renderFailure(out *strings.Builder, e api.ExitRecord, now time.Time, c style) {
 	uptime := time.Duration(e.UptimeMS) * time.Millisecond
-	fmt.Fprintf(out, "  last failure %s ago: %s after %s\n", age(now.Sub(e.At)), exitText(e.Exit), elapsed(uptime))
+	fmt.Fprintf(out, "  last failure %s ago: %s after %s\n", format.Age(now.Sub(e.At)), format.Exit(e.Exit), elapsed(uptime))
 	for _, line := range e.LastLines {
 		fmt.Fprintf(out, "    %s\n", c.dim("│ "+printable(line)))
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
 )
 
@@ -47,9 +48,9 @@ func rowsOf(s *api.State, now time.Time) []row {
 func serviceRow(s api.Service, now time.Time) row {
 	r := row{
 		key: s.Name, name: s.Name, state: s.State, health: s.Health,
-		restarts: strconv.Itoa(s.Restarts), up: uptime(s.StartedAt, s.State == "running", now), ready: s.Ready,
+		restarts: strconv.Itoa(s.Restarts), up: format.Uptime(s.StartedAt, s.State == "running", now), ready: s.Ready,
 	}
-	r.cpu, r.memory = usage(s.CPUPercent, s.MemoryBytes)
+	r.cpu, r.memory = format.Usage(s.CPUPercent, s.MemoryBytes)
 	var details []string
 	if s.StoppedBy != nil {
 		details = append(details, "stopped by "+*s.StoppedBy)
@@ -65,8 +66,8 @@ func serviceRow(s api.Service, now time.Time) row {
 
 func processRow(p api.Process, now time.Time) row {
 	r := row{
-		key: p.Name, name: instanceName(p.Name, p.Instance), state: p.Status, health: "-",
-		restarts: strconv.Itoa(p.Restarts), up: uptime(p.StartedAt, p.Pid != nil, now), ready: p.Ready,
+		key: p.Name, name: format.Instance(p.Name, p.Instance), state: p.Status, health: "-",
+		restarts: strconv.Itoa(p.Restarts), up: format.Uptime(p.StartedAt, p.Pid != nil, now), ready: p.Ready,
 	}
 	switch {
 	case p.Ready:
@@ -74,13 +75,13 @@ func processRow(p api.Process, now time.Time) row {
 	case p.Pid != nil:
 		r.health = "not ready"
 	}
-	r.cpu, r.memory = usage(p.CPUPercent, p.MemoryBytes)
+	r.cpu, r.memory = format.Usage(p.CPUPercent, p.MemoryBytes)
 	var details []string
 	if len(p.WaitingFor) > 0 {
 		details = append(details, "waits for "+strings.Join(p.WaitingFor, ", "))
 	}
 	if p.Exit != nil {
-		details = append(details, exitText(*p.Exit))
+		details = append(details, "last "+format.Exit(*p.Exit)+" at "+p.Exit.At.Local().Format(time.TimeOnly))
 	}
 	if p.Pid != nil {
 		details = append(details, fmt.Sprintf("pid %d", *p.Pid))
@@ -91,41 +92,6 @@ func processRow(p api.Process, now time.Time) row {
 	}
 	r.detail = sentence(append(details, portList(ports)))
 	return r
-}
-
-// usage is percent of one core and bytes, in words.
-func usage(percent *float64, bytes *int64) (cpu, memory string) {
-	cpu, memory = "-", "-"
-	if percent != nil {
-		cpu = fmt.Sprintf("%.0f%%", *percent)
-	}
-	if bytes != nil {
-		memory = size(*bytes)
-	}
-	return cpu, memory
-}
-
-// instanceName is what the tables of devstack call an instance.
-func instanceName(name string, instance int) string {
-	if instance == 0 {
-		return name
-	}
-	return fmt.Sprintf("%s#%d", name, instance)
-}
-
-// exitText is how the last launch ended, and when.
-func exitText(e api.Exit) string {
-	text := "ended, status unknown"
-	switch {
-	case e.Signal != nil:
-		text = "ended by " + *e.Signal
-	case e.Code != nil:
-		text = fmt.Sprintf("exited with code %d", *e.Code)
-	}
-	if e.Reason != "" {
-		text += " (" + e.Reason + ")"
-	}
-	return "last " + text + " at " + e.At.Local().Format(time.TimeOnly)
 }
 
 // portList names each port once.
@@ -147,35 +113,4 @@ func portList(ports []int) string {
 // sentence joins what there is to say.
 func sentence(parts []string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " · ")
-}
-
-func uptime(at *time.Time, running bool, now time.Time) string {
-	if at == nil || !running {
-		return "-"
-	}
-	switch d := now.Sub(*at); {
-	case d < time.Second:
-		return "0s"
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	default:
-		return fmt.Sprintf("%dd", int(d.Hours())/24)
-	}
-}
-
-// size is a number of bytes, in units of 1024.
-func size(bytes int64) string {
-	switch {
-	case bytes < 1<<10:
-		return fmt.Sprintf("%dB", bytes)
-	case bytes < 1<<20:
-		return fmt.Sprintf("%dK", bytes>>10)
-	case bytes < 1<<30:
-		return fmt.Sprintf("%dM", bytes>>20)
-	}
-	return fmt.Sprintf("%.1fG", float64(bytes)/(1<<30))
 }
