@@ -26,7 +26,7 @@ const (
 // environment is what all apps of a stack have in common.
 type environment struct {
 	shell    map[string]string
-	noFiles  bool      // the stack's env_file is not read
+	portable bool      // the shell is for interpolation alone, and the stack's env_file is not read
 	files    []envFile // the stack's env_file, lowest first
 	required []string
 }
@@ -70,9 +70,17 @@ func (e *environment) readEnvFile(path string) (map[string]string, error) {
 	return dotenv.UnmarshalBytesWithLookup(data, e.lookup)
 }
 
+// inherited is what the apps get from the caller's shell.
+func (e *environment) inherited() map[string]string {
+	if e.portable {
+		return nil
+	}
+	return e.shell
+}
+
 // addFile reads one of the stack's env files, which may be absent.
 func (e *environment) addFile(p *problems, n *yaml.Node, dir, path string) {
-	if e.noFiles {
+	if e.portable {
 		return
 	}
 	values, err := e.readEnvFile(absolute(dir, path))
@@ -143,7 +151,7 @@ func (d *definition) resolve(e *environment, dir string) (overrides []string) {
 			values[entry.key.Value] = v
 		}
 	}
-	for key, value := range e.shell {
+	for key, value := range e.inherited() {
 		if file, ok := values[key]; ok && file.Value != value && (key != "PORT" || d.Port == 0) {
 			overrides = append(overrides, key)
 		}

@@ -81,7 +81,7 @@ apps:
 `,
 		".env": "DOT=dot\nNEEDED=dot\nHOST=dot\n",
 	})
-	s, err := stack.Load(context.Background(), stack.Options{File: filepath.Join(dir, "ecosystem.yaml"), NoDotEnv: true, Environment: []string{"A=2"}})
+	s, err := stack.Load(context.Background(), stack.Options{File: filepath.Join(dir, "ecosystem.yaml"), Portable: true, Environment: []string{"A=2"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,9 @@ type Options struct {
 	Project     string   // -p; empty: as docker compose finds it
 	Profile     string   // empty: DEVSTACK_PROFILE in Environment, else dev
 	Environment []string // the caller's, KEY=VALUE: interpolation, precedence, COMPOSE_*
-	NoDotEnv    bool     // neither the stack's env_file nor the .env beside compose.yaml is read: a machine's own files
+	// Portable loads for another machine: Environment fills in ${...} and is nothing that the apps inherit, and neither the
+	// stack's env_file nor the .env beside compose.yaml is read. What is then missing is in App.Open and Variable.Unset.
+	Portable bool
 }
 
 // Load reads, merges, validates and resolves. What is wrong with the files is Errors, all at once; a profile that
@@ -36,13 +38,13 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	if err != nil {
 		return nil, Errors{{File: file, Message: "cannot read: " + plainCause(err).Error()}}
 	}
-	if o.NoDotEnv {
+	if o.Portable {
 		o.Environment = append(slices.Clone(o.Environment), "COMPOSE_ENV_FILES=", "COMPOSE_DISABLE_ENV_FILE=true")
 	}
 	var s *Stack
 	p := &problems{file: file}
 	warnings := warningsOf(func() {
-		if e := readEcosystem(p, data, dir, profile, environment{shell: shellMap(o.Environment), noFiles: o.NoDotEnv}); e != nil {
+		if e := readEcosystem(p, data, dir, profile, environment{shell: shellMap(o.Environment), portable: o.Portable}); e != nil {
 			s, err = e.assemble(ctx, file, o)
 		}
 	})
