@@ -165,7 +165,10 @@ func (s *sheet) reload(d api.ProcessDetails) {
 		if n.Ready {
 			state = "ready"
 		}
-		s.pair("successor", fmt.Sprintf("pid %d, %s", n.Pid, state))
+		if n.Pid != nil {
+			state = fmt.Sprintf("pid %d, %s", *n.Pid, state)
+		}
+		s.pair("successor", state)
 	}
 	if d.RetiringPid != nil {
 		s.pair("retiring", fmt.Sprintf("pid %d", *d.RetiringPid))

@@ -221,7 +221,7 @@ func TestDescription(t *testing.T) {
 		}},
 		RestartsBy: api.RestartsBy{Crash: 1, Watch: 1},
 		Held:       []api.ProcessPort{{Host: "*", Port: 3000}, {Host: "127.0.0.1", Port: 3001}, {Host: "::1", Port: 3001}},
-		Successor:  &api.Successor{Pid: 4720}, RetiringPid: ptr(4700),
+		Successor:  &api.Successor{Pid: ptr(4720)}, RetiringPid: ptr(4700),
 		Probes: []api.ProbeRecord{{At: now().Add(-2 * time.Second), Ready: true, Detail: "200 OK"}},
 	}}}
 	service := &api.Description{Service: &api.ServiceDetails{
@@ -255,10 +255,12 @@ func TestBoardRowsStandInStartOrder(t *testing.T) {
 }
 
 func TestSuccessor(t *testing.T) {
-	for ready, want := range map[bool]string{false: "pid 4720, launching\n", true: "pid 4720, ready\n"} {
-		d := &api.Description{Process: []api.ProcessDetails{{Successor: &api.Successor{Pid: 4720, Ready: ready}}}}
+	for want, n := range map[string]api.Successor{
+		"successor           launching\n": {}, "pid 4720, launching\n": {Pid: ptr(4720)}, "pid 4720, ready\n": {Pid: ptr(4720), Ready: true},
+	} {
+		d := &api.Description{Process: []api.ProcessDetails{{Successor: &n}}}
 		if got := renderDescription(d, now(), false); !strings.Contains(got, want) {
-			t.Errorf("ready %v:\n%s", ready, got)
+			t.Errorf("%+v:\n%s", n, got)
 		}
 	}
 }

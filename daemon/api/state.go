@@ -115,7 +115,7 @@ type ProcessDetails struct {
 
 // Successor is a launch beside the one that it replaces as soon as it is ready and stays so.
 type Successor struct {
-	Pid   int  `json:"pid"`
+	Pid   *int `json:"pid"` // null: about to be launched
 	Ready bool `json:"ready"`
 }
 
