@@ -1,5 +1,6 @@
-// Package node holds what is special about Node.js processes: which programs get an IPC channel and what is said over
-// it. It promises what PM2 promises to an app: process.send('ready') is heard, and the message "shutdown" arrives.
+// Package node holds what is special about Node.js processes: which programs get an IPC channel, what is said over it,
+// and the shim, a file loaded before the app by which sockets outlive a launch. It promises what PM2 promises to an
+// app: process.send('ready') is heard, and the message "shutdown" arrives.
 package node
 
 import (
@@ -7,8 +8,11 @@ import (
 	"path/filepath"
 )
 
-// Shutdown is the line that shutdown_with_message sends: process.on('message', m => m === 'shutdown').
-const Shutdown = `"shutdown"`
+// Lines that are sent to a process.
+const (
+	Shutdown = `"shutdown"`                          // shutdown_with_message: process.on('message', m => m === 'shutdown')
+	Drain    = `{"cmd":"NODE_DEVSTACK","drain":true}` // to the shim: accept no more, let the clients leave; the app does not see it
+)
 
 // IsReady reports whether an IPC line is process.send('ready').
 func IsReady(line []byte) bool {

@@ -1,0 +1,87 @@
+package node
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// shim is a preload for Node.js 18 and newer; its own comment says what it promises.
+//
+//go:embed shim.cjs
+var shim []byte
+
+// Install writes the shim to dir, where Preload can name it, and returns its path. A running launch may have read it
+// from there before and its threads do so again: it is replaced in one step, and only if it differs.
+func Install(dir string) (path string, err error) {
+	path = filepath.Join(dir, "shim.cjs")
+	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, shim) {
+		return path, nil
+	}
+	temp, err := os.CreateTemp(dir, "shim-*") // mode 0600
+	if err != nil {
+		return "", fmt.Errorf("cannot write the preload of Node.js: %w", err)
+	}
+	defer os.Remove(temp.Name()) // gone already, if all went well
+	_, err = temp.Write(shim)
+	if closing := temp.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot write the preload of Node.js: %w", err)
+	}
+	return path, nil
+}
+
+// Preload returns env with a NODE_OPTIONS that loads the shim, after whatever the app's own NODE_OPTIONS load.
+func Preload(env []string, shim string) []string {
+	option := `--require "` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(shim) + `"`
+	env = slices.Clone(env)
+	for i, kv := range slices.Backward(env) {
+		if theirs, ok := strings.CutPrefix(kv, "NODE_OPTIONS="); ok {
+			if theirs != "" {
+				option = theirs + " " + option
+			}
+			env[i] = "NODE_OPTIONS=" + option
+			return env
+		}
+	}
+	return append(env, "NODE_OPTIONS="+option)
+}
+
+// Runs reports whether an app's program is Node.js itself, in a mode in which the app is that very process: npm, npx,
+// tsx or a shell start a process of their own, and so does node with --watch or --run. With the permission model Node.js
+// refuses to load the shim.
+func Runs(interpreter string, command []string) bool {
+	if len(command) == 0 {
+		return IsNode(interpreter)
+	}
+	if !IsNode(command[0]) {
+		return false
+	}
+	for _, option := range options(command[1:]) {
+		switch name, _, _ := strings.Cut(option, "="); name {
+		case "--watch", "--watch-path", "--run", "--permission", "--experimental-permission":
+			return false
+		}
+	}
+	return true
+}
+
+// options are the words of node's command line before the script.
+func options(words []string) []string {
+	withValue := []string{"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"}
+	for i, word := range words {
+		if !strings.HasPrefix(word, "-") && (i == 0 || !slices.Contains(withValue, words[i-1])) {
+			return words[:i]
+		}
+	}
+	return words
+}
