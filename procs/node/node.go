@@ -10,7 +10,7 @@ import (
 
 // Lines that are sent to a process.
 const (
-	Shutdown = `"shutdown"`                          // shutdown_with_message: process.on('message', m => m === 'shutdown')
+	Shutdown = `"shutdown"`                           // shutdown_with_message: process.on('message', m => m === 'shutdown')
 	Drain    = `{"cmd":"NODE_DEVSTACK","drain":true}` // to the shim: accept no more, let the clients leave; the app does not see it
 )
 
