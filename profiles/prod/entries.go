@@ -1,0 +1,429 @@
+package prod
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"devstack/stack"
+)
+
+// finding is what became of a key, or of a part of it.
+type finding struct {
+	part    string // of the key: interval in healthcheck.interval; empty: the key itself
+	verdict Verdict
+	how     string
+	fix     string
+	asked   bool // a file says it whatever the key's origin
+}
+
+func mapped(how string, args ...any) []finding {
+	return []finding{{verdict: IsMapped, how: fmt.Sprintf(how, args...)}}
+}
+
+func approximated(fix, how string, args ...any) []finding {
+	return []finding{{verdict: IsApproximated, how: fmt.Sprintf(how, args...), fix: fix}}
+}
+
+func dropped(fix, why string, args ...any) []finding {
+	return []finding{{verdict: IsDropped, how: fmt.Sprintf(why, args...), fix: fix}}
+}
+
+// nothing is a key at a value that asks for nothing.
+func nothing() []finding { return mapped("nothing is asked") }
+
+// unknownKey accounts for a key that has no rule: never silence. A test keeps it from being needed.
+func unknownKey() []finding { return dropped("", "the export does not know this key") }
+
+// entries account for every key of an app, in the order of stack's table.
+func (a *account) entries() []Entry {
+	var out []Entry
+	for _, key := range stack.AppKeys() {
+		rule := appRules[key]
+		if rule == nil {
+			rule = func(*account) []finding { return unknownKey() }
+		}
+		origin := a.origins[a.app.Name][key]
+		asked := key == "name" || origin != "" && origin != "default"
+		for _, f := range rule(a) {
+			name := key
+			if f.part != "" {
+				name += "." + f.part
+			}
+			out = append(out, Entry{Subject: AppSubject(a.app.Name), Key: name, Verdict: f.verdict, How: f.how, Fix: f.fix, Asked: asked || f.asked})
+		}
+	}
+	return out
+}
+
+// appRules has one rule for each of stack.AppKeys.
+var appRules = map[string]func(a *account) []finding{
+	"name": func(a *account) []finding {
+		if a.w.Name != a.app.Name {
+			return approximated("", "%s, as names are DNS labels in production", a.w.Name)
+		}
+		return mapped("the workload %s", a.w.Name)
+	},
+	"namespace": func(a *account) []finding {
+		if a.app.Namespace == "default" {
+			return nothing()
+		}
+		return dropped("group with labels of the target", "it groups apps for devstack's commands alone")
+	},
+	"script": func(a *account) []finding {
+		if a.app.Script == "" {
+			return nothing()
+		}
+		return mapped("the command, in %s", a.w.WorkDir)
+	},
+	"command":     (*account).ofCommand,
+	"args":        func(a *account) []finding { return words(a.app.Args) },
+	"node_args":   func(a *account) []finding { return words(a.app.NodeArgs) },
+	"interpreter": (*account).ofInterpreter,
+	"cwd":         func(a *account) []finding { return mapped("the working directory %s", a.w.WorkDir) },
+	"env":         (*account).ofEnv,
+	"env_file":    (*account).ofEnvFile,
+
+	"instances": func(a *account) []finding {
+		switch {
+		case a.w.Kind != Service && a.app.Count() > 1:
+			return approximated("write an app for each, or let one do all the work", "it runs once, as jobs do")
+		case a.w.Singleton:
+			return mapped("1, and an update stops the old one before it starts the new one")
+		}
+		return mapped("replicas: %d", a.app.Count())
+	},
+	"exec_mode": func(a *account) []finding {
+		return mapped("every replica is a container of its own; the target spreads connections")
+	},
+	"instance_var": func(a *account) []finding {
+		if a.w.Replicas > 1 && a.app.InstanceVar != "" {
+			return dropped("let replicas find out by a lock who does what only one may do", "replicas have no numbers; %s is not set", a.app.InstanceVar)
+		}
+		return mapped("0, as there is one")
+	},
+	"increment_var": func(a *account) []finding {
+		switch {
+		case a.app.IncrementVar == "" || a.app.Count() == 1:
+			return nothing()
+		case a.app.IncrementVar == "PORT":
+			return approximated("", "every replica has an address of its own, and the same port")
+		}
+		return dropped("", "replicas have no numbers to count by")
+	},
+	"port": func(a *account) []finding {
+		if a.app.Port == 0 {
+			return nothing()
+		}
+		return mapped("port %d and PORT", a.app.Port)
+	},
+	"hold_port": func(a *account) []finding {
+		if a.app.HoldPort == "true" {
+			return dropped("bind PORT when there is no LISTEN_FDS", "no target opens the port before the start and passes it")
+		}
+		return mapped("the target's address takes connections while replicas are replaced")
+	},
+	"depends_on":  (*account).ofDependsOn,
+	"healthcheck": (*account).ofHealthcheck,
+	"wait_ready": func(a *account) []finding {
+		switch {
+		case !a.app.WaitReady:
+			return nothing()
+		case a.w.Probe != nil:
+			return approximated("", "no target hears process.send; the healthcheck tells when it is ready")
+		}
+		return dropped("write a healthcheck (exec: a command that ends with 0 when it works)", "no target hears process.send: it counts as ready as soon as it runs")
+	},
+	"listen_timeout": func(a *account) []finding {
+		if a.w.Probe == nil {
+			return dropped("write a healthcheck", "nothing tells when it is ready")
+		}
+		return mapped("%s until the first success of the probe", a.w.Probe.StartPeriod)
+	},
+
+	"autostart": func(a *account) []finding {
+		if !a.app.Autostart {
+			return mapped("defined with 0 replicas, not started")
+		}
+		return mapped("started")
+	},
+	"autorestart": func(a *account) []finding {
+		switch {
+		case a.w.Restart != Never:
+			return mapped("restarted when it ends")
+		case a.w.Kind == Service:
+			return approximated("one_shot: true if it ends by design", "targets that always restart services restart this one, too")
+		case !a.app.OneShot && a.w.Kind == Job:
+			return approximated("one_shot: true says the same", "run once per deployment, as a job")
+		}
+		return mapped("not restarted")
+	},
+	"one_shot": func(a *account) []finding {
+		if a.app.OneShot {
+			return mapped("a job, run to its end at every deployment")
+		}
+		return nothing()
+	},
+	"max_restarts": func(a *account) []finding {
+		if a.app.MaxRestarts < 0 {
+			return mapped("restarted without a limit")
+		}
+		return dropped("alarm on restarts; -1 in the prod profile says what targets do", "targets restart without a limit, ever more slowly")
+	},
+	"min_uptime":                func(a *account) []finding { return dropped("", "no target tells stable exits from others") },
+	"restart_delay":             func(a *account) []finding { return pause(a.app.RestartDelay != nil) },
+	"exp_backoff_restart_delay": func(a *account) []finding { return pause(a.app.BackoffBase != 100*time.Millisecond) },
+	"stop_exit_codes": func(a *account) []finding {
+		switch {
+		case len(a.app.StopExitCodes) == 0:
+			return nothing()
+		case a.w.Restart == OnFailure && len(a.app.StopExitCodes) == 1:
+			return mapped("restarted on failure only")
+		}
+		return dropped("let the process stay and wait, or exit with 0", "targets tell exit code 0 from others and know no list")
+	},
+	"cron_restart":       (*account).ofCron,
+	"max_memory_restart": (*account).ofMemory,
+
+	"kill_signal": func(a *account) []finding { return mapped("%s", a.w.Stop.Signal) },
+	"kill_timeout": func(a *account) []finding {
+		return mapped("%s between the signal and SIGKILL", a.w.Stop.Grace)
+	},
+	"shutdown_with_message": func(a *account) []finding {
+		if a.app.ShutdownWithMessage {
+			return approximated("end on "+a.w.Stop.Signal, "no target sends messages; it gets %s", a.w.Stop.Signal)
+		}
+		return nothing()
+	},
+
+	"watch": func(a *account) []finding {
+		if a.app.Watch.On {
+			return dropped("watch: false in the prod profile", "what an image holds does not change")
+		}
+		return nothing()
+	},
+	"ignore_watch":  func(a *account) []finding { return ofWatch(a.app.Watch.On) },
+	"watch_options": func(a *account) []finding { return ofWatch(a.app.Watch.On) },
+	"watch_delay":   func(a *account) []finding { return ofWatch(a.app.Watch.On) },
+
+	"out_file":   func(a *account) []finding { return logFile(a.app.OutFile) },
+	"error_file": func(a *account) []finding { return logFile(a.app.ErrorFile) },
+	"log_file":   func(a *account) []finding { return logFile(a.app.LogFile) },
+	"merge_logs": func(a *account) []finding {
+		return mapped("the target keeps one log per replica and joins them at read")
+	},
+	"log_date_format": func(a *account) []finding {
+		if a.app.LogDateFormat == "" {
+			return nothing()
+		}
+		return approximated("", "the target notes the time of every line, in its own format")
+	},
+	"log_type": func(a *account) []finding {
+		if a.app.LogType == "raw" {
+			return mapped("lines as the app writes them")
+		}
+		return approximated("let the app write JSON itself", "lines as the app writes them; the target adds time and name")
+	},
+	"max_log_size":  func(a *account) []finding { return mapped("%d bytes where the target writes files", a.w.Logs.MaxSize) },
+	"max_log_files": func(a *account) []finding { return mapped("%d where the target writes files", a.w.Logs.MaxFiles) },
+}
+
+func words(list []string) []finding {
+	if len(list) == 0 {
+		return nothing()
+	}
+	return mapped("the command's words")
+}
+
+func pause(asked bool) []finding {
+	if !asked {
+		return nothing()
+	}
+	return dropped("", "the pause before a restart is the target's own, and grows")
+}
+
+func ofWatch(on bool) []finding {
+	if !on {
+		return mapped("nothing is asked without watch")
+	}
+	return dropped("watch: false in the prod profile", "nothing is watched")
+}
+
+func logFile(path string) []finding {
+	switch path {
+	case "":
+		return nothing()
+	case "/dev/null":
+		return approximated("let the app write less", "what it throws away is kept by the target's log")
+	}
+	return mapped("stdout and stderr, which the target keeps")
+}
+
+func (a *account) ofCommand() []finding {
+	switch {
+	case len(a.app.Command) == 0:
+		return nothing()
+	case runsShell(a.w.Command):
+		return approximated("write a list, or begin the line with exec", "a shell runs it, so the image needs one, and it decides what signals reach the app")
+	case len(a.app.Command) != len(a.w.Command) && len(a.w.Command) > 0:
+		return mapped("its words, without a shell, so that signals reach the program")
+	}
+	return mapped("the command")
+}
+
+func (a *account) ofInterpreter() []finding {
+	switch {
+	case a.app.Interpreter == "" || a.app.Interpreter == "none":
+		return nothing()
+	case strings.HasPrefix(a.app.Interpreter, "/") && a.w.Runtime != "":
+		return approximated("", "%s of the image", a.w.Runtime)
+	}
+	return mapped("%s", a.w.Command[0])
+}
+
+// ofEnv accounts for every variable that the files name, by its name alone.
+func (a *account) ofEnv() []finding {
+	var out []finding
+	for _, v := range a.vars {
+		f := finding{part: v.name, verdict: IsMapped, how: "plain configuration", asked: true}
+		switch {
+		case strings.HasPrefix(v.origin, "env_file "), v.origin == "port":
+			continue
+		case v.partly:
+			f.verdict, f.how = IsApproximated, "a value to be given in the target: "+string(v.secret)
+			f.fix = "give a default, ${NAME:-...}, or the value in the prod profile"
+		case v.secret != "":
+			f.how = "a secret to be given in the target: " + string(v.secret)
+		case v.local:
+			f.verdict, f.how = IsApproximated, "carried over, but it names this machine, which in production is another"
+			f.fix = "give the address there in the prod profile"
+		case v.name == "NODE_ENV" && !a.inProduction():
+			f.fix = "production is NODE_ENV: production, in the prod profile's defaults"
+		}
+		out = append(out, f)
+	}
+	if a.w.HasNode() && !a.names("NODE_ENV") {
+		out = append(out, finding{part: "NODE_ENV", verdict: IsMapped, how: "production, as the files do not say"})
+	}
+	if len(out) == 0 {
+		return nothing()
+	}
+	return out
+}
+
+func (a *account) inProduction() bool {
+	value, _ := a.variable("NODE_ENV")
+	return value == "production"
+}
+
+func (a *account) names(variable string) bool {
+	for _, v := range a.vars {
+		if v.name == variable {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *account) ofEnvFile() []finding {
+	plain, secret, local := 0, 0, 0
+	for _, v := range a.vars {
+		switch {
+		case !strings.HasPrefix(v.origin, "env_file "):
+		case v.secret != "":
+			secret++
+		default:
+			plain++
+			if v.local {
+				local++
+			}
+		}
+	}
+	if plain+secret == 0 {
+		return nothing()
+	}
+	out := mapped("%d variables in the configuration, %d secrets to be given in the target", plain, secret)
+	if local > 0 {
+		out = approximated("give the addresses there in the prod profile", "carried over, but %d values name this machine, which in production is another", local)
+	}
+	out[0].asked = true
+	return out
+}
+
+func (a *account) ofDependsOn() []finding {
+	if len(a.app.DependsOn) == 0 {
+		return nothing()
+	}
+	var out []finding
+	for i, dependency := range a.app.DependsOn {
+		f := finding{part: dependency.Name, verdict: IsApproximated, how: "no order of starting: it tries until it can connect, and is restarted meanwhile", fix: "let the app retry its connections"}
+		if a.w.Edges[i].Wait == JobFirst {
+			f.how, f.fix = "the job is to be run to its end before the rollout", ""
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func (a *account) ofHealthcheck() []finding {
+	h, p := a.app.Healthcheck, a.w.Probe
+	switch {
+	case h == nil && p == nil:
+		return nothing()
+	case h == nil:
+		return approximated("", "the port %s is asked for a connection, as none is written", strconv.Itoa(p.Port))
+	}
+	kind := finding{verdict: IsMapped, how: "the probe"}
+	switch {
+	case h.HTTP != "":
+		kind.part = "http"
+	case h.TCP != "":
+		kind.part = "tcp"
+	case h.LogLine != "":
+		kind.part = "log_line"
+	default:
+		kind.part = "exec"
+	}
+	if p == nil {
+		kind.verdict, kind.how, kind.fix = IsDropped, "it asks another host, whose failure would restart this workload", "ask this app itself"
+		switch {
+		case a.w.Kind != Service:
+			kind.how, kind.fix = "what runs to its end is not probed", ""
+		case h.LogLine != "":
+			kind.how, kind.fix = "no target reads logs to find out", "write http, tcp or exec"
+		}
+		return []finding{kind}
+	}
+	return []finding{
+		kind,
+		{part: "interval", verdict: IsMapped, how: p.Interval.String()},
+		{part: "timeout", verdict: IsMapped, how: p.Timeout.String()},
+		{part: "retries", verdict: IsMapped, how: strconv.Itoa(p.Retries) + " failures in a row restart it"},
+		{part: "start_period", verdict: IsMapped, how: p.StartPeriod.String() + " until the first success"},
+	}
+}
+
+func (a *account) ofCron() []finding {
+	switch {
+	case a.app.CronRestart == "":
+		return nothing()
+	case a.w.Kind == Service:
+		return dropped("let the app renew itself, or make an app with one_shot: true of what is to be done then", "targets do not restart services by the clock")
+	case a.w.Schedule.Zone == "":
+		return approximated("write CRON_TZ=Zone before the expression", "the schedule %s in UTC, not in this machine's time", a.w.Schedule.Expression)
+	}
+	return mapped("the schedule %s in %s", a.w.Schedule.Expression, a.w.Schedule.Zone)
+}
+
+func (a *account) ofMemory() []finding {
+	limit := a.w.Memory.Limit >> 20
+	heap := ""
+	if a.w.Memory.HeapMiB > 0 {
+		heap = fmt.Sprintf(", of which Node's heap has %d", a.w.Memory.HeapMiB)
+	}
+	if a.app.MaxMemory == 0 {
+		return approximated("write max_memory_restart", "a limit of %d MiB%s, as production has no workload without one", limit, heap)
+	}
+	return mapped("a limit of %d MiB%s", limit, heap)
+}
