@@ -15,7 +15,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 # Tests live beside the code. These two need an engine; everything else is UNIT.
 DOCKER := ./infra/docker/...
 SCRIPT := ./cmd/...
-UNIT    = $(shell go list ./... | grep -vE '^devstack/(infra/docker|cmd|bench)(/|$$)')
+UNIT    = $(shell go list ./... | grep -vE '^devstack/((infra/docker|cmd)(/|$$)|bench$$)')
 
 export INFRA
 
@@ -82,6 +82,7 @@ bench: build ## Measure devstack beside PM2, docker compose and the floor; write
 	@INFRA=docker scripts/setup
 	@scripts/compose >/dev/null
 	@scripts/pm2 >/dev/null
+	@scripts/express >/dev/null
 	go run ./bench -rounds 5 -out docs/performance.md
 
 .PHONY: lint

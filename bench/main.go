@@ -4,8 +4,8 @@
 //
 //	go run ./bench [-only P1,P4] [-rounds 5] [-out docs/performance.md]
 //
-// It needs bin/devstack, bin/devstackd (make build), a Docker Engine with the sample's images, docker compose and PM2
-// in .cache (scripts/compose, scripts/pm2). `make bench` provides all of them.
+// It needs bin/devstack, bin/devstackd (make build), a Docker Engine with the sample's images, docker compose, PM2
+// and Express in .cache (scripts/compose, scripts/pm2, scripts/express). `make bench` provides all of them.
 package main
 
 import (
@@ -49,6 +49,7 @@ func run(ctx context.Context, only string, rounds int, out string) error {
 		devstack: filepath.Join(root, "bin", "devstack"),
 		compose:  filepath.Join(root, ".cache", "bin", "docker-compose"),
 		pm2:      filepath.Join(root, ".cache", "pm2", "node_modules", ".bin", "pm2"),
+		express:  filepath.Join(root, ".cache", "express", "node_modules"),
 		tmp:      tmp,
 	}
 	if err := env.check(); err != nil {

@@ -109,7 +109,7 @@ func counts(t *testing.T, got, want Report) {
 	a := numbers{got.Requests, got.OK, got.Refused, got.Reset, got.Timeout, got.Bad}
 	b := numbers{want.Requests, want.OK, want.Refused, want.Reset, want.Timeout, want.Bad}
 	if a != b || got.Failed() != want.Requests-want.OK {
-		t.Errorf("got %s, want %s", got, want)
+		t.Errorf("got %s %q, want %s", got, got.Failures, want)
 	}
 	if (got.Failed() == 0) != (len(got.Failures) == 0) {
 		t.Errorf("%d failures, described as %q", got.Failed(), got.Failures)
@@ -254,6 +254,23 @@ func TestLatencies(t *testing.T) {
 	r.count("", &failure{reset, errors.New("x")}, time.Hour, time.Now())
 	if r.Max() != 200*time.Millisecond || r.P99() != 198*time.Millisecond || r.Slower(150*time.Millisecond) != 50 {
 		t.Errorf("max %s, p99 %s, %d slower than 150 ms", r.Max(), r.P99(), r.Slower(150*time.Millisecond))
+	}
+}
+
+func TestAdd(t *testing.T) {
+	var sum Report
+	early, late := time.Unix(1, 0), time.Unix(2, 0)
+	for _, at := range []time.Time{late, early} {
+		r := Report{Servers: map[string]int{}, First: map[string]time.Time{}}
+		r.count("1", nil, time.Second, at)
+		for _, k := range []kind{refused, reset, timedOut, bad} {
+			r.count("", &failure{k, errors.New("x")}, 0, at)
+		}
+		sum.Add(r)
+	}
+	counts(t, sum, Report{OK: 2, Refused: 2, Reset: 2, Timeout: 2, Bad: 2})
+	if sum.Servers["1"] != 2 || sum.First["1"] != early || len(sum.took) != 2 || len(sum.Failures) != 8 {
+		t.Errorf("%+v", sum)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -29,6 +28,29 @@ type Report struct {
 
 // Failed counts the requests that were not answered as they should be.
 func (r Report) Failed() int { return r.Requests - r.OK }
+
+// Add adds another run to r.
+func (r *Report) Add(other Report) {
+	r.Requests += other.Requests
+	r.OK += other.OK
+	r.Refused += other.Refused
+	r.Reset += other.Reset
+	r.Timeout += other.Timeout
+	r.Bad += other.Bad
+	r.Opened += other.Opened
+	r.Closed += other.Closed
+	if r.Servers == nil {
+		r.Servers, r.First = map[string]int{}, map[string]time.Time{}
+	}
+	for server, n := range other.Servers {
+		r.Servers[server] += n
+		if first, ok := r.First[server]; !ok || other.First[server].Before(first) {
+			r.First[server] = other.First[server]
+		}
+	}
+	r.Failures = append(r.Failures, other.Failures[:min(len(other.Failures), 10-len(r.Failures))]...)
+	r.took = append(r.took, other.took...)
+}
 
 // Max is how long the slowest right answer took, from before connecting to its last byte.
 func (r Report) Max() time.Duration {
@@ -69,14 +91,11 @@ func (r Report) Shares() []float64 {
 	return all
 }
 
+// String is one line of counts, without the failures' words.
 func (r Report) String() string {
-	text := fmt.Sprintf("%d requests, %d ok, %d refused, %d reset, %d timed out, %d bad; %d connections, %d closed while idle; %d servers; p99 %s, max %s",
+	return fmt.Sprintf("%d requests, %d ok, %d refused, %d reset, %d timed out, %d bad; %d connections, %d closed while idle; %d servers; p99 %s, max %s",
 		r.Requests, r.OK, r.Refused, r.Reset, r.Timeout, r.Bad, r.Opened, r.Closed, len(r.Servers),
 		r.P99().Round(time.Microsecond), r.Max().Round(time.Microsecond))
-	if len(r.Failures) > 0 {
-		text += "; first failures: " + strings.Join(r.Failures, ", ")
-	}
-	return text
 }
 
 func (r *Report) count(server string, err error, took time.Duration, now time.Time) {
