@@ -21,6 +21,7 @@ const { getSystemErrorName } = require('util')
 
 const BACKLOG = 511 // Node's own
 const ANSWER_WITHIN = 5000 // ms, of devstack, when the app waits for a handle
+const ACK_WITHIN = 1000 // ms, of devstack, when it was passed a handle
 const UNUSED_AFTER = 30000 // ms, until inherited sockets that the app has not asked for are closed
 const ROUND = 250 // ms, between looks at who is still connected while draining
 const POLITE_ROUNDS = 2 // in which idle clients are only told, by Connection: close, and not cut off
@@ -30,6 +31,7 @@ const requests = new WeakMap() // server -> {host, port} of its latest listen()
 const sessions = new WeakMap() // server -> its HTTP/2 sessions
 const listeners = new Set() // {server, handle, host, port}
 const wants = new Map() // id -> what to do with the handle, or with none
+const unacked = [] // timers, one per handle that was passed on
 const send = process.send
 let held = [] // {host, port, fd}: what this launch was born with and has not used; host '*' stands for any
 let wanted = 0
@@ -104,6 +106,12 @@ function want(asked, done) {
   tell({ want: asked, id }, undefined, (err) => { if (err && wants.has(id)) answer() })
 }
 
+// passOn reports a handle. Until it is acknowledged Node queues what the app sends: so long the process stays.
+function passOn(asked, handle) {
+  if (process.connected) unacked.push(setTimeout(() => {}, ACK_WITHIN))
+  tell({ listening: asked }, handle)
+}
+
 // adopt makes the server listen with the handle, and passes it on.
 function adopt(server, asked, handle, backlog) {
   const name = {}
@@ -114,7 +122,7 @@ function adopt(server, asked, handle, backlog) {
   for (const l of listeners) if (!live(l)) listeners.delete(l)
   listeners.add({ server, handle, ...asked })
   if (typeof server.updateSettings === 'function' && !sessions.has(server)) trackSessions(server)
-  tell({ listening: asked }, handle)
+  passOn(asked, handle)
 }
 
 // trackSessions is for servers of HTTP/2, which do not tell who is connected.
@@ -167,10 +175,12 @@ function stopAccepting({ server, handle }) {
   }
 }
 
-// tellInFlight makes the answers that are still to come the last ones of their connections.
-function tellInFlight(servers) {
-  for (const { server, _httpMessage: res } of process._getActiveHandles()) {
-    if (res && servers.includes(server) && !res.headersSent) res.shouldKeepAlive = false
+// tellInFlight makes the answers that are still to come the last ones of their connections. Node keeps the list private.
+function tellInFlight(server) {
+  const key = Object.getOwnPropertySymbols(server).find((s) => s.description === 'http.server.connections')
+  for (const { socket } of (key && server[key] && server[key].all()) || []) {
+    const response = socket && socket._httpMessage
+    if (response && !response.headersSent) response.shouldKeepAlive = false
   }
 }
 
@@ -186,7 +196,7 @@ function drain() {
   const clustered = active.some((l) => l.server._handle !== l.handle)
   active.forEach(stopAccepting)
   closeUnused()
-  tellInFlight(servers)
+  servers.forEach(tellInFlight)
   let round = 0
   let toldIn = Infinity
   const step = async () => {
@@ -210,6 +220,7 @@ function closeUnused() {
 }
 
 function onInternalMessage(message, handle) {
+  if (message.cmd === 'NODE_HANDLE_ACK') clearTimeout(unacked.shift())
   if (message.cmd !== 'NODE_DEVSTACK') return
   const answer = wants.get(message.held || message.free)
   if (answer) answer(handle)
@@ -217,7 +228,11 @@ function onInternalMessage(message, handle) {
   else if (handle) handle.close() // it comes too late
   else if (message.drain && !draining) {
     draining = true
-    drain()
+    try {
+      drain()
+    } catch {
+      // devstack does not wait for ever
+    }
   }
 }
 
