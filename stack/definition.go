@@ -129,8 +129,13 @@ func define(p *problems, name string, node *yaml.Node, merged settings, used *in
 			continue
 		}
 		k.set(d, s.node)
-		d.interpolated = append(d.interpolated, used.below(s.node)...)
+		d.interpolated = append(d.interpolated, below(used.used, s.node)...)
+		if k.name != "env" {
+			d.Unset = append(d.Unset, below(used.unset, s.node)...)
+		}
 	}
+	slices.Sort(d.Unset)
+	d.Unset = slices.Compact(d.Unset)
 	d.consistent(merged)
 	return d
 }

@@ -203,7 +203,7 @@ func (a App) hash() (string, error) {
 			declared = append(declared, Variable{Key: v.Key, Value: v.Value})
 		}
 	}
-	a.Environment, a.Hash, a.Instances, a.ExecMode, a.Open, a.PerCPU = declared, "", 0, "", nil, false
+	a.Environment, a.Hash, a.Instances, a.ExecMode, a.Open, a.Unset, a.PerCPU = declared, "", 0, "", nil, nil, false
 	data, err := json.Marshal(a)
 	if err != nil {
 		return "", err

@@ -77,6 +77,7 @@ apps:
 - name: web
   script: a.js
   instances: max
+  args: ["${ARG}", "${OTHER:-x}", "${A}"]
   env: {BARE: , GIVEN: x, FULL: "${A:-1}${B-}", HALF: "http://${HOST}:${PORT:-1}/$$", DOT: "${DOT:-none}"}
 `,
 		".env": "DOT=dot\nNEEDED=dot\nHOST=dot\n",
@@ -88,6 +89,9 @@ apps:
 	web := app(t, s, "web")
 	if diff := cmp.Diff([]string{"BARE", "NEEDED"}, web.Open); diff != "" || !web.PerCPU {
 		t.Errorf("per CPU %v; open -want +got:\n%s", web.PerCPU, diff)
+	}
+	if diff := cmp.Diff([]string{"ARG"}, web.Unset); diff != "" {
+		t.Errorf("unset in settings -want +got:\n%s", diff)
 	}
 	want := map[string]stack.Variable{
 		"DOT":   {Key: "DOT", Value: "none", Origin: "env", Declared: true, From: []string{"DOT"}},

@@ -95,11 +95,11 @@ func variables(text string) []string {
 	return slices.Sorted(maps.Keys(template.ExtractVariables(map[string]any{"": text}, template.DefaultPattern)))
 }
 
-// below are the variables named anywhere below a node.
-func (i *interpolator) below(n *yaml.Node) []string {
-	out := slices.Clone(i.used[n])
+// below are the variables noted anywhere below a node.
+func below(noted map[*yaml.Node][]string, n *yaml.Node) []string {
+	out := slices.Clone(noted[n])
 	for _, child := range n.Content {
-		out = append(out, i.below(child)...)
+		out = append(out, below(noted, child)...)
 	}
 	return out
 }

@@ -92,6 +92,8 @@ type App struct {
 	Environment []Variable `json:"environment"` // complete and sorted by key
 	// Open are the variables that env (NAME: without a value) or required_env name and nothing sets, sorted.
 	Open []string `json:"open,omitempty"`
+	// Unset are the variables that settings other than env interpolate and that have neither a value nor a default, sorted.
+	Unset []string `json:"unset,omitempty"`
 	// PerCPU says that Instances counts this machine's processors: max, or -n.
 	PerCPU bool `json:"per_cpu,omitempty"`
 	// Hash changes exactly when the definition or the value of a declared variable does; `up` restarts an app only then.
