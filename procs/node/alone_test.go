@@ -159,7 +159,7 @@ func TestGoneKeeper(t *testing.T) {
 		http.createServer((q, r) => http.createServer((q, r) => r.end()).listen(%d, () => r.end())).listen(%d, () => console.log('up'))`, other, port))
 	p.expect("up")
 	p.expect("listening")
-	p.channel.Close()
+	_ = p.channel.Close()
 	ask(t, dial(t, "localhost", port), "/")
 	ask(t, dial(t, "localhost", other), "/")
 }

@@ -84,7 +84,7 @@ func TestDrain(t *testing.T) {
 				t.Errorf("does not announce the close: %q", head)
 			}
 			late := connect()
-			if _, err := idle.Read(make([]byte, 1)); err != io.EOF {
+			if _, err := idle.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 				t.Errorf("an idle connection ends with %v", err)
 			}
 			p.never("drained")
@@ -119,7 +119,7 @@ func TestDrainClosedByApp(t *testing.T) {
 	p.expect("bye undefined")
 }
 
-// TestDrainLeavesAlone: nobody is connected and nothing keeps the loop busy, but the process waits for its signal.
+// TestDrainNobody: nobody is connected and nothing keeps the loop busy, but the process waits for its signal.
 func TestDrainNobody(t *testing.T) {
 	k, port := newKeeper(t), freePort(t)
 	p := k.server(plainHTTP, port, "")

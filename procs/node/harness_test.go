@@ -110,7 +110,7 @@ func (k *keeper) launch(bornWith bool, args ...string) *process {
 	k.t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		<-gone
-		p.channel.Close()
+		_ = p.channel.Close()
 		if k.t.Failed() && stderr.Len() > 0 {
 			k.t.Logf("stderr of %d:\n%s", cmd.Process.Pid, stderr.String())
 		}
