@@ -220,6 +220,14 @@ function closeUnused() {
 }
 
 function onInternalMessage(message, handle) {
+  try {
+    take(message, handle)
+  } catch {
+    // an exception here would be the app's
+  }
+}
+
+function take(message, handle) {
   if (message.cmd === 'NODE_HANDLE_ACK') clearTimeout(unacked.shift())
   if (message.cmd !== 'NODE_DEVSTACK') return
   const answer = wants.get(message.held || message.free)
