@@ -34,7 +34,9 @@ func dropped(fix, why string, args ...any) []finding {
 func nothing() []finding { return mapped("nothing is asked") }
 
 // unknownKey accounts for a key that has no rule: never silence. A test keeps it from being needed.
-func unknownKey() []finding { return dropped("", "the export does not know this key") }
+func unknownKey() []finding {
+	return dropped("write it in the target's own files", "the export does not know this key")
+}
 
 // entries account for every key of an app, in the order of stack's table.
 func (a *account) entries() []Entry {
@@ -110,7 +112,7 @@ var appRules = map[string]func(a *account) []finding{
 		case a.app.IncrementVar == "PORT":
 			return approximated("", "every replica has an address of its own, and the same port")
 		}
-		return dropped("", "replicas have no numbers to count by")
+		return dropped("let replicas find out by themselves what is theirs", "replicas have no numbers to count by")
 	},
 	"port": func(a *account) []finding {
 		if a.app.Port == 0 {
@@ -171,9 +173,13 @@ var appRules = map[string]func(a *account) []finding{
 		}
 		return dropped("alarm on restarts; -1 in the prod profile says what targets do", "targets restart without a limit, ever more slowly")
 	},
-	"min_uptime":                func(a *account) []finding { return dropped("", "no target tells stable exits from others") },
-	"restart_delay":             func(a *account) []finding { return pause(a.app.RestartDelay != nil) },
-	"exp_backoff_restart_delay": func(a *account) []finding { return pause(a.app.BackoffBase != 100*time.Millisecond) },
+	"min_uptime": func(a *account) []finding {
+		return dropped(takeBack("min_uptime"), "no target tells stable exits from others")
+	},
+	"restart_delay": func(a *account) []finding { return pause("restart_delay", a.app.RestartDelay != nil) },
+	"exp_backoff_restart_delay": func(a *account) []finding {
+		return pause("exp_backoff_restart_delay", a.app.BackoffBase != 100*time.Millisecond)
+	},
 	"stop_exit_codes": func(a *account) []finding {
 		switch {
 		case len(a.app.StopExitCodes) == 0:
@@ -204,7 +210,7 @@ var appRules = map[string]func(a *account) []finding{
 		return nothing()
 	},
 	"ignore_watch":  func(a *account) []finding { return ofWatch(a.app.Watch.On) },
-	"watch_options": func(a *account) []finding { return ofWatch(a.app.Watch.On) },
+	"watch_options": func(a *account) []finding { return ofWatch(a.app.Watch.On, "followSymlinks", "usePolling", "interval") },
 	"watch_delay":   func(a *account) []finding { return ofWatch(a.app.Watch.On) },
 
 	"out_file":   func(a *account) []finding { return logFile(a.app.OutFile) },
@@ -236,18 +242,31 @@ func words(list []string) []finding {
 	return mapped("the command's words")
 }
 
-func pause(asked bool) []finding {
+// takeBack is what to do about a key that production has no use for.
+func takeBack(key string) string { return key + ": null in the prod profile takes it back" }
+
+func pause(key string, asked bool) []finding {
 	if !asked {
 		return nothing()
 	}
-	return dropped("", "the pause before a restart is the target's own, and grows")
+	return dropped(takeBack(key), "the pause before a restart is the target's own, and grows")
 }
 
-func ofWatch(on bool) []finding {
-	if !on {
-		return mapped("nothing is asked without watch")
+func ofWatch(on bool, parts ...string) []finding {
+	f := mapped("nothing is asked without watch")
+	if on {
+		f = dropped("watch: false in the prod profile", "nothing is watched")
 	}
-	return dropped("watch: false in the prod profile", "nothing is watched")
+	if len(parts) == 0 {
+		return f
+	}
+	var out []finding
+	for _, part := range parts {
+		one := f[0]
+		one.part = part
+		out = append(out, one)
+	}
+	return out
 }
 
 func logFile(path string) []finding {
@@ -389,7 +408,7 @@ func (a *account) ofHealthcheck() []finding {
 		kind.verdict, kind.how, kind.fix = IsDropped, "it asks another host, whose failure would restart this workload", "ask this app itself"
 		switch {
 		case a.w.Kind != Service:
-			kind.how, kind.fix = "what runs to its end is not probed", ""
+			kind.how, kind.fix = "what runs to its end is not probed", takeBack("healthcheck")
 		case h.LogLine != "":
 			kind.how, kind.fix = "no target reads logs to find out", "write http, tcp or exec"
 		}

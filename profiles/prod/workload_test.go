@@ -102,7 +102,9 @@ func TestProbes(t *testing.T) {
 		{"healthcheck: {tcp: 81}", with(func(p *prod.Probe) { p.Kind, p.Port = prod.TCP, 81 }), "81 2000"},
 		{"healthcheck: {tcp: 'db:81'}", nil, ""},
 		{"healthcheck: {exec: node health.js}", with(func(p *prod.Probe) { p.Kind, p.Command = prod.Exec, []string{"node", "health.js"} }), "node health.js"},
-		{"healthcheck: {exec: 'test -f /tmp/a && true'}", with(func(p *prod.Probe) { p.Kind, p.Command = prod.Exec, []string{"/bin/sh", "-c", "test -f /tmp/a && true"} }), "/bin/sh -c test -f /tmp/a && true"},
+		{"healthcheck: {exec: 'test -f /tmp/a && true'}", with(func(p *prod.Probe) {
+			p.Kind, p.Command = prod.Exec, []string{"/bin/sh", "-c", "test -f /tmp/a && true"}
+		}), "/bin/sh -c test -f /tmp/a && true"},
 		{"healthcheck: {log_line: up}", nil, ""},
 		{"healthcheck: {tcp: 81, start_period: 2m, interval: 1s, retries: 9, timeout: 3s}", &prod.Probe{Kind: prod.TCP, Port: 81, Interval: time.Second, Timeout: 3 * time.Second, Retries: 9, StartPeriod: 2 * time.Minute}, "81 3000"},
 		{"one_shot: true, port: 80", nil, ""},
