@@ -16,13 +16,15 @@ var ErrGone = errors.New("the keeper is gone")
 // Handler receives the keeper's notifications, one at a time and in order, on a goroutine of its own, so it may
 // call the Conn. An exit can be delivered before Launch has returned, and more than once until it is acked.
 type Handler struct {
-	Exited func(Exit)
-	IPC    func(IPCLine)
+	Exited    func(Exit)
+	IPC       func(IPCLine)
+	Listening func(Socket) // a launch with Hold listens by itself
+	Drained   func(Key)    // a launch that was asked to drain has no connection left
 }
 
 // Conn is the daemon's end of the connection to its keeper. Its methods may be used concurrently.
 type Conn struct {
-	conn net.Conn
+	conn *wire
 	done chan struct{}
 
 	sending sync.Mutex // one frame at a time
@@ -52,13 +54,12 @@ func Listener() (net.Listener, error) {
 
 // Dial takes over f, one end of a stream socket whose other end is a keeper's.
 func Dial(f *os.File, h Handler) (*Conn, error) {
-	nc, err := net.FileConn(f)
-	f.Close()
+	w, err := newWire(f)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the connection to the keeper: %w", err)
 	}
 	c := &Conn{
-		conn:    nc,
+		conn:    w,
 		done:    make(chan struct{}),
 		waiting: map[uint64]chan *Message{},
 		arrived: make(chan struct{}, 1),
@@ -135,6 +136,33 @@ func (c *Conn) Fetch(ctx context.Context) ([]byte, error) {
 	return m.Blob, nil
 }
 
+// Connect returns a TCP connection that this launch alone accepts, past the queue of the socket that it shares with
+// others. It returns when the launch has taken it, so it lasts as long as the launch is busy: give ctx a deadline.
+// syscall.ENOTCONN: it does not listen there, or has exited; EAGAIN: it has not taken earlier ones either.
+func (c *Conn) Connect(ctx context.Context, r ConnectReq) (net.Conn, error) {
+	m, err := c.ask(ctx, &Message{Verb: Connect, Connect: &r})
+	if err != nil {
+		return nil, err
+	}
+	if m.attached == nil {
+		return nil, errors.New("cannot connect: the keeper's answer has no connection")
+	}
+	f := os.NewFile(uintptr(m.attached.fd), "connection")
+	defer f.Close()
+	nc, err := net.FileConn(f)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the connection to %s: %w", r.Key.App, err)
+	}
+	return nc, nil
+}
+
+// Release gives up what an instance's launches have listened on; a held socket that nobody has a claim to is closed.
+// Releasing what is not held is not an error.
+func (c *Conn) Release(ctx context.Context, r ReleaseReq) error {
+	_, err := c.ask(ctx, &Message{Verb: Release, Release: &r})
+	return err
+}
+
 // Shutdown ends what still runs and returns when all of it is gone and every log is on disk. The keeper then waits
 // a moment for the daemon to exit, releases the project and exits.
 func (c *Conn) Shutdown(ctx context.Context) error {
@@ -153,6 +181,11 @@ func (c *Conn) ask(ctx context.Context, m *Message) (*Message, error) {
 		c.mu.Lock()
 		delete(c.waiting, m.ID)
 		c.mu.Unlock()
+		select {
+		case late := <-answer:
+			late.attached.close()
+		default:
+		}
 	}()
 	if err := c.send(m); err != nil {
 		return nil, err
@@ -188,14 +221,12 @@ func (c *Conn) read() {
 		if err != nil {
 			return
 		}
+		if m.ID != 0 {
+			c.answered(m)
+			continue
+		}
+		m.attached.close() // no notification has one
 		switch {
-		case m.ID != 0:
-			c.mu.Lock()
-			answer := c.waiting[m.ID]
-			c.mu.Unlock()
-			if answer != nil {
-				answer <- m
-			}
 		case m.Verb == Ping:
 			if c.send(&Message{Verb: Ping}) != nil {
 				return
@@ -210,6 +241,19 @@ func (c *Conn) read() {
 			}
 		}
 	}
+}
+
+// answered gives an answer to who asked, or away with it if that one has left.
+func (c *Conn) answered(m *Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	answer := c.waiting[m.ID]
+	if answer == nil {
+		m.attached.close()
+		return
+	}
+	delete(c.waiting, m.ID)
+	answer <- m
 }
 
 func (c *Conn) deliver(h Handler) {
@@ -229,6 +273,10 @@ func (c *Conn) deliver(h Handler) {
 				h.Exited(*m.Exit)
 			case m.Verb == IPC && m.IPC != nil && h.IPC != nil:
 				h.IPC(*m.IPC)
+			case m.Verb == Listening && m.Listening != nil && h.Listening != nil:
+				h.Listening(*m.Listening)
+			case m.Verb == Drained && m.Key != nil && h.Drained != nil:
+				h.Drained(*m.Key)
 			}
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// writeFrame sends one message with a single Write.
-func writeFrame(w io.Writer, m *Message) error {
+// writeFrame sends one message, and its descriptor if it has one, with a single call.
+func writeFrame(w *wire, m *Message) error {
 	body, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("cannot encode %s: %w", m.Verb, err)
@@ -19,12 +19,13 @@ func writeFrame(w io.Writer, m *Message) error {
 		return fmt.Errorf("cannot send %s: %d bytes are more than %d", m.Verb, len(body), MaxMessage)
 	}
 	frame := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(body)), uint32(len(body)))
-	_, err = w.Write(append(frame, body...))
+	_, err = w.send(append(frame, body...), m.attached)
 	return err
 }
 
-// readFrame returns io.EOF when the other side left between two messages.
-func readFrame(r io.Reader) (*Message, error) {
+// readFrame returns io.EOF when the other side left between two messages. The receiver closes what is attached.
+func readFrame(r *wire) (*Message, error) {
+	defer r.discard() // nothing is read beyond the frame, so whatever is here came with it
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
@@ -41,6 +42,7 @@ func readFrame(r io.Reader) (*Message, error) {
 	if err := json.Unmarshal(body, m); err != nil {
 		return nil, fmt.Errorf("cannot decode a message: %w", err)
 	}
+	m.attached = r.take()
 	return m, nil
 }
 

@@ -58,8 +58,11 @@ type keeper struct {
 	finished chan struct{} // closed when the shutdown is complete
 
 	mu       sync.Mutex
-	launches map[Key]*launch // running, or exited and not acked
-	session  *session        // the daemon's connection, nil while none runs
+	launches map[Key]*launch  // running, or exited and not acked
+	talking  map[*launch]bool // whose IPC channel is open
+	held     holding
+	wanting  []*wanting
+	session  *session // the daemon's connection, nil while none runs
 	stash    []byte
 	ending   bool
 	over     bool            // nothing runs any more, the logs are on disk
@@ -164,6 +167,8 @@ func newKeeper(o Options) (*keeper, error) {
 		tree:     &tree{},
 		finished: make(chan struct{}),
 		launches: map[Key]*launch{},
+		talking:  map[*launch]bool{},
+		held:     holding{},
 	}, nil
 }
 

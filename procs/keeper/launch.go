@@ -14,14 +14,20 @@ type launch struct {
 	key      Key
 	grace    Grace
 	launched Launched
+	holds    bool     // sockets that it listens on outlive it
 	channel  *channel // nil without IPC
 	streams  []*stream
 	ended    chan struct{} // closed when exit is set
 
 	// guarded by keeper.mu
-	ready bool
-	exit  *Exit
+	ready     bool
+	listening []Address // what it has reported that it listens on
+	drained   bool
+	released  bool // it claims nothing any more
+	exit      *Exit
 }
+
+func (l *launch) claim() claim { return claim{instance: l.key.Instance, generation: l.key.Generation} }
 
 // launch starts a process, or leaves nothing behind.
 func (k *keeper) launch(req Launch) (Launched, error) {
@@ -37,15 +43,25 @@ func (k *keeper) launch(req Launch) (Launched, error) {
 		return Launched{}, fmt.Errorf("cannot launch %s: generation %d was launched before: %w",
 			req.Key.App, req.Key.Generation, syscall.EEXIST)
 	}
-	l := &launch{key: req.Key, grace: req.Grace, ended: make(chan struct{})}
+	defer k.held.sweep(req.Key.App) // what was bound for a launch that fails
+	born, err := k.born(req)
+	if err != nil {
+		return Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
+	}
+	return k.launchWith(req, born)
+}
+
+// launchWith starts a process that is born with sockets. k.mu is held.
+func (k *keeper) launchWith(req Launch, born []*heldSocket) (Launched, error) {
+	l := &launch{key: req.Key, grace: req.Grace, holds: req.Hold != nil, ended: make(chan struct{})}
 	stdio, err := k.openStdio(req)
 	if err != nil {
 		return Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
 	}
-	pid, err := k.children.start(req.Argv[0], req.Argv, &syscall.ProcAttr{
+	pid, err := k.start(req, &syscall.ProcAttr{
 		Dir:   req.Dir,
-		Env:   launchEnv(req, k.opts.ID),
-		Files: stdio.childFiles(),
+		Env:   launchEnv(req, k.opts.ID, born),
+		Files: stdio.childFiles(born),
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	}, func(status syscall.WaitStatus) { k.exited(l, status) })
 	stdio.closeChildEnds()
@@ -56,6 +72,12 @@ func (k *keeper) launch(req Launch) (Launched, error) {
 	l.launched = Launched{Pid: pid, StartTime: startTime(pid), At: time.Now()}
 	k.launches[l.key] = l
 	k.journal.launched(l.key, l.launched)
+	for _, s := range born {
+		l.launched.Held = append(l.launched.Held, s.address)
+	}
+	if l.holds && req.Hold.Bind != 0 {
+		born[0].claims[l.claim()] = true
+	}
 	k.readStdio(l, req, stdio)
 	return l.launched, nil
 }
@@ -73,6 +95,9 @@ func (k *keeper) exited(l *launch, status syscall.WaitStatus) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.launches[l.key] != l {
+		return // it never became what was asked for
+	}
 	l.exit = e
 	close(l.ended)
 	k.journal.exited(*e)
@@ -107,18 +132,21 @@ func (l *launch) settle(limit time.Duration) {
 	}
 }
 
-// launchEnv is the launch's environment with the keeper's own variables; whatever Node put into the environment
-// of the shell that ran `devstack up` must not reach it.
-func launchEnv(req Launch, project string) []string {
+// launchEnv is the launch's environment with the keeper's own variables; whatever Node or systemd put into the
+// environment of the shell that ran `devstack up` must not reach it.
+func launchEnv(req Launch, project string, born []*heldSocket) []string {
 	env := slices.DeleteFunc(slices.Clone(req.Env), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
-		return name == MarkerEnv || name == "NODE_CHANNEL_FD" || name == "NODE_CHANNEL_SERIALIZATION_MODE"
+		return slices.Contains([]string{
+			MarkerEnv, HeldEnv, "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE",
+			"LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "LISTEN_PIDFDID",
+		}, name)
 	})
 	env = append(env, MarkerEnv+"="+req.Key.Marker(project))
 	if req.IPC {
-		env = append(env, fmt.Sprintf("NODE_CHANNEL_FD=%d", childIPC), "NODE_CHANNEL_SERIALIZATION_MODE=json")
+		env = append(env, fmt.Sprintf("NODE_CHANNEL_FD=%d", firstFD+len(born)), "NODE_CHANNEL_SERIALIZATION_MODE=json")
 	}
-	return env
+	return append(env, heldEnv(req, born)...)
 }
 
 // explainExec names what was missing: exec and chdir fail with the same number.
@@ -141,7 +169,9 @@ func (k *keeper) runningList() []Running {
 	defer k.mu.Unlock()
 	list := make([]Running, 0, len(k.launches))
 	for _, l := range k.launches {
-		list = append(list, Running{Key: l.key, Launched: l.launched, Ready: l.ready, Exit: l.exit})
+		list = append(list, Running{
+			Key: l.key, Launched: l.launched, Ready: l.ready, Listening: slices.Clone(l.listening), Drained: l.drained, Exit: l.exit,
+		})
 	}
 	slices.SortFunc(list, func(a, b Running) int { return a.Launched.At.Compare(b.Launched.At) })
 	return list

@@ -59,6 +59,10 @@ func run(m *testing.M) int {
 }
 
 func keeperRole(args []string) int {
+	if args[0] == execArg {
+		_ = becomeLaunch(args[1:])
+		return 2
+	}
 	o, err := commandOptions(args)
 	if err != nil {
 		return 2
@@ -78,15 +82,19 @@ func daemonRole() int {
 	if err != nil {
 		return 1
 	}
-	up := os.NewFile(FDKeeper, "keeper")
+	up, err := newWire(os.NewFile(FDKeeper, "keeper"))
+	if err != nil {
+		return 1
+	}
 	var mu sync.Mutex // guards client and writes to up
-	var client net.Conn
+	var client *wire
 	go func() {
 		for {
-			c, err := l.Accept()
+			accepted, err := l.Accept()
 			if err != nil {
 				return
 			}
+			c := &wire{UnixConn: accepted.(*net.UnixConn)}
 			fmt.Fprintf(c, "%08x", os.Getpid())
 			mu.Lock()
 			client = c
@@ -116,6 +124,7 @@ func daemonRole() int {
 		case client != nil:
 			_ = writeFrame(client, m)
 		}
+		m.attached.close()
 		mu.Unlock()
 		if m.Verb == Shutdown && m.Error == nil {
 			return 0

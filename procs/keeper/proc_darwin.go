@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,8 @@ const orphansStay = false
 func becomeSubreaper() error { return nil }
 
 func growPipe(fd, size int) {}
+
+func selfPath() (string, error) { return os.Executable() }
 
 func startTime(pid int) uint64 {
 	k, err := unix.SysctlKinfoProc("kern.proc.pid", pid)

@@ -24,6 +24,9 @@ func becomeSubreaper() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1,
 
 func growPipe(fd, size int) { _, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, size) } // best effort
 
+// selfPath is our executable, even if another one has taken its place on disk.
+func selfPath() (string, error) { return "/proc/self/exe", nil }
+
 func startTime(pid int) uint64 {
 	p, _ := readProcess(pid)
 	return p.start

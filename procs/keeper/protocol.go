@@ -63,7 +63,9 @@ type Message struct {
 
 	Connect   *ConnectReq `json:"connect,omitempty"`
 	Release   *ReleaseReq `json:"release,omitempty"`
-	Listening *Listener   `json:"listening,omitempty"`
+	Listening *Socket     `json:"listening,omitempty"`
+
+	attached *descriptor // travels beside the frame; the answer to connect has one
 }
 
 // Error is a failed request. Errno lets the daemon tell "no such file" from "try again later" (0: not a system error).
@@ -117,8 +119,8 @@ type Address struct {
 // "fd"}. The host "*" is a socket of Hold.Bind, which stands for any host.
 const HeldEnv = "DEVSTACK_HELD"
 
-// Listener is one socket that a launch listens on and the keeper holds.
-type Listener struct {
+// Socket is one socket that a launch listens on and the keeper holds.
+type Socket struct {
 	Key     Key     `json:"key"`
 	Address Address `json:"address"`
 }
@@ -185,7 +187,7 @@ type Running struct {
 	// Listening are the held sockets that it listens on by itself; Drained, that it was asked to drain and has.
 	Listening []Address `json:"listening,omitempty"`
 	Drained   bool      `json:"drained,omitempty"`
-	Exit     *Exit    `json:"exit,omitempty"`
+	Exit      *Exit     `json:"exit,omitempty"`
 }
 
 // Exit is how a launch ended. Exactly one of Code and Signal is meaningful: a death by signal has Code -1.

@@ -3,6 +3,7 @@ package keeper
 import (
 	"errors"
 	"io"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -13,13 +14,13 @@ import (
 // session is one daemon's life and its connection.
 type session struct {
 	pid        int
-	conn       *os.File
+	conn       *wire
 	out        *outbox
 	unanswered atomic.Int32  // pings in a row
 	ended      chan struct{} // closed when the daemon was reaped
 }
 
-func newSession(conn *os.File) *session {
+func newSession(conn *wire) *session {
 	return &session{conn: conn, out: newOutbox(), ended: make(chan struct{})}
 }
 
@@ -28,12 +29,13 @@ func (k *keeper) serve(s *session) {
 	for {
 		m, err := readFrame(s.conn)
 		if err != nil {
-			if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) {
 				k.log.Error("connection to the daemon failed", "err", err)
 			}
 			k.hungUp(s)
 			return
 		}
+		m.attached.close() // no request has one
 		if m.Verb == Ping {
 			s.unanswered.Store(0)
 			continue
@@ -79,6 +81,15 @@ func (k *keeper) handle(s *session, m *Message) {
 		go func() { answer(k.signal(*m.Signal)) }()
 	case m.Verb == Signal && m.Signal != nil:
 		answer(k.signal(*m.Signal))
+	case m.Verb == Connect && m.Connect != nil:
+		go func() {
+			d, err := k.connect(*m.Connect)
+			a.attached = d
+			answer(err)
+		}()
+	case m.Verb == Release && m.Release != nil:
+		k.release(*m.Release)
+		answer(nil)
 	case m.Verb == List:
 		a.List = k.runningList()
 		answer(nil)
@@ -124,6 +135,10 @@ func newOutbox() *outbox {
 func (o *outbox) add(m *Message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.closed {
+		m.attached.close()
+		return
+	}
 	if m.Verb == IPC {
 		if o.ipc >= maxIPCBacklog {
 			return
@@ -138,11 +153,14 @@ func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
+	discard(o.queue)
+	o.queue = nil
 	o.wake.Signal()
 }
 
 // writeTo ends when the outbox is closed or the daemon has hung up.
-func (o *outbox) writeTo(w io.Writer) {
+func (o *outbox) writeTo(w *wire) {
+	defer o.close()
 	for {
 		o.mu.Lock()
 		for len(o.queue) == 0 && !o.closed {
@@ -155,10 +173,19 @@ func (o *outbox) writeTo(w io.Writer) {
 		batch := o.queue
 		o.queue, o.ipc = nil, 0
 		o.mu.Unlock()
-		for _, m := range batch {
+		for i, m := range batch {
 			if writeFrame(w, m) != nil {
+				discard(batch[i:])
 				return
 			}
+			m.attached.close()
 		}
+	}
+}
+
+// discard closes what messages that nobody gets would have carried.
+func discard(messages []*Message) {
+	for _, m := range messages {
+		m.attached.close()
 	}
 }

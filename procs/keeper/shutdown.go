@@ -26,6 +26,7 @@ func (k *keeper) shutdown(done func()) bool {
 		return false
 	}
 	k.ending = true
+	k.held.closeAll() // who listens does so still; afterwards clients see that nobody is there
 	var running []*launch
 	for _, l := range k.launches {
 		if l.exit == nil {

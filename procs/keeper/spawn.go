@@ -125,6 +125,9 @@ func startKeeper(o SpawnOptions) error {
 
 // Command is the hidden subcommand `keeper`: args are what Spawn passes after that word.
 func Command(args []string) error {
+	if len(args) > 0 && args[0] == execArg {
+		return becomeLaunch(args[1:])
+	}
 	o, err := commandOptions(args)
 	if err != nil {
 		return err

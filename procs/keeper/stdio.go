@@ -5,20 +5,18 @@ import (
 	"syscall"
 )
 
-// childIPC is the descriptor of the Node IPC channel in a launch.
-const childIPC = 3
-
 // pipeSize holds what a process writes between two reads. Node loses what does not fit when it calls process.exit;
 // more than this exhausts the kernel's per-user allowance with a few dozen processes.
 const pipeSize = 256 << 10
 
 // stdio is what a launch is born with: both ends, until the fork.
 type stdio struct {
-	null             *os.File
-	outR, outW       *os.File // nil: discarded
-	errR, errW       *os.File // nil: discarded, or merged into out
-	merged           bool
-	ipcOwn, ipcChild *os.File // nil without IPC
+	null       *os.File
+	outR, outW *os.File // nil: discarded
+	errR, errW *os.File // nil: discarded, or merged into out
+	merged     bool
+	ipcOwn     *wire    // nil without IPC
+	ipcChild   *os.File // nil without IPC
 }
 
 func (k *keeper) openStdio(req Launch) (s *stdio, err error) {
@@ -47,7 +45,7 @@ func (k *keeper) openStdio(req Launch) (s *stdio, err error) {
 	return s, nil
 }
 
-func (s *stdio) childFiles() []uintptr {
+func (s *stdio) childFiles(born []*heldSocket) []uintptr {
 	fd := func(f *os.File, orElse uintptr) uintptr {
 		if f == nil {
 			return orElse
@@ -60,6 +58,9 @@ func (s *stdio) childFiles() []uintptr {
 	if s.merged {
 		files[2] = out
 	}
+	for _, h := range born {
+		files = append(files, uintptr(h.socket.fd))
+	}
 	if s.ipcChild != nil {
 		files = append(files, s.ipcChild.Fd())
 	}
@@ -67,7 +68,13 @@ func (s *stdio) childFiles() []uintptr {
 }
 
 func (s *stdio) closeChildEnds() { closeAll(s.outW, s.errW, s.ipcChild) }
-func (s *stdio) closeOwnEnds()   { closeAll(s.outR, s.errR, s.ipcOwn) }
+
+func (s *stdio) closeOwnEnds() {
+	closeAll(s.outR, s.errR)
+	if s.ipcOwn != nil {
+		s.ipcOwn.Close()
+	}
+}
 
 // readStdio starts reading what the launch writes.
 func (k *keeper) readStdio(l *launch, req Launch, s *stdio) {
@@ -78,8 +85,14 @@ func (k *keeper) readStdio(l *launch, req Launch, s *stdio) {
 		l.streams = append(l.streams, k.logs.read(s.errR, l.key, "err", req.Logs, req.Logs.Err))
 	}
 	if s.ipcOwn != nil {
-		l.channel = &channel{file: s.ipcOwn}
-		go k.readIPC(l)
+		l.channel = newChannel(s.ipcOwn)
+		k.talking[l] = true
+		go func() {
+			k.readIPC(l)
+			k.mu.Lock()
+			delete(k.talking, l)
+			k.mu.Unlock()
+		}()
 	}
 }
 
@@ -109,7 +122,7 @@ func logPipe() (r, w *os.File, err error) {
 }
 
 // socketPair returns close-on-exec stream sockets; the first one is non-blocking.
-func socketPair() (own, child *os.File, err error) {
+func socketPair() (own *wire, child *os.File, err error) {
 	syscall.ForkLock.RLock()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err == nil {
@@ -125,7 +138,12 @@ func socketPair() (own, child *os.File, err error) {
 		syscall.Close(fds[1])
 		return nil, nil, os.NewSyscallError("fcntl", err)
 	}
-	return os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket"), nil
+	child = os.NewFile(uintptr(fds[1]), "socket")
+	if own, err = newWire(os.NewFile(uintptr(fds[0]), "socket")); err != nil {
+		child.Close()
+		return nil, nil, err
+	}
+	return own, child, nil
 }
 
 func closeAll(files ...*os.File) {

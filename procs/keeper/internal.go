@@ -1,0 +1,52 @@
+package keeper
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// nodeLine is a line of Node's own protocol, which the app on either end never sees. A line NODE_HANDLE has a
+// descriptor and wraps a message; ours, NODE_DEVSTACK, are those of the preload (procs/node).
+type nodeLine struct {
+	Cmd     string   `json:"cmd"`
+	Want    *Address `json:"want"`
+	ID      int64    `json:"id"`
+	Drained bool     `json:"drained"`
+	Msg     struct {
+		Cmd       string   `json:"cmd"`
+		Listening *Address `json:"listening"`
+	} `json:"msg"`
+}
+
+// internalLine serves one line. Whatever comes with a descriptor is acknowledged: Node sends nothing more before.
+func (k *keeper) internalLine(l *launch, line []byte, whole bool) {
+	var m nodeLine
+	if whole {
+		_ = json.Unmarshal(line, &m) // an app may send the strangest things under this name
+	}
+	switch {
+	case bytes.HasPrefix(line, []byte(`{"cmd":"NODE_HANDLE",`)):
+		d := l.channel.wire.take()
+		if m.Msg.Cmd == "NODE_DEVSTACK" && m.Msg.Listening != nil && d != nil {
+			k.listening(l, *m.Msg.Listening, d)
+		} else {
+			d.close()
+		}
+		l.channel.ack()
+	case m.Cmd == "NODE_HANDLE_ACK":
+		l.channel.acked(true)
+	case m.Cmd == "NODE_HANDLE_NACK":
+		l.channel.acked(false)
+	case m.Cmd == "NODE_DEVSTACK" && m.Want != nil:
+		k.want(l, *m.Want, m.ID)
+	case m.Cmd == "NODE_DEVSTACK" && m.Drained:
+		k.drained(l)
+	}
+}
+
+func (k *keeper) drained(l *launch) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l.drained = true
+	k.notify(&Message{Verb: Drained, Key: &l.key})
+}

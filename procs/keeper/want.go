@@ -1,0 +1,143 @@
+package keeper
+
+import (
+	"fmt"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// parkTime is how long a launch waits for another one to report the socket that both of them want.
+const parkTime = time.Second
+
+// maxParked bounds the requests of all launches that wait.
+const maxParked = 256
+
+// wanting is the request of a launch that found an address taken and waits for its socket.
+type wanting struct {
+	launch  *launch
+	address Address
+	id      int64
+}
+
+// want serves a launch that found an address taken: it gets the socket that is held, or the word to bind once more.
+// While another launch of the app runs, that one may be about to report it.
+func (k *keeper) want(l *launch, a Address, id int64) {
+	w := &wanting{launch: l, address: a, id: id}
+	k.mu.Lock()
+	d, park := k.wanted(w)
+	if park {
+		k.wanting = append(k.wanting, w)
+		time.AfterFunc(parkTime, func() { k.giveUp(w) })
+	}
+	k.mu.Unlock()
+	if !park {
+		w.answer(d)
+	}
+}
+
+// wanted returns a duplicate of the socket, whether to wait for it, or neither. k.mu is held.
+func (k *keeper) wanted(w *wanting) (d *descriptor, park bool) {
+	l, a := w.launch, w.address
+	if !l.holds || k.ending {
+		return nil, false
+	}
+	if s := k.held.find(l.key.App, a); s != nil {
+		return k.dupOf(s), false
+	}
+	if k.closeStale(l.key.App, a.Port) {
+		return nil, false
+	}
+	for _, other := range k.launches {
+		if other != l && other.key.App == l.key.App && other.holds && other.exit == nil {
+			return nil, len(k.wanting) < maxParked
+		}
+	}
+	return nil, false
+}
+
+// closeStale closes what the app holds on a port, under other hosts, for nobody who runs: the app has moved.
+func (k *keeper) closeStale(app string, port int) (closed bool) {
+	for _, s := range k.held[app] {
+		if s.address.Port == port && !k.inUse(app, s) {
+			clear(s.claims)
+			closed = true
+		}
+	}
+	k.held.sweep(app)
+	return closed
+}
+
+func (k *keeper) inUse(app string, s *heldSocket) bool {
+	for c := range s.claims {
+		l := k.launches[Key{App: app, Instance: c.instance, Generation: c.generation}]
+		if l != nil && l.exit == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// answerWanting serves who waits for what is held now. k.mu is held.
+func (k *keeper) answerWanting(app string) {
+	k.wanting = slices.DeleteFunc(k.wanting, func(w *wanting) bool {
+		if w.launch.key.App != app {
+			return false
+		}
+		s := k.held.find(app, w.address)
+		if s == nil {
+			return false
+		}
+		go w.answer(k.dupOf(s))
+		return true
+	})
+}
+
+func (k *keeper) giveUp(w *wanting) {
+	k.mu.Lock()
+	i := slices.Index(k.wanting, w)
+	if i >= 0 {
+		k.wanting = slices.Delete(k.wanting, i, i+1)
+	}
+	k.mu.Unlock()
+	if i >= 0 {
+		w.answer(nil)
+	}
+}
+
+// dupOf is for a launch: Node wants it non-blocking. Nil if we are out of descriptors.
+func (k *keeper) dupOf(s *heldSocket) *descriptor {
+	d, err := s.socket.dup()
+	if err != nil {
+		k.log.Error("cannot pass a held socket on", "err", err)
+		return nil
+	}
+	_ = syscall.SetNonblock(d.fd, true)
+	return d
+}
+
+// answer passes d on and closes it; nil means that nothing is held. A launch that is gone by now misses nothing.
+func (w *wanting) answer(d *descriptor) {
+	c := w.launch.channel
+	free := fmt.Sprintf(`{"cmd":"NODE_DEVSTACK","free":%d}`, w.id)
+	if d == nil {
+		_ = c.send(free)
+		return
+	}
+	defer d.close()
+	arrived := make(chan bool, 1)
+	held := fmt.Sprintf(`{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_DEVSTACK","held":%d}}`, w.id)
+	if c.pass(held, d, arrived) != nil {
+		_ = c.send(free)
+		return
+	}
+	go func() {
+		select {
+		case ok := <-arrived:
+			if !ok {
+				_ = c.send(free)
+			}
+		case <-c.closed:
+		}
+	}()
+}
