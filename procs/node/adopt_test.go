@@ -208,9 +208,11 @@ func TestWantNothing(t *testing.T) {
 	port := stranger.Addr().(*net.TCPAddr).Port
 	p := newKeeper(t).run(fmt.Sprintf(`const s = require('http').createServer()
 		s.on('error', e => console.log('error', e.message)).listen(%d, '127.0.0.1')`, port))
+	p.expect("want")
 	p.expect(fmt.Sprintf("error listen EADDRINUSE: address already in use 127.0.0.1:%d", port))
 	p.expect("exit exit status 0")
 	p.never("error")
+	p.never("want")
 }
 
 // TestClosedWhileWaiting closes a server before it gets the socket it asked for.

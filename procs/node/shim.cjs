@@ -21,8 +21,6 @@ const { getSystemErrorName } = require('util')
 
 const BACKLOG = 511 // Node's own
 const ANSWER_WITHIN = 5000 // ms, of devstack, when the app waits for a handle
-const ATTEMPTS = 5 // to get the handle of another launch,
-const AGAIN_AFTER = 100 // ms after the last one
 const ACK_WITHIN = 1000 // ms, of devstack, when it was passed a handle
 const UNUSED_AFTER = 30000 // ms, until inherited sockets that the app has not asked for are closed
 const ROUND = 250 // ms, between looks at who is still connected while draining
@@ -137,39 +135,34 @@ function trackSessions(server) {
   })
 }
 
-const inUse = (err) => getSystemErrorName(err) === 'EADDRINUSE'
-
 // holdAndListen does what _listen2 does for a server that has no handle yet, or returns false.
 function holdAndListen(server, asked, args) {
   const [address, port, addressType, , , flags] = args
   const backlog = args[3] || BACKLOG
   const plainly = () => bound(address, port, addressType, flags, backlog)
   const first = inherited(asked, backlog) || plainly()
-  if (typeof first === 'number' && (!inUse(first) || isOurs(asked) || !process.connected)) return false
-  if (typeof first === 'number') share(server, asked, backlog, plainly, args)
-  else adopt(server, asked, first, backlog)
+  if (typeof first !== 'number') {
+    adopt(server, asked, first, backlog)
+    return true
+  }
+  if (getSystemErrorName(first) !== 'EADDRINUSE' || isOurs(asked) || !process.connected) return false
+  share(server, asked, backlog, plainly, args)
   return true
 }
 
-// share makes the server listen with the handle of another launch. That may have bound just now, and not be known yet.
+// share makes the server listen with the handle of another launch or, if nothing is held, binds once more.
 function share(server, asked, backlog, plainly, args) {
   const turn = server._listeningId
   let closed = false
   const onClose = () => { closed = true }
   server.once('close', onClose)
-  const end = (handle) => {
+  want(asked, (handle) => {
     server.removeListener('close', onClose)
-    if (!closed && server._listeningId === turn && !server._handle) return true
-    if (handle) handle.close()
-  }
-  const attempt = (left) => want(asked, (handle) => {
-    if (handle && handle.listen(backlog)) handle = undefined
-    const got = handle || plainly()
-    if (typeof got !== 'number') return end(got) && adopt(server, asked, got, backlog)
-    if (left > 0 && inUse(got) && !closed) return setTimeout(attempt, AGAIN_AFTER, left - 1)
-    if (end()) listenNow.apply(server, args) // and the app gets the error
+    if (closed || server._listeningId !== turn || server._handle) return handle && handle.close()
+    if (!handle || handle.listen(backlog)) handle = plainly()
+    if (typeof handle === 'number') listenNow.apply(server, args) // and the app gets the error
+    else adopt(server, asked, handle, backlog)
   })
-  attempt(ATTEMPTS - 1)
 }
 
 // feed hands a connection to whoever listens, as if it had been accepted there.
