@@ -241,15 +241,11 @@ function take(message, handle) {
   if (message.cmd !== 'NODE_DEVSTACK') return
   const answer = wants.get(message.held || message.free)
   if (answer) answer(handle)
-  else if (message.connection && handle) feed(message.connection, handle)
+  else if (message.connection && handle) process.nextTick(feed, message.connection, handle) // what the app throws is its own
   else if (handle) handle.close() // it comes too late
   else if (message.drain && !draining) {
     draining = true
-    try {
-      drain()
-    } catch {
-      // devstack does not wait for ever
-    }
+    drain()
   }
 }
 
