@@ -65,14 +65,15 @@ func fairness(title string, clients int, pause time.Duration) benchCase {
 	}
 }
 
-// P10: one of four instances does nothing but compute for 2 s. How many requests have to wait?
+// P10: one of four instances does nothing but compute for 2 s. How many requests have to wait? A client that waits asks
+// nothing else meanwhile, so the clients are many.
 func busyInstance() benchCase {
 	return benchCase{
 		id: "P10", title: "4 instances, one computes for 2 s: requests that take longer than 100 ms", unit: "slow", counts: true,
 		sides: func(e *environment) ([]side, error) {
 			return e.webSides("p10-busy", 4, func(w *web, _ bool) func(context.Context) (float64, error) {
 				return func(ctx context.Context) (float64, error) {
-					r, err := w.under(ctx, load.Options{Clients: clients, Pause: pause}, func(ctx context.Context, _ *load.Load) error {
+					r, err := w.under(ctx, load.Options{Clients: 4 * clients, Pause: 4 * pause}, func(ctx context.Context, _ *load.Load) error {
 						return w.get(ctx, "/busy/2000")
 					})
 					return float64(r.Slower(100 * time.Millisecond)), err
