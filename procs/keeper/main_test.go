@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 			os.Exit(daemonRole())
 		case "count":
 			os.Exit(countRole(args))
+		case "activated":
+			os.Exit(activatedRole(args))
 		case "chatter":
 			os.Exit(chatterRole(args))
 		case "full-disk":
@@ -205,18 +207,25 @@ func waitGone(t *testing.T, dir string) {
 
 // watcher collects what the keeper tells.
 type watcher struct {
-	exits chan Exit
-	ipc   chan IPCLine
+	exits     chan Exit
+	ipc       chan IPCLine
+	listening chan Socket
+	drained   chan Key
 }
 
 // dial becomes the daemon and returns the pid of the process that relays.
 func (r *rig) dial() (*Conn, int, watcher) {
 	r.t.Helper()
-	w := watcher{exits: make(chan Exit, 100), ipc: make(chan IPCLine, 100)}
+	w := watcher{
+		exits: make(chan Exit, 100), ipc: make(chan IPCLine, 100),
+		listening: make(chan Socket, 100), drained: make(chan Key, 100),
+	}
 	for { // a relay that is killed takes the connections with it that it had accepted
 		c, pid, err := attach(r.opts.Socket, Handler{
-			Exited: func(e Exit) { w.exits <- e },
-			IPC:    func(l IPCLine) { w.ipc <- l },
+			Exited:    func(e Exit) { w.exits <- e },
+			IPC:       func(l IPCLine) { w.ipc <- l },
+			Listening: func(s Socket) { w.listening <- s },
+			Drained:   func(k Key) { w.drained <- k },
 		})
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
 			continue

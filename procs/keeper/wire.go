@@ -77,7 +77,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	if oobn > 0 {
 		w.queue(w.oob[:oobn])
 	}
-	return n, err
+	return max(n, 0), err // -1 with an error
 }
 
 func (w *wire) queue(oob []byte) {
