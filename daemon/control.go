@@ -231,7 +231,7 @@ func (d *Daemon) awaitStopped(ctx context.Context, ids []int, limit time.Duratio
 		changed := d.changed.next()
 		var left []string
 		for _, p := range d.procs.Snapshot() {
-			if slices.Contains(ids, p.ID) && (p.State != procs.Stopped || p.Pid != 0) && !slices.Contains(left, p.App) {
+			if slices.Contains(ids, p.ID) && (p.State != procs.Stopped || p.Pid != 0 || p.Retiring != nil) && !slices.Contains(left, p.App) {
 				left = append(left, p.App)
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"devstack/infra"
 	"devstack/procs"
 	"devstack/procs/keeper"
+	"devstack/procs/node"
 )
 
 // errDown is why an action ends early: `down` does not wait for what it is about to end.
@@ -35,6 +36,8 @@ type Daemon struct {
 	procs   *procs.Manager
 	changed *broadcast    // something may be different now: gates are judged, waiting actions look again
 	turn    chan struct{} // capacity 1; held by the one action that changes the stack
+
+	reloaded lastReload // whose turn it is may look at it
 
 	background sync.WaitGroup
 	ended      chan struct{} // closed when the keeper has ended all and this daemon may go
@@ -65,6 +68,9 @@ func Run(ctx context.Context, log *slog.Logger) error {
 	conn, err := keeper.Inherited(keeper.Handler{
 		Exited: func(e keeper.Exit) { <-ready; d.exited(e) },
 		IPC:    func(l keeper.IPCLine) { <-ready; d.procs.IPC(l) },
+
+		Listening: func(l keeper.Socket) { <-ready; d.procs.Listening(l) },
+		Drained:   func(k keeper.Key) { <-ready; d.procs.Drained(k) },
 	})
 	if err != nil {
 		return err
@@ -79,7 +85,15 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	d.bus, d.changed, d.turn = newBus(time.Now()), newBroadcast(), make(chan struct{}, 1)
 	d.work, d.stopWork = context.WithCancelCause(ctx)
 	d.ended = make(chan struct{})
-	d.procs = procs.NewManager(procs.Options{Keeper: conn, Log: log, Publish: d.processNotice, Save: d.save})
+	var err error
+	if d.home, _, err = conn.Hello(ctx); err != nil {
+		return fmt.Errorf("cannot greet the keeper: %w", err)
+	}
+	shim, err := node.Install(d.home.StateDir)
+	if err != nil {
+		return err
+	}
+	d.procs = procs.NewManager(procs.Options{Keeper: conn, Log: log, Publish: d.processNotice, Save: d.save, Shim: shim})
 	defer d.procs.Close()
 	defer d.setContainers(nil, nil)
 	defer d.background.Wait()
@@ -108,10 +122,6 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 
 // takeOver asks the keeper what is running and goes on from there.
 func (d *Daemon) takeOver(ctx context.Context) error {
-	var err error
-	if d.home, _, err = d.keeper.Hello(ctx); err != nil {
-		return fmt.Errorf("cannot greet the keeper: %w", err)
-	}
 	running, err := d.keeper.List(ctx)
 	if err != nil {
 		return fmt.Errorf("cannot learn what is running: %w", err)

@@ -27,7 +27,7 @@ func (d *Daemon) exited(e keeper.Exit) {
 
 // mayBlame are the services whose end may be why a process ended that nobody has asked to.
 func (d *Daemon) mayBlame(e keeper.Exit) (*infra.Infra, []string) {
-	if p, known := d.procs.Process(e.Key.App, e.Key.Instance); !known || p.State == procs.Stopping {
+	if p, known := d.procs.Process(e.Key.App, e.Key.Instance); !known || p.State == procs.Stopping || p.Generation != e.Key.Generation {
 		return nil, nil
 	}
 	d.mu.Lock()

@@ -197,7 +197,8 @@ func (d *Daemon) portOwner(ctx context.Context, app stack.App) (port int, owner 
 	if d.desired != nil {
 		for _, p := range d.procs.Snapshot() {
 			for _, a := range d.desired.Stack.Apps {
-				if p.App == app.Name && p.Pid != 0 && a.Name == app.Name {
+				// Between two launches its socket is held open.
+				if p.App == app.Name && p.State != procs.Stopped && p.State != procs.Errored && a.Name == app.Name {
 					mine[a.Instance(p.Instance).Port] = true
 				}
 			}

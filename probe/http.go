@@ -11,9 +11,9 @@ import (
 
 // HTTP is ready when url answers a GET with a status from 200 to 399; a redirect is an answer and is not followed.
 // Each look uses its own connection, so that none is kept open in between. Proxies of the environment are not used.
-func HTTP(address string) Probe {
+func HTTP(address string, dial Dial) Probe {
 	client := &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
+		Transport:     &http.Transport{DisableKeepAlives: true, DialContext: dial},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return Func(func(ctx context.Context) Result {

@@ -146,7 +146,7 @@ func TestNobodyListens(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	for name, p := range map[string]Probe{"redis": Redis(addr, "", ""), "postgres": Postgres(addr, "a", "b", "c"), "tcp": TCP(addr), "http": HTTP("http://" + addr)} {
+	for name, p := range map[string]Probe{"redis": Redis(addr, "", ""), "postgres": Postgres(addr, "a", "b", "c"), "tcp": TCP(addr, nil), "http": HTTP("http://"+addr, nil)} {
 		if r := p.Check(t.Context()); r.Ready || r.Broken || r.Alive || !strings.Contains(r.Detail, "nothing listens on") {
 			t.Errorf("%s: %+v", name, r)
 		}
@@ -155,12 +155,12 @@ func TestNobodyListens(t *testing.T) {
 
 func TestAProxyThatAcceptsForNobodyIsNotReady(t *testing.T) {
 	addr := serve(t, func(*bufio.Reader, net.Conn) {})
-	for name, p := range map[string]Probe{"redis": Redis(addr, "", ""), "postgres": Postgres(addr, "a", "b", "c"), "http": HTTP("http://" + addr)} {
+	for name, p := range map[string]Probe{"redis": Redis(addr, "", ""), "postgres": Postgres(addr, "a", "b", "c"), "http": HTTP("http://"+addr, nil)} {
 		if r := p.Check(t.Context()); r.Ready || r.Broken || r.Alive || !strings.Contains(r.Detail, "closed the connection") {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
-	if r := TCP(addr).Check(t.Context()); !r.Ready {
+	if r := TCP(addr, nil).Check(t.Context()); !r.Ready {
 		t.Errorf("tcp: %+v, want ready: that is all it asks", r)
 	}
 }
@@ -169,7 +169,7 @@ func TestASilentServerRunsIntoTheDeadline(t *testing.T) {
 	release := make(chan struct{})
 	addr := serve(t, func(*bufio.Reader, net.Conn) { <-release })
 	defer close(release)
-	for name, p := range map[string]Probe{"redis": Redis(addr, "", ""), "http": HTTP("http://" + addr)} {
+	for name, p := range map[string]Probe{"redis": Redis(addr, "", ""), "http": HTTP("http://"+addr, nil)} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		if r := p.Check(ctx); r.Ready || r.Broken || !strings.Contains(r.Detail, "did not answer in time") {
 			t.Errorf("%s: %+v", name, r)
@@ -186,7 +186,7 @@ func TestHTTP(t *testing.T) {
 			w.Header().Set("Location", "http://127.0.0.1:1/")
 			w.WriteHeader(status)
 		}))
-		if r := HTTP(s.URL).Check(t.Context()); r.Ready != ready {
+		if r := HTTP(s.URL, nil).Check(t.Context()); r.Ready != ready {
 			t.Errorf("status %d: %+v, want ready %t", status, r, ready)
 		}
 		if keepAlive {
@@ -194,7 +194,7 @@ func TestHTTP(t *testing.T) {
 		}
 		s.Close()
 	}
-	if r := HTTP("http://bad host/").Check(t.Context()); !r.Broken {
+	if r := HTTP("http://bad host/", nil).Check(t.Context()); !r.Broken {
 		t.Errorf("a bad URL: %+v, want broken", r)
 	}
 }

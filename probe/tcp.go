@@ -5,11 +5,17 @@ import (
 	"net"
 )
 
+// Dial makes a connection for a probe; nil: net.Dialer.DialContext.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
 // TCP is ready when addr (host:port) accepts a connection. That says little (a proxy accepts for a server that is not
 // up yet), so it is only for apps that ask for it.
-func TCP(addr string) Probe {
+func TCP(addr string, dial Dial) Probe {
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
 	return Func(func(ctx context.Context) Result {
-		conn, err := dial(ctx, addr)
+		conn, err := dial(ctx, "tcp", addr)
 		if err != nil {
 			return failed(ctx, addr, err)
 		}

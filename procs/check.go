@@ -20,12 +20,13 @@ func (m *Manager) Check(ctx context.Context, id int) (r probe.Result, checked bo
 func (s *supervisor) check(ctx context.Context) (r probe.Result, checked bool) {
 	ask := make(chan probe.Probe, 1)
 	s.inbox.put(func() {
-		if s.app.Healthcheck == nil || !s.machine.live() {
+		r := s.run(s.machine.Gen)
+		if r.app.Healthcheck == nil || !s.machine.live() {
 			close(ask)
 			return
 		}
-		hc := *s.app.Healthcheck
-		p := s.probeOf(s.app)
+		hc := *r.app.Healthcheck
+		p := s.probeOf(r)
 		ask <- probe.Func(func(ctx context.Context) probe.Result {
 			if c, ok := p.(interface{ close() }); ok {
 				defer c.close()

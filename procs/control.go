@@ -30,15 +30,12 @@ func (m *Manager) sendTo(ev Event, cause string, ids []int) {
 	}
 }
 
-// Replace gives one instance a definition, its own copy of app, and restarts it with it; its siblings keep theirs. A
-// stopped instance is run.
-func (m *Manager) Replace(id int, app stack.App) {
+// Reload gives one instance a definition, its own copy of app, and runs it anew with it; its siblings keep theirs.
+// Where two launches can serve side by side, the new one takes over once it has been ready for a second, or the old one
+// stays; snapshots tell which (Heir, Retiring, Rejected). Else it is stopped first. A stopped instance is run.
+func (m *Manager) Reload(id int, app stack.App) {
 	for _, s := range m.byID(id) {
-		s.setHash(app.Hash)
-		s.inbox.put(func() {
-			s.define(app.Instance(s.instance), false)
-			s.step(Restart{}, "reloaded")
-		})
+		s.inbox.put(func() { s.reload(app.Instance(s.instance)) })
 	}
 }
 

@@ -12,7 +12,9 @@ type Event interface{ generation() int64 }
 type (
 	Start   struct{} // run, if it does not
 	Stop    struct{} // do not run
+	Leave   struct{} // the same; others serve on its socket, so it answers whom it has accepted first
 	Restart struct{} // run anew; runs also what was stopped
+	Reload  struct{} // run anew, the new one beside the old one where both can serve
 	Changed struct{} // the definition is another: run anew what runs, with all counters at zero
 	Reset   struct{} // all counters at zero, nothing else
 	Gate    struct{ Open bool }
@@ -35,6 +37,8 @@ type (
 		Permanent bool // trying again cannot help: no such file, not executable
 	}
 	Ready          struct{ Gen int64 } // the readiness watcher is satisfied
+	Listening      struct{ Gen int64 } // it listens on a socket that outlives it
+	Drained        struct{ Gen int64 } // asked to drain, it has answered everybody
 	Unhealthy      struct{ Gen int64 } // the healthcheck failed too often after it had been ready
 	MemoryExceeded struct{ Gen int64 }
 	Elapsed        struct {
@@ -45,7 +49,9 @@ type (
 
 func (Start) generation() int64            { return 0 }
 func (Stop) generation() int64             { return 0 }
+func (Leave) generation() int64            { return 0 }
 func (Restart) generation() int64          { return 0 }
+func (Reload) generation() int64           { return 0 }
 func (Changed) generation() int64          { return 0 }
 func (Reset) generation() int64            { return 0 }
 func (Gate) generation() int64             { return 0 }
@@ -54,17 +60,21 @@ func (CronDue) generation() int64          { return 0 }
 func (e Exited) generation() int64         { return e.Gen }
 func (e LaunchFailed) generation() int64   { return e.Gen }
 func (e Ready) generation() int64          { return e.Gen }
+func (e Listening) generation() int64      { return e.Gen }
+func (e Drained) generation() int64        { return e.Gen }
 func (e Unhealthy) generation() int64      { return e.Gen }
 func (e MemoryExceeded) generation() int64 { return e.Gen }
 func (e Elapsed) generation() int64        { return e.Gen }
 
-// Timer is what an instance's one timer is set for.
+// Timer is what a launch's one timer is set for.
 type Timer string
 
 // The timers. A state has at most one of them.
 const (
 	ListenTimer  Timer = "listen_timeout" // launching: report that it is late
 	KillTimer    Timer = "kill_timeout"   // stopping: SIGKILL
+	DrainTimer   Timer = "drain"          // retired or leaving: kill_signal, whoever is still connected
+	SettleTimer  Timer = "settle"         // heir: take over
 	RestartTimer Timer = "restart_delay"  // waiting restart: launch
 )
 
@@ -82,7 +92,11 @@ type (
 	}
 	// KillTree ends whatever descends from a launch that has exited, before anything else happens.
 	KillTree struct{ Gen int64 }
-	// SetTimer replaces the timer. The supervisor may vary After a little if Jitter is set, so that processes which
+	// Drain asks a launch to accept nothing any more and to say when it has answered everybody.
+	Drain struct{ Gen int64 }
+	// Promote: this launch is the one that serves from now on.
+	Promote struct{ Gen int64 }
+	// SetTimer replaces the launch's timer. The supervisor may vary After a little if Jitter is set, so that processes which
 	// crashed together do not come back together.
 	SetTimer struct {
 		Gen    int64
@@ -90,17 +104,20 @@ type (
 		After  time.Duration
 		Jitter bool
 	}
-	StopTimer struct{}
+	StopTimer struct{ Gen int64 }
 	// Record puts an exit into the history.
 	Record struct {
 		Exit   Exited
 		Reason Reason
+		Beside bool // of a launch beside the one that serves
 	}
 )
 
 func (Launch) effect()    {}
 func (Signal) effect()    {}
 func (KillTree) effect()  {}
+func (Drain) effect()     {}
+func (Promote) effect()   {}
 func (SetTimer) effect()  {}
 func (StopTimer) effect() {}
 func (Record) effect()    {}

@@ -3,6 +3,7 @@ package procs
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"devstack/procs/keeper"
+	"devstack/procs/node"
 	"devstack/stack"
 )
 
@@ -72,6 +74,9 @@ func (k *fakeKeeper) Signal(_ context.Context, r keeper.SignalReq) error {
 	if !k.alive[r.Key] {
 		return syscall.ESRCH
 	}
+	if r.Message == node.Drain {
+		return nil // Drained says when
+	}
 	if !k.deaf || r.Signal == int(syscall.SIGKILL) {
 		go k.exit(r.Key, keeper.Exit{Code: -1, Signal: r.Signal})
 	}
@@ -82,6 +87,17 @@ func (k *fakeKeeper) Ack(_ context.Context, key keeper.Key) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.acked = append(k.acked, key)
+	return nil
+}
+
+func (k *fakeKeeper) Connect(context.Context, keeper.ConnectReq) (net.Conn, error) {
+	return nil, syscall.ENOTCONN
+}
+
+func (k *fakeKeeper) Release(_ context.Context, r keeper.ReleaseReq) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.note("release before %d", r.Before)
 	return nil
 }
 

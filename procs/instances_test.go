@@ -140,7 +140,7 @@ func TestReplaceChangesOneInstanceAlone(t *testing.T) {
 		pass(time.Second)
 		k.took()
 		web.Hash, web.KillSignal = "2", "SIGINT"
-		m.Replace(1, web)
+		m.Reload(1, web)
 		wantCalls(t, k, "1s interrupt 1", "1s tree 1", "1s launch 2")
 		if c := m.Apply([]stack.App{web}); len(c.Changed) != 1 {
 			t.Errorf("changes %+v", c)

@@ -13,7 +13,8 @@ import (
 )
 
 // launchOf is everything the keeper needs to run an app. An error means that its program is not there.
-func launchOf(app stack.App, key keeper.Key, id int) (keeper.Launch, error) {
+// A held app that Node runs gets the shim, the file that makes its sockets outlive it.
+func launchOf(app stack.App, key keeper.Key, id int, shim string) (keeper.Launch, error) {
 	env := app.Environ()
 	argv := commandLine(app)
 	path, err := findExecutable(argv[0], app.Cwd, env)
@@ -21,6 +22,16 @@ func launchOf(app stack.App, key keeper.Key, id int) (keeper.Launch, error) {
 		return keeper.Launch{}, err
 	}
 	argv[0] = path
+	var hold *keeper.Hold
+	if app.HoldsSockets() {
+		hold = &keeper.Hold{}
+		if app.HoldPort == "true" {
+			hold.Bind = app.Port
+		}
+		if app.RunsNode() {
+			env = node.Preload(env, shim)
+		}
+	}
 	p := policyOf(app)
 	return keeper.Launch{
 		Key:   key,
@@ -28,8 +39,9 @@ func launchOf(app stack.App, key keeper.Key, id int) (keeper.Launch, error) {
 		Dir:   app.Cwd,
 		Env:   env,
 		Logs:  logsOf(app, id),
-		IPC:   node.IsNode(app.Interpreter) || app.WaitReady || app.ShutdownWithMessage,
+		IPC:   app.RunsNode() || app.WaitReady || app.ShutdownWithMessage,
 		Grace: keeper.Grace{Signal: int(p.KillSignal), Timeout: p.KillTimeout, OverIPC: p.ShutdownWithMessage},
+		Hold:  hold,
 	}, nil
 }
 

@@ -10,27 +10,45 @@ import (
 // docs/states.md shows it as a diagram, generated from Step.
 type Machine struct {
 	State    State  `json:"state"`
-	Gen      int64  `json:"generation"` // of the newest launch; every launch has its own
+	Gen      int64  `json:"generation"` // of the launch that State is about; every launch has its own
+	Newest   int64  `json:"newest"`     // the highest generation so far; above Gen after a reload that failed
+	Listens  bool   `json:"listens"`    // the launch listens on a socket that outlives it
 	Ready    bool   `json:"ready"`      // stopped and ready: a one_shot that succeeded
 	Late     bool   `json:"late"`       // launching for longer than listen_timeout
 	Closed   bool   `json:"closed"`     // the gate: a dependency is not as far as it must be
 	Again    bool   `json:"again"`      // stopping: launch again afterwards
 	Reason   Reason `json:"reason"`     // stopping: why
+	Draining bool   `json:"draining"`   // stopping: not signalled yet
 	Unstable int    `json:"unstable"`   // unstable exits in a row
 	Failed   int    `json:"failed"`     // launches in a row that could not even start
 	Ended    bool   `json:"ended"`      // stopped: by itself, nobody has stopped it
 
 	Restarts Restarts `json:"restarts_by_cause"`
 
+	Heir     Heir      `json:"heir"`     // of a reload under way
+	Retired  Retired   `json:"retired"`  // a launch on its way out beside the one that State is about
+	Rejected Rejection `json:"rejected"` // why the last reload failed
+
 	Policy Policy `json:"-"`
 }
 
 // Step is the whole policy: from where the instance is and what just happened to where it is now and what to do about
-// it. It is pure. An event without a case in a state is ignored in that state.
+// it. It is pure. An event without a case in a state is ignored in that state. Launches beside the one that serves are
+// in handover.go.
 func (m Machine) Step(ev Event) (Machine, []Effect) {
-	if g := ev.generation(); g != 0 && g != m.Gen {
-		return m, nil // about a launch that is already over
+	switch g := ev.generation(); g {
+	case 0, m.Gen:
+		next, effects := m.stepMain(ev)
+		return next.dismiss(ev, effects)
+	case m.Heir.Gen:
+		return m.stepHeir(ev)
+	case m.Retired.Gen:
+		return m.stepRetired(ev)
 	}
+	return m, nil // about a launch that is already over
+}
+
+func (m Machine) stepMain(ev Event) (Machine, []Effect) {
 	if _, ok := ev.(Reset); ok {
 		m.Restarts, m.Unstable = Restarts{}, 0
 		return m, nil
@@ -41,13 +59,13 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 	switch m.State {
 	case Stopped, Errored:
 		switch ev.(type) {
-		case Start, Restart:
+		case Start, Restart, Reload:
 			return m.forgiven().launch()
 		case FileChanged:
 			return m.revive(Watch)
 		case CronDue:
 			return m.revive(Cron)
-		case Stop:
+		case Stop, Leave:
 			m.State, m.Ended = Stopped, false
 		case Changed:
 			m.Restarts, m.Ready = Restarts{}, false
@@ -59,7 +77,7 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 		switch ev.(type) {
 		case Gate:
 			return m.launch()
-		case Stop:
+		case Stop, Leave:
 			m.State = Stopped
 		case Changed:
 			m.Restarts = Restarts{}
@@ -69,17 +87,26 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 		switch ev := ev.(type) {
 		case Ready:
 			m.State, m.Ready, m.Late = Online, true, false
-			return m, []Effect{StopTimer{}}
+			return m, []Effect{StopTimer{m.Gen}}
+		case Listening:
+			m.Listens = true
 		case Elapsed:
 			m.Late = m.State == Launching && ev.Timer == ListenTimer
 		case Exited:
+			if m.Heir.Gen != 0 {
+				return m.inherited(ev)
+			}
 			return m.exited(ev)
 		case LaunchFailed:
 			return m.launchFailed(ev)
 		case Stop:
 			return m.stop(Manual, false)
+		case Leave:
+			return m.leave()
 		case Restart:
 			return m.forgiven().counted(Manual).stop(Manual, true)
+		case Reload:
+			return m.reload()
 		case Changed:
 			m.Restarts = Restarts{}
 			return m.forgiven().stop(Manual, true)
@@ -96,14 +123,26 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 		switch ev := ev.(type) {
 		case Exited:
 			return m.exited(ev)
-		case Elapsed:
-			if ev.Timer == KillTimer {
-				return m, []Effect{Signal{Gen: m.Gen, Signal: syscall.SIGKILL}}
+		case Drained:
+			if m.Draining {
+				return m.stop(m.Reason, m.Again)
 			}
-		case Start, Restart:
+		case Elapsed:
+			switch {
+			case ev.Timer == KillTimer && !m.Draining:
+				return m, []Effect{Signal{Gen: m.Gen, Signal: syscall.SIGKILL}}
+			case ev.Timer == DrainTimer && m.Draining:
+				return m.stop(m.Reason, m.Again)
+			}
+		case Start, Restart, Reload:
 			m.Again = true
+		case Leave:
+			m.Again = false
 		case Stop:
 			m.Again = false
+			if m.Draining {
+				return m.stop(m.Reason, false)
+			}
 		case Changed:
 			m.Restarts = Restarts{}
 		}
@@ -113,14 +152,14 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 			if ev.Timer == RestartTimer {
 				return m.launch()
 			}
-		case Start, Restart, FileChanged: // wins over any backoff
+		case Start, Restart, Reload, FileChanged: // wins over any backoff
 			return m.forgiven().launch()
 		case Changed:
 			m.Restarts = Restarts{}
 			return m.forgiven().launch()
-		case Stop:
+		case Stop, Leave:
 			m.State = Stopped
-			return m, []Effect{StopTimer{}}
+			return m, []Effect{StopTimer{m.Gen}}
 		}
 	}
 	return m, nil
@@ -128,15 +167,17 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 
 // launch runs the instance, or waits for its gate. A one_shot is online from the start: only its end can say more.
 func (m Machine) launch() (Machine, []Effect) {
-	m.Ready, m.Late, m.Again, m.Ended, m.Reason = false, false, false, false, ""
+	m.Ready, m.Late, m.Again, m.Ended, m.Reason, m.Listens = false, false, false, false, "", false
+	done := StopTimer{m.Gen}
 	if m.Closed {
 		m.State = Waiting
-		return m, []Effect{StopTimer{}}
+		return m, []Effect{done}
 	}
-	m.Gen++
+	m.Newest = max(m.Newest, m.Gen) + 1
+	m.Gen = m.Newest
 	if m.Policy.OneShot {
 		m.State = Online
-		return m, []Effect{StopTimer{}, Launch{m.Gen}}
+		return m, []Effect{done, Launch{m.Gen}}
 	}
 	m.State = Launching
 	return m, []Effect{SetTimer{Gen: m.Gen, Timer: ListenTimer, After: m.Policy.ListenTimeout}, Launch{m.Gen}}
@@ -144,7 +185,7 @@ func (m Machine) launch() (Machine, []Effect) {
 
 // stop begins the stop ladder: kill_signal or message, SIGKILL after kill_timeout.
 func (m Machine) stop(why Reason, again bool) (Machine, []Effect) {
-	m.State, m.Reason, m.Again, m.Ready, m.Late = Stopping, why, again, false, false
+	m.State, m.Reason, m.Again, m.Ready, m.Late, m.Draining = Stopping, why, again, false, false, false
 	return m, []Effect{
 		Signal{Gen: m.Gen, Signal: m.Policy.KillSignal, Shutdown: m.Policy.ShutdownWithMessage},
 		SetTimer{Gen: m.Gen, Timer: KillTimer, After: m.Policy.KillTimeout},
@@ -157,10 +198,10 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 	if m.State == Stopping {
 		why = m.Reason
 	}
-	done := []Effect{StopTimer{}, KillTree{m.Gen}, Record{ev, why}}
+	done := []Effect{StopTimer{m.Gen}, KillTree{m.Gen}, Record{Exit: ev, Reason: why}}
 	succeeded := ev.Code == 0 && ev.Signal == 0 && !ev.Unknown
 	wasStopping := m.State == Stopping
-	m.Ready, m.Late, m.Failed, m.State, m.Reason = false, false, 0, Stopped, ""
+	m.Ready, m.Late, m.Failed, m.State, m.Reason, m.Draining = false, false, 0, Stopped, "", false
 
 	switch p := m.Policy; {
 	case wasStopping && !m.Again:
@@ -205,7 +246,7 @@ func (m Machine) launchFailed(ev LaunchFailed) (Machine, []Effect) {
 	m.Ready, m.Late = false, false
 	if ev.Permanent {
 		m.State = Errored
-		return m, []Effect{StopTimer{}}
+		return m, []Effect{StopTimer{m.Gen}}
 	}
 	m.Failed++
 	m.State = WaitingRestart
@@ -236,5 +277,8 @@ func (m Machine) counted(why Reason) Machine {
 	return m
 }
 
-// live says whether a launch may exist: exactly then an exit is still to come.
+// live says whether the launch that State is about may exist: exactly then its exit is still to come.
 func (m Machine) live() bool { return m.State == Launching || m.State == Online || m.State == Stopping }
+
+// empty says that no launch of the instance exists any more.
+func (m Machine) empty() bool { return !m.live() && m.Heir.Gen == 0 && m.Retired.Gen == 0 }

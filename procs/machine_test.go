@@ -2,7 +2,6 @@ package procs
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"reflect"
 	"strings"
 	"syscall"
@@ -37,7 +36,9 @@ func allEvents() []Event {
 	return []Event{
 		Start{},
 		Stop{},
+		Leave{},
 		Restart{},
+		Reload{},
 		Changed{},
 		FileChanged{},
 		CronDue{},
@@ -47,6 +48,7 @@ func allEvents() []Event {
 		LaunchFailed{Gen: testGen},
 		LaunchFailed{Gen: testGen, Permanent: true},
 		Ready{testGen},
+		Listening{testGen},
 		Unhealthy{testGen},
 		MemoryExceeded{testGen},
 		Elapsed{testGen, ListenTimer},
@@ -96,17 +98,21 @@ var legalMoves = []struct {
 }{
 	{Stopped, "Start", Launching, "SetTimer listen_timeout, Launch"},
 	{Stopped, "Restart", Launching, "SetTimer listen_timeout, Launch"},
+	{Stopped, "Reload", Launching, "SetTimer listen_timeout, Launch"},
 
 	{Errored, "Start", Launching, "SetTimer listen_timeout, Launch"},
 	{Errored, "Restart", Launching, "SetTimer listen_timeout, Launch"},
+	{Errored, "Reload", Launching, "SetTimer listen_timeout, Launch"},
 	{Errored, "Changed", Launching, "SetTimer listen_timeout, Launch"},
 	{Errored, "FileChanged", Launching, "SetTimer listen_timeout, Launch"},
 	{Errored, "CronDue", Launching, "SetTimer listen_timeout, Launch"},
 	{Errored, "Stop", Stopped, ""},
+	{Errored, "Leave", Stopped, ""},
 
 	{Waiting, "Gate opens", Launching, "SetTimer listen_timeout, Launch"},
 	{Waiting, "Gate closes", Waiting, "StopTimer"},
 	{Waiting, "Stop", Stopped, ""},
+	{Waiting, "Leave", Stopped, ""},
 
 	{Launching, "Ready", Online, "StopTimer"},
 	{Launching, "Elapsed listen_timeout", Launching, ""},
@@ -114,7 +120,10 @@ var legalMoves = []struct {
 	{Launching, "LaunchFailed", WaitingRestart, "SetTimer restart_delay"},
 	{Launching, "LaunchFailed permanently", Errored, "StopTimer"},
 	{Launching, "Stop", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Launching, "Leave", Stopping, "Signal terminated, SetTimer kill_timeout"},
 	{Launching, "Restart", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Launching, "Reload", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Launching, "Listening", Launching, ""},
 	{Launching, "Changed", Stopping, "Signal terminated, SetTimer kill_timeout"},
 	{Launching, "MemoryExceeded", Stopping, "Signal terminated, SetTimer kill_timeout"},
 	{Launching, "Unhealthy", Stopping, "Signal terminated, SetTimer kill_timeout"},
@@ -126,7 +135,10 @@ var legalMoves = []struct {
 	{Online, "LaunchFailed", WaitingRestart, "SetTimer restart_delay"},
 	{Online, "LaunchFailed permanently", Errored, "StopTimer"},
 	{Online, "Stop", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Online, "Leave", Stopping, "Signal terminated, SetTimer kill_timeout"},
 	{Online, "Restart", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Online, "Reload", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{Online, "Listening", Online, ""},
 	{Online, "Changed", Stopping, "Signal terminated, SetTimer kill_timeout"},
 	{Online, "MemoryExceeded", Stopping, "Signal terminated, SetTimer kill_timeout"},
 	{Online, "Unhealthy", Stopping, "Signal terminated, SetTimer kill_timeout"},
@@ -137,13 +149,16 @@ var legalMoves = []struct {
 	{Stopping, "Elapsed kill_timeout", Stopping, "Signal killed"},
 	{Stopping, "Start", Stopping, ""},
 	{Stopping, "Restart", Stopping, ""},
+	{Stopping, "Reload", Stopping, ""},
 
 	{WaitingRestart, "Elapsed restart_delay", Launching, "SetTimer listen_timeout, Launch"},
 	{WaitingRestart, "Start", Launching, "SetTimer listen_timeout, Launch"},
 	{WaitingRestart, "Restart", Launching, "SetTimer listen_timeout, Launch"},
+	{WaitingRestart, "Reload", Launching, "SetTimer listen_timeout, Launch"},
 	{WaitingRestart, "Changed", Launching, "SetTimer listen_timeout, Launch"},
 	{WaitingRestart, "FileChanged", Launching, "SetTimer listen_timeout, Launch"},
 	{WaitingRestart, "Stop", Stopped, "StopTimer"},
+	{WaitingRestart, "Leave", Stopped, "StopTimer"},
 }
 
 func TestLegalMoves(t *testing.T) {
@@ -348,112 +363,5 @@ func TestBackoff(t *testing.T) {
 	}
 	if got := (Policy{}).backoff(1); got != 100*time.Millisecond {
 		t.Errorf("default base: %s", got)
-	}
-}
-
-// world is what the effects of a machine have made of the world.
-type world struct {
-	live    map[int64]bool
-	spawned int64
-}
-
-func (w *world) perform(t *testing.T, m Machine, effects []Effect, allowed bool) {
-	for _, e := range effects {
-		switch e := e.(type) {
-		case Launch:
-			if len(w.live) > 0 {
-				t.Fatalf("generation %d launched beside another one", e.Gen)
-			}
-			if e.Gen <= w.spawned {
-				t.Fatalf("generation %d used again", e.Gen)
-			}
-			if !allowed {
-				t.Fatalf("generation %d launched although it was stopped", e.Gen)
-			}
-			if m.Closed {
-				t.Fatalf("generation %d launched through a closed gate", e.Gen)
-			}
-			w.live[e.Gen], w.spawned = true, e.Gen
-		case Signal:
-			if !w.live[e.Gen] {
-				t.Fatalf("signal to generation %d, which does not live", e.Gen)
-			}
-		case KillTree:
-			if w.live[e.Gen] {
-				t.Fatalf("the tree of generation %d killed while it lives", e.Gen)
-			}
-		}
-	}
-}
-
-func TestRandomWalks(t *testing.T) {
-	for seed := range uint64(4000) {
-		walk(t, rand.New(rand.NewPCG(seed, 1)))
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
-	}
-}
-
-func walk(t *testing.T, r *rand.Rand) {
-	m := Machine{State: Stopped, Policy: testPolicy()}
-	m.Policy.OneShot, m.Policy.Autorestart = r.IntN(4) == 0, r.IntN(4) > 0
-	if r.IntN(2) == 0 {
-		m.Policy.RestartDelay = nil
-	}
-	w := &world{live: map[int64]bool{}}
-	wanted := false // since the last Stop somebody has asked for it
-	for range 80 {
-		gen := max(1, m.Gen)
-		if r.IntN(5) == 0 {
-			gen = max(1, gen-int64(r.IntN(3))) // what is late
-		}
-		var ev Event
-		switch r.IntN(14) {
-		case 12:
-			ev = FileChanged{}
-		case 13:
-			ev = CronDue{}
-		case 0:
-			ev, wanted = Start{}, true
-		case 1:
-			ev, wanted = Restart{}, true
-		case 2:
-			ev, wanted = Stop{}, false
-		case 3:
-			ev = Gate{Open: r.IntN(2) == 0}
-		case 4:
-			ev = Changed{}
-		case 5:
-			ev = Ready{gen}
-		case 6:
-			ev = MemoryExceeded{gen}
-		case 7:
-			ev = Elapsed{gen, []Timer{ListenTimer, KillTimer, RestartTimer}[r.IntN(3)]}
-		case 8:
-			if len(w.live) > 0 && gen == m.Gen && r.IntN(4) == 0 { // a launch that failed never lived
-				ev = LaunchFailed{Gen: gen, Permanent: r.IntN(2) == 0}
-				if m.State != Stopping {
-					delete(w.live, gen)
-				}
-			} else {
-				continue
-			}
-		default:
-			if !w.live[gen] && gen == m.Gen {
-				continue // only what lives can exit, but an exit of old may come again
-			}
-			delete(w.live, gen)
-			ev = Exited{Gen: gen, Code: r.IntN(3), Uptime: time.Duration(r.IntN(20)) * time.Second}
-		}
-		var effects []Effect
-		m, effects = m.Step(ev)
-		w.perform(t, m, effects, wanted)
-		if m.live() != (len(w.live) == 1) {
-			t.Fatalf("after %#v: %s, but %d live", ev, m.State, len(w.live))
-		}
-		if m.Ready && m.State != Online && (m.State != Stopped || !m.Policy.OneShot) {
-			t.Fatalf("ready while %s", m.State)
-		}
 	}
 }

@@ -3,6 +3,7 @@ package procs
 import (
 	"context"
 	"log/slog"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -16,6 +17,8 @@ type Keeper interface {
 	Launch(context.Context, keeper.Launch) (keeper.Launched, error)
 	Signal(context.Context, keeper.SignalReq) error
 	Ack(context.Context, keeper.Key) error
+	Connect(context.Context, keeper.ConnectReq) (net.Conn, error)
+	Release(context.Context, keeper.ReleaseReq) error
 }
 
 // Options are a Manager's surroundings.
@@ -27,6 +30,8 @@ type Options struct {
 	// Save writes Saved to disk. It is called after every change, never twice at a time, and an exit is acked to the
 	// keeper only after a Save that began after it has succeeded. nil: nothing is written.
 	Save func() error
+	// Shim is the path of the file that Node processes load first (node.Install).
+	Shim string
 }
 
 // Manager supervises all processes of a stack. Its methods may be used concurrently, and none waits for a process:
@@ -155,7 +160,7 @@ func (m *Manager) newID() int {
 // add takes s over; m.mu is held.
 func (m *Manager) add(s *supervisor) {
 	m.byKey[instanceKey{s.name, s.instance}] = s
-	m.wg.Go(s.run)
+	m.wg.Go(s.loop)
 }
 
 // remove forgets an instance that has left the file and no longer runs, unless it has come back meanwhile.
@@ -229,6 +234,20 @@ func (m *Manager) Exited(e keeper.Exit) {
 func (m *Manager) IPC(line keeper.IPCLine) {
 	if s := m.find(line.Key.App, line.Key.Instance); s != nil {
 		s.inbox.put(func() { s.ipc(line) })
+	}
+}
+
+// Listening takes the keeper's word that a launch listens on a held socket.
+func (m *Manager) Listening(l keeper.Socket) {
+	if s := m.find(l.Key.App, l.Key.Instance); s != nil {
+		s.inbox.put(func() { s.listening(l.Key.Generation, l.Address) })
+	}
+}
+
+// Drained takes the keeper's word that a launch has answered everybody.
+func (m *Manager) Drained(key keeper.Key) {
+	if s := m.find(key.App, key.Instance); s != nil {
+		s.send(Drained{key.Generation}, "drained")
 	}
 }
 

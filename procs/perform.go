@@ -26,10 +26,14 @@ func (s *supervisor) perform(e Effect) Event {
 		if err := s.m.opts.Keeper.Signal(s.ctx, req); err != nil {
 			s.log.Warn("cannot end what the launch left behind", "gen", e.Gen, "err", err)
 		}
+	case Drain:
+		s.drain(e.Gen)
+	case Promote:
+		s.promote(e.Gen)
 	case SetTimer:
 		s.setTimer(e)
 	case StopTimer:
-		s.stopTimer()
+		s.run(e.Gen).stopTimer()
 	case Record:
 		s.record(e)
 	}
@@ -41,27 +45,38 @@ func (s *supervisor) key(gen int64) keeper.Key {
 }
 
 func (s *supervisor) launch(gen int64) Event {
-	start := logStartOf(s.app)
+	r := s.run(gen)
+	main := gen == s.machine.Gen
+	if !main && s.next != nil {
+		r.app = *s.next
+	}
+	r.logStart = logStartOf(r.app)
 	s.mu.Lock()
-	s.logStart = start
 	id := s.view.ID
-	s.view.Pid, s.view.StartedAt, s.view.Memory, s.view.CPU, s.view.Children = 0, time.Time{}, -1, -1, []int{}
 	s.mu.Unlock()
-	req, err := launchOf(s.app, s.key(gen), id)
+	if main {
+		s.showRun(r)
+	}
+	req, err := launchOf(r.app, s.key(gen), id, s.m.opts.Shim)
 	if err != nil {
 		return s.launchFailed(gen, err)
 	}
-	launched, err := s.m.opts.Keeper.Launch(s.ctx, req)
+	r.launched, err = s.m.opts.Keeper.Launch(s.ctx, req)
 	if err != nil {
 		return s.launchFailed(gen, err)
 	}
-	s.launchedAt = time.Now()
-	s.mu.Lock()
-	s.launched = launched
-	s.view.Pid, s.view.StartedAt, s.view.LastError = launched.Pid, launched.At, ""
-	s.mu.Unlock()
-	s.log.Info("launched", "gen", gen, "pid", launched.Pid)
-	s.watch(gen)
+	r.at = time.Now()
+	if main {
+		s.showRun(r)
+		s.mu.Lock()
+		s.view.LastError = ""
+		s.mu.Unlock()
+	}
+	s.log.Info("launched", "gen", gen, "pid", r.launched.Pid)
+	s.watch(r)
+	if req.Hold != nil && req.Hold.Bind != 0 && !r.app.RunsNode() { // nobody tells us when it listens
+		s.inbox.put(func() { s.listening(gen, keeper.Address{Port: req.Hold.Bind}) })
+	}
 	return nil
 }
 
@@ -73,10 +88,26 @@ func (s *supervisor) launchFailed(gen int64, err error) Event {
 		permanent = permanent || errors.Is(err, errno)
 	}
 	s.mu.Lock()
-	s.view.LastError = err.Error()
+	if gen == s.machine.Gen {
+		s.view.LastError = err.Error()
+	} else {
+		s.view.HeirError = err.Error()
+	}
 	s.mu.Unlock()
 	s.log.Warn("launch failed", "gen", gen, "err", err)
 	return LaunchFailed{Gen: gen, Permanent: permanent}
+}
+
+// drain asks over IPC. A program that does not know how to is signalled at once: it drains by itself, or not at all.
+func (s *supervisor) drain(gen int64) {
+	if s.run(gen).app.RunsNode() {
+		err := s.m.opts.Keeper.Signal(s.ctx, keeper.SignalReq{Key: s.key(gen), Message: node.Drain})
+		if err == nil {
+			return
+		}
+		s.log.Warn("cannot ask the old process to drain", "gen", gen, "err", err)
+	}
+	s.send(Drained{gen}, "cannot be asked")
 }
 
 // signal falls back from the IPC message to kill_signal: a process that closed its channel must stop as well.
@@ -96,7 +127,8 @@ func (s *supervisor) signal(e Signal) {
 }
 
 func (s *supervisor) setTimer(e SetTimer) {
-	s.stopTimer()
+	r := s.run(e.Gen)
+	r.stopTimer()
 	after := e.After
 	if e.Jitter {
 		after = s.m.jitter(after)
@@ -106,15 +138,9 @@ func (s *supervisor) setTimer(e SetTimer) {
 		s.view.NextRestartAt = time.Now().Add(after)
 		s.mu.Unlock()
 	}
-	s.timer = time.AfterFunc(after, func() {
+	r.timer = time.AfterFunc(after, func() {
 		s.send(Elapsed{Gen: e.Gen, Timer: e.Timer}, string(e.Timer))
 	})
-}
-
-func (s *supervisor) stopTimer() {
-	if s.timer != nil {
-		s.timer.Stop()
-	}
 }
 
 // spread varies a delay by up to a fifth in both directions.
@@ -123,13 +149,21 @@ func spread(d time.Duration) time.Duration {
 }
 
 func (s *supervisor) record(e Record) {
+	r := s.run(e.Exit.Gen)
 	exit := Exit{
 		Code: e.Exit.Code, Signal: e.Exit.Signal, Unknown: e.Exit.Unknown, Reason: e.Reason,
-		At: time.Now(), Uptime: e.Exit.Uptime, LastLines: lastLinesSince(s.app, s.logStart, ExitLines),
+		At: time.Now(), Uptime: e.Exit.Uptime, LastLines: lastLinesSince(r.app, r.logStart, ExitLines),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	exit.Cause, s.stopCause = s.stopCause, ""
+	switch {
+	case e.Beside && e.Reason == Crash:
+		exit.Cause = "a reload had started it"
+	case e.Beside:
+		exit.Cause = "a reload"
+	default:
+		exit.Cause, s.stopCause = s.stopCause, ""
+	}
 	s.exitCause = exit.String()
 	s.view.Exits = appendBounded(s.view.Exits, exit, maxExits)
 }

@@ -25,6 +25,7 @@ type Policy struct {
 	BackoffBase   time.Duration
 	StopExitCodes []int
 	ListenTimeout time.Duration
+	Overlap       bool // a reload may run the new launch beside the old one, on the same socket
 
 	KillSignal          syscall.Signal
 	KillTimeout         time.Duration
@@ -51,7 +52,10 @@ func policyOf(app stack.App) Policy {
 		KillTimeout:         app.KillTimeout,
 		ShutdownWithMessage: app.ShutdownWithMessage,
 	}
+	p.Overlap = app.HoldsSockets()
 	if hc := app.Healthcheck; hc != nil {
+		// Whoever accepts first would answer for the new one.
+		p.Overlap = p.Overlap && (app.RunsNode() || hc.HTTP == "" && hc.TCP == "")
 		p.ListenTimeout = max(p.ListenTimeout, hc.StartPeriod)
 	}
 	return p

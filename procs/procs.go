@@ -79,7 +79,7 @@ type Process struct {
 	Pid           int    // 0: none
 	State         State
 	Ready         bool
-	ReadyBy       string // ipc, healthcheck, uptime, exit
+	ReadyBy       string // ipc, healthcheck, listening, uptime, exit
 	Watching      bool
 	Restarts      int // of any cause since the last up that changed it
 	RestartsBy    Restarts
@@ -96,6 +96,22 @@ type Process struct {
 	LastError     string // why the last launch could not even start
 	Late          bool   // launching for longer than listen_timeout
 	Ports         []Port // listened on, whole tree; only filled by SnapshotWithPorts
+	Listening     []Port // of these, what outlives the launch, as it was asked for: an empty host is every address
+
+	// A reload under way, or how the last one went.
+	Overlaps  bool      // it would run the new launch beside the old one
+	Newest    int64     // the highest generation so far
+	Heir      *Beside   // the successor; nil: none
+	Retiring  *Beside   // on its way out: replaced, or a successor that failed; nil: none
+	Rejected  Rejection // zero: the last reload did not fail
+	HeirError string    // why the last successor could not even start
+}
+
+// Beside is a launch next to the one that serves.
+type Beside struct {
+	Generation int64
+	Pid        int // 0: not launched yet
+	Ready      bool
 }
 
 // Port is an address that a process listens on. Host is an IP; 0.0.0.0 and :: mean every one.
@@ -129,6 +145,7 @@ type NoticeKind string
 const (
 	NoticeProcess NoticeKind = "process" // From and To are states
 	NoticeReady   NoticeKind = "ready"   // To: ready, not ready
+	NoticeReload  NoticeKind = "reload"  // To: how far a launch beside the one that serves has come; Message: its pid
 	NoticeWarning NoticeKind = "warning" // Message says what
 )
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"devstack/probe"
+	"devstack/procs/keeper"
 	"devstack/stack"
 )
 
@@ -21,47 +22,55 @@ func readyBy(app stack.App) string {
 		return "ipc"
 	case app.Healthcheck != nil:
 		return "healthcheck"
+	case app.Port != 0 && app.HoldsSockets() && app.RunsNode():
+		return "listening"
 	}
 	return "uptime"
 }
 
-// watch judges the readiness of a new launch, and its health from then on.
-func (s *supervisor) watch(gen int64) {
-	switch readyBy(s.app) {
+// watch judges the readiness of a new launch, and its health from then on. Listening tells the rest.
+func (s *supervisor) watch(r *run) {
+	switch readyBy(r.app) {
 	case "healthcheck":
-		s.watchHealth(gen, false)
+		s.watchHealth(r, false)
 	case "uptime":
-		ctx := s.newWatch()
-		timer := time.AfterFunc(bootTime, func() { s.send(Ready{gen}, "alive for "+bootTime.String()) })
+		ctx := s.newWatch(r)
+		timer := time.AfterFunc(bootTime, func() {
+			s.inbox.put(func() { s.satisfied(r.gen, "alive for "+bootTime.String()) })
+		})
 		context.AfterFunc(ctx, func() { timer.Stop() })
 	}
 }
 
-// resumeWatch goes on watching a launch of an earlier daemon; saidReady: it has sent "ready" over IPC at some time.
-func (s *supervisor) resumeWatch(saidReady bool) {
+// resumeWatch goes on watching a launch of an earlier daemon.
+func (s *supervisor) resumeWatch(row keeper.Running, launching bool) {
+	r := s.run(row.Key.Generation)
 	switch {
-	case s.machine.State == Launching && s.app.WaitReady && saidReady:
-		s.readyByIPC()
-	case s.machine.State == Launching:
-		s.watch(s.machine.Gen)
-	case s.machine.State == Online && !s.app.OneShot && s.app.Healthcheck != nil:
-		s.watchHealth(s.machine.Gen, true)
+	case launching && r.app.WaitReady && row.Ready:
+		s.readyByIPC(r)
+	case launching:
+		s.watch(r)
+	case !r.app.OneShot && r.app.Healthcheck != nil:
+		s.watchHealth(r, true)
+	}
+	for _, at := range row.Listening {
+		s.listening(r.gen, at)
 	}
 }
 
-// newWatch ends the former watchers and returns the context of new ones.
-func (s *supervisor) newWatch() context.Context {
-	s.stopWatch()
+// newWatch ends the former watchers of a launch and returns the context of new ones.
+func (s *supervisor) newWatch(r *run) context.Context {
+	r.stopWatch()
 	ctx, cancel := context.WithCancel(s.ctx)
-	s.stopWatch = cancel
+	r.stopWatch = cancel
 	return ctx
 }
 
 // watchHealth runs the healthcheck of one launch until it ends: every 100 ms until the first success, which makes it
 // ready, then every interval.
-func (s *supervisor) watchHealth(gen int64, ready bool) {
-	ctx, hc := s.newWatch(), *s.app.Healthcheck
-	p := s.probeOf(s.app)
+func (s *supervisor) watchHealth(r *run, ready bool) {
+	ctx, hc, gen := s.newWatch(r), *r.app.Healthcheck, r.gen
+	p := s.probeOf(r)
 	s.m.wg.Go(func() {
 		if c, ok := p.(interface{ close() }); ok {
 			defer c.close()
@@ -70,7 +79,7 @@ func (s *supervisor) watchHealth(gen int64, ready bool) {
 			if !probe.Poll(ctx, p, probe.Apps(hc.Timeout), s.recordProbe).Ready {
 				return
 			}
-			s.send(Ready{gen}, "healthcheck")
+			s.inbox.put(func() { s.satisfied(gen, "healthcheck") })
 		}
 		if hc.LogLine != "" {
 			return // a line that was written stays written

@@ -113,17 +113,12 @@ func (s *supervisor) preview(p savedProcess) {
 // restore resumes the machine, watches what still runs and acks every exit that it has counted.
 func (s *supervisor) restore(p savedProcess, rows []keeper.Running) {
 	slices.SortFunc(rows, func(a, b keeper.Running) int { return int(a.Key.Generation - b.Key.Generation) })
-	var alive *keeper.Running
-	for i, r := range rows {
-		if r.Exit == nil {
-			alive = &rows[i]
+	for _, row := range rows {
+		r := s.run(row.Key.Generation)
+		r.launched = row.Launched
+		if r.gen == p.Machine.Gen {
+			r.logStart = p.LogStart
 		}
-	}
-	if alive != nil {
-		s.mu.Lock()
-		s.launched = alive.Launched
-		s.view.Pid, s.view.StartedAt = alive.Launched.Pid, alive.Launched.At
-		s.mu.Unlock()
 	}
 	before := s.machine
 	next, effects := before.Resume(rows)
@@ -134,18 +129,26 @@ func (s *supervisor) restore(p savedProcess, rows []keeper.Running) {
 			failed = f
 		}
 	}
+	if r := s.runs[next.Gen]; r != nil && alive(rows, next.Gen) {
+		s.showRun(r)
+	}
 	s.publish(before, next, "resumed")
 	if failed != nil {
 		s.step(failed, s.lastError())
 	}
-	if alive != nil && alive.Key.Generation == s.machine.Gen {
-		s.resumeWatch(alive.Ready)
-	}
-	for _, r := range rows {
-		if r.Exit != nil {
-			s.m.saver.ack(r.Key)
+	for _, row := range rows {
+		switch gen := row.Key.Generation; {
+		case row.Exit != nil:
+			s.m.saver.ack(row.Key)
+		case gen == s.machine.Gen && (s.machine.State == Launching || s.machine.State == Online):
+			s.resumeWatch(row, s.machine.State == Launching)
+		case gen == s.machine.Heir.Gen:
+			s.resumeWatch(row, !s.machine.Heir.Ready)
+		case row.Drained && (gen == s.machine.Retired.Gen || s.machine.State == Stopping):
+			s.step(Drained{gen}, "")
 		}
 	}
+	s.tidy()
 }
 
 // endStrangers ends launches of apps that the files no longer name. Their exits are acked by Exited.

@@ -32,22 +32,22 @@ type supervisor struct {
 	cancel   context.CancelFunc
 	wanted   bool // is in the file; guarded by Manager.mu
 
-	app        stack.App
-	machine    Machine
-	timer      *time.Timer
-	cron       *time.Timer        // nil: cron_restart was never set
-	cronDue    time.Time          // zero: never
-	stopWatch  context.CancelFunc // of the newest launch's watchers
-	launchedAt time.Time          // monotonic; zero for a launch of an earlier daemon
-	exitCause  string             // of the last exit, in words
-	removing   bool
+	app       stack.App
+	machine   Machine
+	runs      map[int64]*run // by generation: those that the machine knows
+	next      *stack.App     // of the heir; nil: none
+	cron      *time.Timer    // nil: cron_restart was never set
+	cronDue   time.Time      // zero: never
+	exitCause string         // of the last exit, in words
+	saidFor   string         // the definition that sayUnheld has spoken of
+	removing  bool
 
 	mu       sync.Mutex
 	view     Process
 	kept     Machine // the machine that view was made from
 	hash     string
-	launched keeper.Launched
-	logStart logStart // of the newest launch; written by the goroutine alone
+	launched keeper.Launched // the one that serves
+	logStart logStart        // its
 	maxMem   int64
 
 	stopCause string // of the stop under way, in words
@@ -57,10 +57,10 @@ type supervisor struct {
 func newSupervisor(m *Manager, app stack.App, n, id int) *supervisor {
 	s := &supervisor{
 		m: m, name: app.Name, instance: n, id: id, inbox: newMailbox(), wanted: true, app: app,
-		log:       m.opts.Log.With("app", app.Name, "instance", n),
-		stopWatch: func() {},
-		hash:      app.Hash,
-		maxMem:    app.MaxMemory,
+		log:    m.opts.Log.With("app", app.Name, "instance", n),
+		runs:   map[int64]*run{},
+		hash:   app.Hash,
+		maxMem: app.MaxMemory,
 	}
 	waitingFor, judged := m.gates[app.Name]
 	if !judged {
@@ -72,7 +72,7 @@ func newSupervisor(m *Manager, app stack.App, n, id int) *supervisor {
 	s.view = Process{
 		ID: id, App: app.Name, Namespace: app.Namespace, Instance: n, ExecMode: app.ExecMode, State: Stopped, ReadyBy: readyBy(app), Watching: app.Watch.On,
 		Memory: -1, CPU: -1, Children: []int{}, WaitingFor: append([]string{}, waitingFor...),
-		Exits: []Exit{}, Probes: []ProbeRecord{}, Ports: []Port{},
+		Exits: []Exit{}, Probes: []ProbeRecord{}, Ports: []Port{}, Listening: []Port{},
 	}
 	return s
 }
@@ -86,11 +86,15 @@ func dependencyNames(app stack.App) []string {
 	return names
 }
 
-func (s *supervisor) run() {
-	defer s.stopTimer()
+func (s *supervisor) loop() {
+	defer func() {
+		for _, r := range s.runs {
+			r.stopTimer()
+			r.stopWatch()
+		}
+	}()
 	defer func() { s.stopCron() }()
 	s.armCron()
-	defer func() { s.stopWatch() }()
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -117,9 +121,6 @@ func (s *supervisor) step(ev Event, cause string) {
 		before := s.machine
 		next, effects := before.Step(ev)
 		s.machine = next
-		if next.State != Launching && next.State != Online {
-			s.stopWatch()
-		}
 		if next.State == Stopping && before.State != Stopping {
 			s.mu.Lock()
 			s.stopCause = cause
@@ -135,9 +136,10 @@ func (s *supervisor) step(ev Event, cause string) {
 			cause = s.exitCause
 		}
 		s.publish(before, next, cause)
+		s.tidy()
 		ev, cause = follow, s.lastError()
 	}
-	if s.removing && !s.machine.live() {
+	if s.removing && s.machine.empty() {
 		s.m.remove(s)
 	}
 }
@@ -152,12 +154,39 @@ func (s *supervisor) publish(before, now Machine, cause string) {
 	if before.Ready != now.Ready {
 		words := map[bool]string{true: "ready", false: "not ready"}
 		s.notice(NoticeReady, words[before.Ready], words[now.Ready], cause, "")
+		s.sayUnheld(now)
+	}
+	if step, gen := handover(before, now); step != "" {
+		message := ""
+		if r := s.runs[gen]; r != nil && r.launched.Pid != 0 {
+			message = fmt.Sprintf("pid %d", r.launched.Pid)
+		}
+		s.notice(NoticeReload, "", step, "", message)
+		s.log.Info("reload", "gen", gen, "step", step)
 	}
 	if now.Late && !before.Late {
 		s.notice(NoticeWarning, "", "", "listen_timeout",
 			fmt.Sprintf("%s is not ready after %s (ready by %s)", s.name, s.machine.Policy.ListenTimeout, readyBy(s.app)))
 	}
+	if stale, ok := useless(before, now); ok && s.app.HoldsSockets() {
+		stale.App, stale.Instance = s.name, s.instance
+		if err := s.m.opts.Keeper.Release(s.ctx, stale); err != nil {
+			s.log.Warn("cannot close held sockets", "err", err)
+		}
+	}
 	s.m.saver.changed()
+}
+
+// useless says which held sockets a step has left without a use: all when the instance has come to rest, those of
+// earlier launches when a new one serves.
+func useless(before, now Machine) (keeper.ReleaseReq, bool) {
+	switch {
+	case now.State == Stopped || now.State == Errored:
+		return keeper.ReleaseReq{}, before.State != now.State
+	case now.Ready && (!before.Ready || before.Gen != now.Gen):
+		return keeper.ReleaseReq{Before: now.Gen}, true
+	}
+	return keeper.ReleaseReq{}, false
 }
 
 // show updates the snapshot from the machine.
@@ -169,11 +198,25 @@ func (s *supervisor) show(m Machine) {
 	v.State, v.Ready, v.Late, v.Generation = m.State, m.Ready, m.Late, m.Gen
 	v.Restarts, v.RestartsBy, v.Unstable = m.Restarts.Total(), m.Restarts, m.Unstable
 	if !m.live() {
-		v.Pid, v.StartedAt, v.Memory, v.CPU, v.Children = 0, time.Time{}, -1, -1, []int{}
+		v.Pid, v.StartedAt, v.Memory, v.CPU, v.Children, v.Listening = 0, time.Time{}, -1, -1, []int{}, []Port{}
 	}
+	v.Overlaps, v.Newest, v.Rejected = m.overlaps(), max(m.Newest, m.Gen), m.Rejected
+	v.Heir, v.Retiring = s.beside(m.Heir.Gen, m.Heir.Ready), s.beside(m.Retired.Gen, false)
 	if m.State != WaitingRestart {
 		v.NextRestartAt = time.Time{}
 	}
+}
+
+// beside is a launch next to the one that serves; nil: none.
+func (s *supervisor) beside(gen int64, ready bool) *Beside {
+	if gen == 0 {
+		return nil
+	}
+	b := &Beside{Generation: gen, Ready: ready}
+	if r := s.runs[gen]; r != nil {
+		b.Pid = r.launched.Pid
+	}
+	return b
 }
 
 func (s *supervisor) notice(kind NoticeKind, from, to, cause, message string) {
@@ -198,7 +241,8 @@ func (s *supervisor) lastError() string {
 
 // exited takes the keeper's word for the end of a launch. What was counted before is acked again and no more.
 func (s *supervisor) exited(e keeper.Exit) {
-	if e.Key.Generation == s.machine.Gen && s.machine.live() {
+	switch gen := e.Key.Generation; {
+	case gen == s.machine.Gen && s.machine.live(), gen == s.machine.Heir.Gen, gen == s.machine.Retired.Gen:
 		s.step(s.exitEvent(e), "")
 	}
 	s.m.saver.ack(e.Key)
@@ -206,11 +250,10 @@ func (s *supervisor) exited(e keeper.Exit) {
 
 // exitEvent measures the uptime by the monotonic clock where this daemon made the launch itself.
 func (s *supervisor) exitEvent(e keeper.Exit) Exited {
-	s.mu.Lock()
-	uptime := e.At.Sub(s.launched.At)
-	s.mu.Unlock()
-	if !s.launchedAt.IsZero() {
-		uptime = time.Since(s.launchedAt)
+	r := s.run(e.Key.Generation)
+	uptime := e.At.Sub(r.launched.At)
+	if !r.at.IsZero() {
+		uptime = time.Since(r.at)
 	}
 	return Exited{
 		Gen: e.Key.Generation, Code: e.Code, Signal: e.Signal, Unknown: e.Unknown, Uptime: max(uptime, 0),
@@ -219,18 +262,33 @@ func (s *supervisor) exitEvent(e keeper.Exit) Exited {
 
 // ipc takes one message of the process.
 func (s *supervisor) ipc(line keeper.IPCLine) {
-	if line.Key.Generation != s.machine.Gen || !s.app.WaitReady || !node.IsReady(line.Line) || s.machine.State != Launching {
+	gen := line.Key.Generation
+	waits := gen == s.machine.Gen && s.machine.State == Launching || gen == s.machine.Heir.Gen && !s.machine.Heir.Ready
+	if gen == 0 || !waits || !s.run(gen).app.WaitReady || !node.IsReady(line.Line) {
 		return
 	}
-	s.readyByIPC()
+	s.readyByIPC(s.run(gen))
 }
 
-func (s *supervisor) readyByIPC() {
-	gen := s.machine.Gen
-	s.step(Ready{gen}, "ipc")
-	if s.app.Healthcheck != nil {
-		s.watchHealth(gen, true)
+func (s *supervisor) readyByIPC(r *run) {
+	s.satisfied(r.gen, "ipc")
+	if r.app.Healthcheck != nil {
+		s.watchHealth(r, true)
 	}
+}
+
+// reload runs the instance anew with a definition of its own, beside the old one where both can serve.
+func (s *supervisor) reload(app stack.App) {
+	switch m := s.machine; {
+	case m.Heir.Gen != 0 || m.Retired.Gen != 0:
+		return // one is under way
+	case m.overlaps():
+		s.next = &app
+	default:
+		s.setHash(app.Hash)
+		s.define(app, false)
+	}
+	s.step(Reload{}, "reloaded")
 }
 
 // define replaces the definition. Only a changed one restarts anything; the environment counts at the next launch.
@@ -271,5 +329,5 @@ func (s *supervisor) leave() {
 	s.mu.Lock()
 	s.view.Leaving = true
 	s.mu.Unlock()
-	s.step(Stop{}, "no longer wanted")
+	s.step(Leave{}, "no longer wanted")
 }

@@ -96,6 +96,9 @@ func (r *row) apply(e api.Event) {
 		if r.done {
 			r.waiting = ""
 		}
+	case api.KindReload:
+		r.what, r.done = reloadText(api.Event{To: e.To}), e.To == "left"
+		r.settle(e.To == "failed", e.Time)
 	case api.KindWaiting:
 		r.waiting = e.To
 	case api.KindOp:

@@ -64,6 +64,8 @@ func plainLine(e api.Event) string {
 			return "" // why has just been said
 		}
 		return because(e.To, e)
+	case api.KindReload:
+		return reloadText(e)
 	case api.KindWaiting:
 		if e.To == "" {
 			return ""
@@ -82,6 +84,15 @@ func plainLine(e api.Event) string {
 		return "warning: " + e.Message
 	}
 	return ""
+}
+
+// reloadText is how far a reload has come.
+func reloadText(e api.Event) string {
+	words := map[string]string{
+		"launched": "the new one starts beside the old one", "ready": "the new one is ready, and must stay so for a second",
+		"serves": "the new one serves, the old one drains", "failed": "the new one failed, the old one goes on", "left": "the other one has gone",
+	}
+	return because(words[e.To], e)
 }
 
 // endingHides is whether an event says nothing while things are being ended: of course others now wait for them.

@@ -16,7 +16,8 @@ func newCmdReload(f *Factory, runF func(context.Context, *ActionOptions) error) 
 	}
 	return newCmdAction(f, "reload", "Replace processes one instance at a time, waiting until each is ready",
 		"Replaces the named processes, or all, with the files and the environment of this shell as they are now: of each app one\n"+
-			"instance after the other, different apps at the same time. No socket is held, so an instance is stopped before its\n"+
-			"successor starts. A successor that does not get ready ends the reload of its app with 7; the instances after it keep\n"+
-			"running as they were.", runF)
+			"instance after the other, different apps at the same time. Where an app's socket is held (docs/zero-downtime.md), the new\n"+
+			"process starts beside the old one, which goes when the new one has been ready for a second: no request fails. A new one\n"+
+			"that does not get ready goes, the old one stays, and the reload of its app ends with 7. Other apps are stopped before\n"+
+			"their successors start, and the command says which.", runF)
 }

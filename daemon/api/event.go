@@ -27,6 +27,7 @@ const (
 	KindService Kind = "service" // a container changed its state or health (From, To)
 	KindProcess Kind = "process" // a process changed its status (From, To)
 	KindReady   Kind = "ready"   // a resource became ready or stopped being so (To: ready, not ready)
+	KindReload  Kind = "reload"  // a launch beside the one that serves (To: launched, ready, serves, failed, left; Message: its pid)
 	KindWaiting Kind = "waiting" // what a resource waits for changed (To: names, comma-separated)
 	KindOp      Kind = "op"      // a step of a plan (To: started, done, failed)
 	KindPull    Kind = "pull"    // image pull progress

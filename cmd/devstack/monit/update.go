@@ -103,7 +103,7 @@ func (m *model) happened(msg eventsMsg) tea.Cmd {
 	more := func() tea.Msg { return nextEvents(msg.more) }
 	changed := false
 	for _, e := range msg.events {
-		changed = changed || slices.Contains([]api.Kind{api.KindService, api.KindProcess, api.KindReady, api.KindWaiting}, e.Kind)
+		changed = changed || slices.Contains([]api.Kind{api.KindService, api.KindProcess, api.KindReady, api.KindReload, api.KindWaiting}, e.Kind)
 		if text := alarm(e); text != "" {
 			m.note = note{e.Time.Local().Format(time.TimeOnly) + " " + clean(text), bad}
 		}

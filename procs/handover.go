@@ -1,0 +1,176 @@
+package procs
+
+import (
+	"syscall"
+	"time"
+)
+
+// settleTime is how long a successor must live after it got ready before the one that serves goes.
+const settleTime = time.Second
+
+// Heir is the successor in a reload. Until it takes over, the launch that serves goes on as if nothing happened.
+type Heir struct {
+	Gen     int64 `json:"generation"` // 0: none
+	Ready   bool  `json:"ready"`      // and alive for less than settleTime since
+	Listens bool  `json:"listens"`
+}
+
+// Retired is a launch that is on its way out while another one serves: replaced by its heir, or an heir that failed.
+type Retired struct {
+	Gen       int64 `json:"generation"` // 0: none
+	Signalled bool  `json:"signalled"`  // else it drains: it accepts nothing and answers whom it has accepted
+}
+
+// Rejection is why a reload failed. The zero value: it did not.
+type Rejection struct {
+	Gen      int64 `json:"generation"` // of the heir
+	Late     bool  `json:"late"`       // it was not ready in time
+	WasReady bool  `json:"was_ready"`  // it died, or failed its healthcheck, within settleTime of being ready
+}
+
+// reload puts an heir beside the launch that serves. Where two cannot serve side by side, or this one does not serve
+// yet, it is replaced as by a restart. A reload under way covers the next one.
+func (m Machine) reload() (Machine, []Effect) {
+	switch {
+	case m.Heir.Gen != 0 || m.Retired.Gen != 0:
+		return m, nil
+	case !m.overlaps():
+		return m.forgiven().counted(Manual).stop(Manual, true)
+	}
+	m.Newest = max(m.Newest, m.Gen) + 1
+	m.Heir, m.Rejected = Heir{Gen: m.Newest}, Rejection{}
+	return m, []Effect{SetTimer{Gen: m.Heir.Gen, Timer: ListenTimer, After: m.Policy.ListenTimeout}, Launch{m.Heir.Gen}}
+}
+
+// overlaps says whether a reload may run two launches side by side.
+func (m Machine) overlaps() bool {
+	return m.State == Online && m.Ready && m.Listens && m.Policy.Overlap
+}
+
+// stepHeir is what happens to a successor until it takes over or fails.
+func (m Machine) stepHeir(ev Event) (Machine, []Effect) {
+	switch ev := ev.(type) {
+	case Listening:
+		m.Heir.Listens = true
+	case Ready:
+		m.Heir.Ready = true
+		return m, []Effect{SetTimer{Gen: m.Heir.Gen, Timer: SettleTimer, After: settleTime}}
+	case Elapsed:
+		switch {
+		case ev.Timer == SettleTimer && m.Heir.Ready:
+			return m.succeeded()
+		case ev.Timer == ListenTimer && !m.Heir.Ready:
+			m.Rejected = Rejection{Gen: m.Heir.Gen, Late: true}
+			return m.dismissHeir()
+		}
+	case Unhealthy:
+		m.Rejected = Rejection{Gen: m.Heir.Gen, WasReady: m.Heir.Ready}
+		return m.dismissHeir()
+	case LaunchFailed:
+		m.Rejected = Rejection{Gen: m.Heir.Gen}
+		m.Heir = Heir{}
+		return m, []Effect{StopTimer{ev.Gen}}
+	case Exited:
+		m.Rejected = Rejection{Gen: m.Heir.Gen, WasReady: m.Heir.Ready}
+		m.Heir = Heir{}
+		return m, []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: Crash, Beside: true}}
+	}
+	return m, nil
+}
+
+// succeeded makes the heir the one that serves; the old one drains.
+func (m Machine) succeeded() (Machine, []Effect) {
+	old := m.Gen
+	m.Gen, m.Listens, m.Heir = m.Heir.Gen, m.Heir.Listens, Heir{}
+	m.Retired = Retired{Gen: old}
+	return m.forgiven().counted(Manual), []Effect{Promote{m.Gen}, Drain{old}, SetTimer{Gen: old, Timer: DrainTimer, After: m.Policy.KillTimeout}}
+}
+
+// inherited is the death of the one that serves while its heir is on its way: the heir goes on in its place, and an
+// exit of it is a crash from now on.
+func (m Machine) inherited(ev Exited) (Machine, []Effect) {
+	m.Gen, m.Ready, m.Listens, m.Late = m.Heir.Gen, m.Heir.Ready, m.Heir.Listens, false
+	m.State, m.Heir = Launching, Heir{}
+	if m.Ready {
+		m.State = Online
+	}
+	return m.counted(Crash), []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: Crash}, Promote{m.Gen}}
+}
+
+// leave is a stop that lets clients go first, while others serve on the same socket.
+func (m Machine) leave() (Machine, []Effect) {
+	drains := m.overlaps()
+	m, effects := m.stop(Manual, false)
+	if !drains {
+		return m, effects
+	}
+	m.Draining = true
+	return m, []Effect{Drain{m.Gen}, SetTimer{Gen: m.Gen, Timer: DrainTimer, After: m.Policy.KillTimeout}}
+}
+
+// dismiss ends launches beside the one that an event has ended or will end: nothing outlives a stop.
+func (m Machine) dismiss(ev Event, effects []Effect) (Machine, []Effect) {
+	if m.Heir.Gen != 0 && m.State == Stopping {
+		next, more := m.dismissHeir()
+		return next, append(effects, more...)
+	}
+	_, stop := ev.(Stop)
+	_, leave := ev.(Leave)
+	if (stop || leave) && m.Retired.Gen != 0 && !m.Retired.Signalled {
+		next, more := m.signalRetired()
+		return next, append(effects, more...)
+	}
+	return m, effects
+}
+
+func (m Machine) dismissHeir() (Machine, []Effect) {
+	m.Retired, m.Heir = Retired{Gen: m.Heir.Gen}, Heir{}
+	return m.signalRetired()
+}
+
+// signalRetired begins the stop ladder of a launch beside the one that serves.
+func (m Machine) signalRetired() (Machine, []Effect) {
+	m.Retired.Signalled = true
+	return m, []Effect{
+		Signal{Gen: m.Retired.Gen, Signal: m.Policy.KillSignal, Shutdown: m.Policy.ShutdownWithMessage},
+		SetTimer{Gen: m.Retired.Gen, Timer: KillTimer, After: m.Policy.KillTimeout},
+	}
+}
+
+// stepRetired is what happens to a launch on its way out.
+func (m Machine) stepRetired(ev Event) (Machine, []Effect) {
+	switch ev := ev.(type) {
+	case Drained:
+		if !m.Retired.Signalled {
+			return m.signalRetired()
+		}
+	case Elapsed:
+		switch {
+		case ev.Timer == DrainTimer && !m.Retired.Signalled:
+			return m.signalRetired()
+		case ev.Timer == KillTimer && m.Retired.Signalled:
+			return m, []Effect{Signal{Gen: m.Retired.Gen, Signal: syscall.SIGKILL}}
+		}
+	case Exited:
+		m.Retired = Retired{}
+		return m, []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: Manual, Beside: true}}
+	}
+	return m, nil
+}
+
+// handover says in a word what a step has done to a launch beside the one that serves, and to which; empty: nothing.
+func handover(before, now Machine) (step string, gen int64) {
+	switch old := before.Heir; {
+	case old.Gen == 0 && now.Heir.Gen != 0:
+		return "launched", now.Heir.Gen
+	case old.Gen != 0 && now.Gen == old.Gen:
+		return "serves", now.Gen
+	case now.Rejected != before.Rejected && now.Rejected.Gen != 0:
+		return "failed", now.Rejected.Gen
+	case !old.Ready && now.Heir.Ready:
+		return "ready", now.Heir.Gen
+	case before.Retired.Gen != 0 && now.Retired.Gen == 0:
+		return "left", before.Retired.Gen
+	}
+	return "", 0
+}

@@ -1,0 +1,153 @@
+package procs
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"devstack/procs/keeper"
+	"devstack/stack"
+)
+
+// run is what a supervisor knows about one launch. During a reload it has two.
+type run struct {
+	gen       int64
+	app       stack.App // the definition that it was launched with
+	launched  keeper.Launched
+	at        time.Time // by the monotonic clock; zero: made by an earlier daemon
+	logStart  logStart
+	listening []keeper.Address // held sockets that it listens on
+	satisfied string           // ready but for listening: by what
+	stopWatch context.CancelFunc
+	timer     *time.Timer
+}
+
+func (r *run) stopTimer() {
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+}
+
+// run returns what is known about a launch; it makes a record of one that nothing is known about yet.
+func (s *supervisor) run(gen int64) *run {
+	r := s.runs[gen]
+	if r == nil {
+		r = &run{gen: gen, app: s.app, stopWatch: func() {}}
+		s.runs[gen] = r
+	}
+	return r
+}
+
+// tidy ends the watchers of launches that are not to be judged any more, and forgets those that are over.
+func (s *supervisor) tidy() {
+	m := s.machine
+	if m.Heir.Gen == 0 {
+		s.next = nil
+	}
+	for gen, r := range s.runs {
+		if gen != m.Heir.Gen && (gen != m.Gen || m.State != Launching && m.State != Online) {
+			r.stopWatch()
+		}
+		if gen != m.Gen && gen != m.Heir.Gen && gen != m.Retired.Gen {
+			r.stopTimer()
+			delete(s.runs, gen)
+		}
+	}
+}
+
+// mustListen says whether a launch is not ready before it has itself listened: others answer on its socket, too, or
+// connections wait in it.
+func (s *supervisor) mustListen(r *run) bool {
+	switch {
+	case !r.app.HoldsSockets():
+		return false
+	case readyBy(r.app) == "listening" || r.gen == s.machine.Heir.Gen && s.machine.Listens:
+		return true
+	case r.app.Port != 0 && r.app.Count() > 1:
+		return true
+	}
+	return slices.ContainsFunc(r.launched.Held, func(a keeper.Address) bool { return r.app.Port == 0 || a.Port == r.app.Port })
+}
+
+// listens says whether a launch listens where others connect to it: on its port, or anywhere if it has none.
+func (r *run) listens() bool {
+	return slices.ContainsFunc(r.listening, func(a keeper.Address) bool { return r.app.Port == 0 || a.Port == r.app.Port })
+}
+
+// listening takes the keeper's word that a launch listens on a held socket.
+func (s *supervisor) listening(gen int64, at keeper.Address) {
+	if gen != s.machine.Gen && gen != s.machine.Heir.Gen {
+		return
+	}
+	r := s.run(gen)
+	if !slices.Contains(r.listening, at) {
+		r.listening = append(r.listening[:len(r.listening):len(r.listening)], at)
+	}
+	if gen == s.machine.Gen {
+		s.showListening(r)
+	}
+	if !r.listens() {
+		return
+	}
+	s.step(Listening{gen}, "")
+	if readyBy(r.app) == "listening" {
+		r.satisfied = "listening"
+	}
+	if r.satisfied != "" {
+		s.step(Ready{gen}, r.satisfied)
+	}
+}
+
+// satisfied is called when a launch has done what readyBy asks for.
+func (s *supervisor) satisfied(gen int64, by string) {
+	r := s.runs[gen]
+	if r == nil {
+		return
+	}
+	r.satisfied = by
+	if !s.mustListen(r) || r.listens() {
+		s.step(Ready{gen}, by)
+	}
+}
+
+// promote makes a launch the one that the instance shows.
+func (s *supervisor) promote(gen int64) {
+	r := s.run(gen)
+	s.define(r.app, false)
+	s.setHash(r.app.Hash)
+	s.showRun(r)
+}
+
+// showRun shows the launch that serves, and keeps what the next daemon needs to know about it.
+func (s *supervisor) showRun(r *run) {
+	s.mu.Lock()
+	s.launched, s.logStart = r.launched, r.logStart
+	s.view.Pid, s.view.StartedAt = r.launched.Pid, r.launched.At
+	s.view.Memory, s.view.CPU, s.view.Children = -1, -1, []int{}
+	s.mu.Unlock()
+	s.showListening(r)
+}
+
+func (s *supervisor) showListening(r *run) {
+	ports := []Port{}
+	for _, a := range r.listening {
+		ports = append(ports, Port{Host: a.Host, Port: a.Port})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.view.Listening = ports
+}
+
+// sayUnheld says once of a definition why its port is not held, where one would expect that it is.
+func (s *supervisor) sayUnheld(m Machine) {
+	app := s.app
+	if !m.Ready || s.instance > 0 || app.Port == 0 || app.OneShot || app.HoldPort != "auto" || app.RunsNode() || s.saidFor == app.Hash {
+		return
+	}
+	s.saidFor = app.Hash
+	program := commandLine(app)[0]
+	s.notice(NoticeWarning, "", "", "hold_port", fmt.Sprintf("port %d is not held over a restart: %s is not node itself. "+
+		"hold_port: true passes the socket to a program that knows LISTEN_FDS, hold_port: false silences this", app.Port, filepath.Base(program)))
+}
