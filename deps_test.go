@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"procs/keeper":        {},
 	"procs/node":          {},
 	"profiles/prod":       {"stack"},
+	"profiles/prod/drift": {"profiles/prod", "stack"},
 	"stack":               {},
 	"stack/draft":         {"stack"},
 }
