@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -65,6 +66,10 @@ func describeProcess(app stack.App, p procs.Process, closed []string, now time.T
 		Children: orEmpty(p.Children), Exits: []api.ExitRecord{}, Probes: []api.ProbeRecord{},
 		NextRestartAt: orNull(p.NextRestartAt), MaxMemoryBytes: orNull(app.MaxMemory), MaxRestarts: app.MaxRestarts, Generation: p.Generation,
 		CronRestart: orNull(app.CronRestart), NextCronAt: orNull(app.NextCronRestart(now)), RestartsBy: api.RestartsBy(p.RestartsBy),
+		Held: held(p.Listening), Successor: successor(p.Heir),
+	}
+	if p.Retiring != nil {
+		v.RetiringPid = orNull(p.Retiring.Pid)
 	}
 	for _, e := range app.Environment {
 		if e.Declared {
@@ -82,6 +87,22 @@ func describeProcess(app stack.App, p procs.Process, closed []string, now time.T
 		v.Probes = append(v.Probes, api.ProbeRecord{At: r.At, Ready: r.Ready, Detail: stack.MaskText(r.Detail)})
 	}
 	return v
+}
+
+// held are the sockets that outlive a launch.
+func held(listening []procs.Port) []api.ProcessPort {
+	all := []api.ProcessPort{}
+	for _, l := range listening {
+		all = append(all, api.ProcessPort{Host: cmp.Or(l.Host, "*"), Port: l.Port})
+	}
+	return all
+}
+
+func successor(heir *procs.Beside) *api.Successor {
+	if heir == nil {
+		return nil
+	}
+	return &api.Successor{Pid: orNull(heir.Pid), Ready: heir.Ready}
 }
 
 // commandLine is what the definition says is run.

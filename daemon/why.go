@@ -204,10 +204,37 @@ func onlineReason(app stack.App, p procs.Process) string {
 	case len(p.WaitingFor) > 0:
 		return "runs and is ready; after an exit it would wait for " + strings.Join(p.WaitingFor, ", ")
 	}
+	if reload := reloadReason(app, p); reload != "" {
+		return "runs and is ready; " + reload
+	}
 	if exit := last(p.Exits); exit != nil && exit.Cause != "" && exit.Reason != procs.Manual {
 		return because("runs and is ready; it was restarted", stack.MaskText(exit.Cause))
 	}
 	return "runs and is ready"
+}
+
+// reloadReason says of a reload that is under way how far it is, and of the last one why it failed; else it is empty.
+func reloadReason(app stack.App, p procs.Process) string {
+	heir, retiring := p.Heir, p.Retiring
+	switch {
+	case heir != nil && heir.Pid == 0:
+		return "a reload is under way: its successor is about to be launched"
+	case heir != nil && heir.Ready:
+		return fmt.Sprintf("a reload is under way: its successor, pid %d, is ready and takes over in a moment", heir.Pid)
+	case heir != nil:
+		return fmt.Sprintf("a reload is under way: its successor, pid %d, is not ready yet (judged by %s)", heir.Pid, p.ReadyBy)
+	case retiring != nil && retiring.Generation < p.Generation:
+		return fmt.Sprintf("a reload is under way: the launch before it, pid %d, answers its last requests", retiring.Pid)
+	case p.Rejected.Gen <= p.Generation:
+		return ""
+	case p.Rejected.Late:
+		return fmt.Sprintf("the last reload failed: the new one was not ready within %s", patience(app))
+	case p.HeirError != "":
+		return "the last reload failed: the new one cannot be launched: " + p.HeirError
+	case p.Rejected.WasReady:
+		return "the last reload failed: the new one did not stay ready for a second"
+	}
+	return "the last reload failed: the new one ended before it was ready"
 }
 
 func restartReason(app stack.App, p procs.Process) string {

@@ -170,3 +170,32 @@ func TestWhyFollowsTheChain(t *testing.T) {
 		t.Errorf("postgres %s", reason)
 	}
 }
+
+func TestWhyOfAReload(t *testing.T) {
+	serving := procs.Process{State: procs.Online, Ready: true, ReadyBy: "ipc", Generation: 3}
+	for says, change := range map[string]func(*procs.Process){
+		"its successor is about to be launched":               func(p *procs.Process) { p.Heir = &procs.Beside{Generation: 4} },
+		"pid 12, is not ready yet (judged by ipc)":            func(p *procs.Process) { p.Heir = &procs.Beside{Generation: 4, Pid: 12} },
+		"pid 12, is ready and takes over in a moment":         func(p *procs.Process) { p.Heir = &procs.Beside{Generation: 4, Pid: 12, Ready: true} },
+		"pid 11, answers its last requests":                   func(p *procs.Process) { p.Retiring = &procs.Beside{Generation: 2, Pid: 11} },
+		"failed: the new one was not ready within 30s":        func(p *procs.Process) { p.Rejected = procs.Rejection{Gen: 4, Late: true} },
+		"failed: the new one did not stay ready for a second": func(p *procs.Process) { p.Rejected = procs.Rejection{Gen: 4, WasReady: true} },
+		"failed: the new one ended before it was ready":       func(p *procs.Process) { p.Rejected = procs.Rejection{Gen: 4} },
+		"failed: the new one cannot be launched: no such file": func(p *procs.Process) {
+			p.Rejected, p.HeirError = procs.Rejection{Gen: 4}, "no such file"
+		},
+		"failed: the new one ended before": func(p *procs.Process) { // and is still on its way out
+			p.Rejected, p.Retiring = procs.Rejection{Gen: 4}, &procs.Beside{Generation: 4, Pid: 12}
+		},
+	} {
+		p := serving
+		change(&p)
+		if got := processReason(stack.App{ListenTimeout: 30 * time.Second}, p); !strings.HasPrefix(got, "runs and is ready; ") || !strings.Contains(got, says) {
+			t.Errorf("%q does not say %q", got, says)
+		}
+	}
+	serving.Rejected = procs.Rejection{Gen: 2}
+	if got := processReason(stack.App{}, serving); got != "runs and is ready" {
+		t.Errorf("a failed reload is told of after a newer launch: %q", got)
+	}
+}
