@@ -38,7 +38,7 @@ func processControl() []guideStep {
 		{command: "devstack start", after: everything},
 		{command: "devstack stop", after: statuses(stopped...)},
 		{command: "devstack restart", after: everything},
-		replaces(guideStep{command: "devstack reload", after: everything}, allApps()...),
+		replaces(guideStep{command: "devstack reload", says: []string{"no socket is held of agent-scaffold"}, after: everything}, allApps()...),
 		{command: "devstack delete all", after: func(p *project) { statuses()(p); containersAlone(p) }},
 		{command: "devstack up", after: everything},
 
@@ -51,7 +51,7 @@ func processControl() []guideStep {
 		}},
 		{command: "devstack delete agent-e2e", after: statuses(
 			"orchestrator=online", "scaffold=online", "validation=stopped", "integration=online", "deployment=online")},
-		{command: "devstack describe orchestrator", says: []string{"orchestrator (process)", "orchestrator-out.log", "restarts", "healthcheck"}},
+		{command: "devstack describe orchestrator", says: []string{"orchestrator (process)", "orchestrator-out.log", "restarts", "healthcheck", "held sockets"}},
 		{command: "devstack up", after: everything},
 
 		replaces(guideStep{command: "devstack restart 'agent-*'", after: everything}, agentsOnly()...),

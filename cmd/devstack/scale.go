@@ -31,7 +31,8 @@ func newCmdScale(f *Factory, runF func(context.Context, *ScaleOptions) error) *c
 		Long: `Runs N instances of an app, or N more or less than there are, and waits until the new ones are ready. Those with the
 highest numbers go first, the others are not touched. The next devstack up takes the number in the file, and says so.
 
-No socket is shared: every instance binds its port for itself. increment_var: PORT in the file gives each its own.`,
+Instances share the port of an app whose socket is held (docs/zero-downtime.md); others bind it for themselves, and need
+increment_var: PORT in the file, which gives each its own.`,
 		ValidArgsFunction: f.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Name = args[0]
