@@ -73,7 +73,7 @@ func Dial(f *os.File, h Handler) (*Conn, error) {
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
 // Close gives the connection up; the keeper and its launches go on.
-func (c *Conn) Close() error { return c.conn.Close() }
+func (c *Conn) Close() error { return c.conn.UnixConn.Close() }
 
 // Hello introduces the daemon and returns the keeper's identity and protocol version.
 func (c *Conn) Hello(ctx context.Context) (Identity, int, error) {
@@ -226,19 +226,18 @@ func (c *Conn) read() {
 			continue
 		}
 		m.attached.close() // no notification has one
-		switch {
-		case m.Verb == Ping:
+		if m.Verb == Ping {
 			if c.send(&Message{Verb: Ping}) != nil {
 				return
 			}
+			continue
+		}
+		c.mu.Lock()
+		c.inbox = append(c.inbox, m)
+		c.mu.Unlock()
+		select {
+		case c.arrived <- struct{}{}:
 		default:
-			c.mu.Lock()
-			c.inbox = append(c.inbox, m)
-			c.mu.Unlock()
-			select {
-			case c.arrived <- struct{}{}:
-			default:
-			}
 		}
 	}
 }

@@ -3,7 +3,8 @@
 // takes no decisions.
 //
 // Promise: the daemon may be killed, hang or be replaced at any time; no process notices, no log line and no exit
-// status is lost, nothing runs twice. An exit is kept until the daemon has acked it.
+// status is lost, nothing runs twice. An exit is kept until the daemon has acked it. The sockets that a launch with
+// Hold listens on stay open when it dies: connections wait for the next launch, until the daemon releases them.
 //
 // Limits: a keeper killed with SIGKILL takes the reading end of every pipe with it, so processes that write die of
 // EPIPE; statuses and at most one unfinished line per stream are lost. The next keeper ends what survived before

@@ -68,6 +68,9 @@ func newWire(f *os.File) (*wire, error) {
 	return &wire{UnixConn: u}, nil
 }
 
+// Close has nothing to say: what was not read or written by now is not wanted.
+func (w *wire) Close() { _ = w.UnixConn.Close() }
+
 // Read queues what comes beside the bytes.
 func (w *wire) Read(p []byte) (int, error) {
 	if w.oob == nil {
