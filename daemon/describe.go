@@ -66,7 +66,7 @@ func describeProcess(app stack.App, p procs.Process, closed []string, now time.T
 		Children: orEmpty(p.Children), Exits: []api.ExitRecord{}, Probes: []api.ProbeRecord{},
 		NextRestartAt: orNull(p.NextRestartAt), MaxMemoryBytes: orNull(app.MaxMemory), MaxRestarts: app.MaxRestarts, Generation: p.Generation,
 		CronRestart: orNull(app.CronRestart), NextCronAt: orNull(app.NextCronRestart(now)), RestartsBy: api.RestartsBy(p.RestartsBy),
-		Held: held(p.Listening), Successor: successor(p.Heir),
+		Held: held(app, p.Listening), Successor: successor(p.Heir),
 	}
 	if p.Retiring != nil {
 		v.RetiringPid = orNull(p.Retiring.Pid)
@@ -89,11 +89,18 @@ func describeProcess(app stack.App, p procs.Process, closed []string, now time.T
 	return v
 }
 
-// held are the sockets that outlive a launch.
-func held(listening []procs.Port) []api.ProcessPort {
+// held are the sockets that outlive a launch. One that was bound before the start is open on every address, whatever host
+// the program has asked for.
+func held(app stack.App, listening []procs.Port) []api.ProcessPort {
 	all := []api.ProcessPort{}
 	for _, l := range listening {
-		all = append(all, api.ProcessPort{Host: cmp.Or(l.Host, "*"), Port: l.Port})
+		socket := api.ProcessPort{Host: cmp.Or(l.Host, "*"), Port: l.Port}
+		if app.HoldPort == "true" && l.Port == app.Port {
+			socket.Host = "*"
+		}
+		if !slices.Contains(all, socket) {
+			all = append(all, socket)
+		}
 	}
 	return all
 }
