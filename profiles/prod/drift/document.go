@@ -118,7 +118,7 @@ func jsonValue(d *json.Decoder) (*yaml.Node, error) {
 func text(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s} }
 
 var (
-	simpleWord = regexp.MustCompile(`^[A-Za-z_/][A-Za-z0-9_./-]*$`)
+	simpleWord = regexp.MustCompile(`^[A-Za-z_/$][A-Za-z0-9_./-]*$`)
 	yamlWord   = regexp.MustCompile(`(?i)^(y|yes|n|no|on|off|true|false|null)$`)
 )
 

@@ -32,7 +32,9 @@ func TestCompareHasAnAnswerForEverything(t *testing.T) {
 		{func(l, d, r string, once bool) bool { return !once && r != "" && d != "" && l == "" && d != r }, Conflict, Refuse, "did not write it"},
 		{func(l, d, r string, _ bool) bool { return r == "" && l != "" && d != "" && d != l }, Conflict, Refuse, "edited, and is no longer part"},
 		{func(l, d, r string, once bool) bool { return !once && l != "" && l == r && d != "" && d != l }, Edited, Refuse, "it was edited"},
-		{func(l, d, r string, once bool) bool { return !once && l != "" && r != "" && l != r && d != "" && d != l && d != r }, Conflict, Refuse, "edited, and the definitions"},
+		{func(l, d, r string, once bool) bool {
+			return !once && l != "" && r != "" && l != r && d != "" && d != l && d != r
+		}, Conflict, Refuse, "edited, and the definitions"},
 	}
 	used := make([]int, len(rows))
 	contents := []string{"", "one\n", "two\n", "three\n"}
