@@ -39,7 +39,7 @@ func launchOf(app stack.App, key keeper.Key, id int, shim string) (keeper.Launch
 		Dir:   app.Cwd,
 		Env:   env,
 		Logs:  logsOf(app, id),
-		IPC:   app.RunsNode() || app.WaitReady || app.ShutdownWithMessage,
+		IPC:   node.IsNode(app.Interpreter) || app.RunsNode() || app.WaitReady || app.ShutdownWithMessage,
 		Grace: keeper.Grace{Signal: int(p.KillSignal), Timeout: p.KillTimeout, OverIPC: p.ShutdownWithMessage},
 		Hold:  hold,
 	}, nil

@@ -2,21 +2,40 @@ package stack
 
 import (
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 )
 
-// RunsNode says whether Node.js runs the app's program directly, so that what it listens on can be taken over from it.
-// npm, npx and a shell start Node.js themselves.
+// RunsNode says whether the app's process is Node.js with the app in it, so that what it listens on can be taken over. npm,
+// npx and a shell start a process of their own, and so does node with --watch or --run. With the permission model Node.js
+// loads nothing that the app has not named.
 func (a App) RunsNode() bool {
-	program := a.Interpreter
+	program, options := a.Interpreter, a.NodeArgs
 	if len(a.Command) > 0 {
-		program = a.Command[0]
+		program, options = a.Command[0], optionsOf(a.Command[1:])
+	}
+	for _, option := range options {
+		switch name, _, _ := strings.Cut(option, "="); name {
+		case "--watch", "--watch-path", "--run", "--permission", "--experimental-permission":
+			return false
+		}
 	}
 	name := filepath.Base(program)
 	return name == "node" || name == "nodejs"
+}
+
+// optionsOf are the words of node's command line before the script.
+func optionsOf(words []string) []string {
+	withValue := []string{"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"}
+	for i, word := range words {
+		if !strings.HasPrefix(word, "-") && (i == 0 || !slices.Contains(withValue, words[i-1])) {
+			return words[:i]
+		}
+	}
+	return words
 }
 
 // HoldsSockets says whether the sockets that the app listens on outlive its launches, and are shared by its instances.
