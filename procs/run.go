@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"devstack/procs/keeper"
+	"devstack/procs/node"
 	"devstack/stack"
 )
 
@@ -148,6 +149,10 @@ func (s *supervisor) sayUnheld(m Machine) {
 	}
 	s.saidFor = app.Hash
 	program := commandLine(app)[0]
-	s.notice(NoticeWarning, "", "", "hold_port", fmt.Sprintf("port %d is not held over a restart: %s is not node itself. "+
-		"hold_port: true passes the socket to a program that knows LISTEN_FDS, hold_port: false silences this", app.Port, filepath.Base(program)))
+	why := filepath.Base(program) + " is not node itself"
+	if node.IsNode(program) {
+		why = "node with these options does not pass it on"
+	}
+	s.notice(NoticeWarning, "", "", "hold_port", fmt.Sprintf("port %d is not held over a restart: %s. "+
+		"hold_port: true passes the socket to a program that knows LISTEN_FDS, hold_port: false silences this", app.Port, why))
 }
