@@ -1,0 +1,98 @@
+package compose
+
+import (
+	"strconv"
+
+	"devstack/profiles/prod"
+	"devstack/stack"
+)
+
+// about says what Compose does with an app otherwise than the general report.
+func (r *renderer) about(w prod.Workload) {
+	r.aboutProbe(w)
+	r.aboutPort(w)
+	r.aboutEdges(w)
+	if w.Kind == prod.Cron {
+		r.add(prod.Dropped(Target, w, "cron_restart", "Compose has no clock: the service is defined and not started",
+			"let the machine's cron or systemd run it: docker compose run --rm "+w.Name))
+	}
+	if w.Kind == prod.Job {
+		r.add(prod.Approximated(Target, w, "one_shot", "run to its end at every docker compose up", "let it do nothing when there is nothing to be done"))
+	}
+	if w.Kind == prod.Service && w.Restart == prod.Never {
+		r.add(prod.Mapped(Target, w, "autorestart", "not restarted"))
+	}
+	if w.Replicas > 1 {
+		r.add(prod.Mapped(Target, w, "instances", "replicas: "+strconv.Itoa(w.Replicas)+", all on the one machine"))
+	}
+}
+
+func (r *renderer) add(e prod.Entry) { r.entries = append(r.entries, e) }
+
+func (r *renderer) aboutProbe(w prod.Workload) {
+	p := w.Probe
+	if p == nil {
+		return
+	}
+	keys := []string{"healthcheck." + string(p.Kind), "healthcheck.interval", "healthcheck.timeout", "healthcheck.retries", "healthcheck.start_period"}
+	if p.Derived {
+		keys = []string{"healthcheck"}
+	}
+	switch {
+	case w.ProbeArgv() == nil:
+		for _, key := range append(keys, "listen_timeout") {
+			r.add(prod.Dropped(Target, w, key, "a check runs inside the container, and the image has no Node.js to ask with", "write exec: a command of the image that ends with 0 when it works"))
+		}
+	case p.Derived:
+		r.add(prod.Approximated(Target, w, "healthcheck", "the port "+strconv.Itoa(p.Port)+" is asked for a connection; when it fails the container is unhealthy and not restarted", ""))
+	default:
+		r.add(prod.Approximated(Target, w, "healthcheck.retries", strconv.Itoa(p.Retries)+" failures in a row make it unhealthy; Compose does not restart it",
+			"let the app exit when it cannot go on, or alarm on docker ps --filter health=unhealthy"))
+	}
+}
+
+func (r *renderer) aboutPort(w prod.Workload) {
+	if len(w.Ports) == 0 {
+		return
+	}
+	number := strconv.Itoa(w.Ports[0].Number)
+	if address, published := r.options.Publish[w.App]; published {
+		r.add(prod.Mapped(Target, w, "port", "port "+number+" and PORT, published at "+address))
+	} else {
+		r.add(prod.Approximated(Target, w, "port", "port "+number+" and PORT, reached as "+w.Name+":"+number+" inside, and not published",
+			"put a proxy on the network, or publish it: --publish "+w.App+"=127.0.0.1:"+number))
+	}
+	if w.Kind == prod.Service {
+		r.add(prod.Approximated(Target, w, "hold_port", "a container is stopped before the next one starts: an update refuses connections meanwhile",
+			"put a proxy that tries again before it, or export for ECS or Kubernetes"))
+	}
+}
+
+func (r *renderer) aboutEdges(w prod.Workload) {
+	for _, e := range w.Edges {
+		key := "depends_on." + r.sourceName(e)
+		c, ordered := r.condition(e)
+		switch {
+		case !ordered && e.Backing:
+			// A managed service is there before any of this: what the general entry says.
+		case !ordered:
+			r.add(prod.Dropped(Target, w, key, e.Name+" is not started by docker compose up", "let the app retry its connections"))
+		case c != e.Condition:
+			r.add(prod.Approximated(Target, w, key, "started after it, as nothing tells when it is healthy", "write a healthcheck for "+r.sourceName(e)))
+		case c == stack.Completed:
+			r.add(prod.Mapped(Target, w, key, "started when it has ended with 0"))
+		default:
+			r.add(prod.Mapped(Target, w, key, "depends_on with "+string(c)+", at up; after a restart it tries again"))
+		}
+	}
+}
+
+// sourceName is what depends_on calls an edge's end.
+func (r *renderer) sourceName(e prod.Edge) string {
+	for _, w := range r.model.Workloads {
+		if !e.Backing && w.Name == e.Name {
+			return w.App
+		}
+	}
+	return e.Name
+}
