@@ -1,0 +1,115 @@
+package kubernetes
+
+import (
+	"regexp"
+	"strings"
+
+	"devstack/profiles/prod"
+)
+
+const (
+	longestLine = 48 << 10 // bytes of a line that kustomize still reads whole
+	largestMap  = 1 << 20  // bytes of a ConfigMap
+)
+
+// validName is what names a variable, a ConfigMap's key and a Secret's key alike.
+var validName = regexp.MustCompile(`^[A-Za-z_][-._A-Za-z0-9]*$`)
+
+func configName(w prod.Workload) string { return w.Name + "-config" }
+
+// secretName is the Secret of all apps; a backing service has one of its own, so that its password is not theirs.
+func (r *renderer) secretName() string        { return r.m.Name + "-secrets" }
+func backingSecretName(b prod.Backing) string { return b.Name + "-secrets" }
+
+// isLine says that kustomize's generator and its YAML keep the value as it is.
+func isLine(v prod.Variable) bool {
+	return len(v.Value) < longestLine && !strings.ContainsAny(v.Value, "\r\n")
+}
+
+func notALine(v prod.Variable) bool { return !isLine(v) }
+
+func secretRef(name, key string) *valueFrom { return &valueFrom{Secret: reference{name, key}} }
+func literal(name, value string) variable {
+	value = escape(value)
+	return variable{Name: name, Value: &value}
+}
+
+// configLines are the plain values as kustomize's generator reads them: NAME=VALUE, everything after the first = as it is,
+// without quotes or escapes. Nothing expands them later. Values that are no line are in the Deployment.
+func configLines(w prod.Workload) []byte {
+	var b strings.Builder
+	for _, v := range w.Config {
+		if isLine(v) {
+			b.WriteString(v.Name + "=" + v.Value + "\n")
+		}
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	return []byte(prod.Header + b.String())
+}
+
+// env is what the ConfigMap does not hold: values of several lines, escaped, and the names of secrets.
+func (r *renderer) env(w prod.Workload) []variable {
+	var out []variable
+	for _, v := range w.Config {
+		if notALine(v) {
+			out = append(out, literal(v.Name, v.Value))
+		}
+	}
+	for _, s := range w.Secrets {
+		out = append(out, variable{Name: s.Name, ValueFrom: secretRef(r.secretName(), s.Name)})
+	}
+	return out
+}
+
+// required is secrets.required.yaml.
+type required struct {
+	Secrets []requiredSecret `yaml:"secrets"`
+}
+
+type requiredSecret struct {
+	Name string        `yaml:"name"`
+	Keys []requiredKey `yaml:"keys"`
+}
+
+type requiredKey struct {
+	Key       string   `yaml:"key"`
+	Reason    string   `yaml:"reason"`
+	Consumers []string `yaml:"consumers"`
+}
+
+// requiredSecrets are the Secrets that must exist before the first pod starts.
+func (r *renderer) requiredSecrets() required {
+	apps := requiredSecret{Name: r.secretName()}
+	for _, w := range r.m.Workloads {
+		for _, s := range w.Secrets {
+			apps.add(s, w.Name)
+		}
+	}
+	var out required
+	if len(apps.Keys) > 0 {
+		out.Secrets = append(out.Secrets, apps)
+	}
+	for _, b := range r.m.Backing {
+		if b.Container == nil || len(b.Container.Secrets) == 0 {
+			continue
+		}
+		own := requiredSecret{Name: backingSecretName(b)}
+		for _, s := range b.Container.Secrets {
+			own.add(s, b.Name)
+		}
+		out.Secrets = append(out.Secrets, own)
+	}
+	return out
+}
+
+func (s *requiredSecret) add(secret prod.Secret, consumer string) {
+	for i := range s.Keys {
+		if s.Keys[i].Key == secret.Name {
+			s.Keys[i].Consumers = append(s.Keys[i].Consumers, consumer)
+			return
+		}
+	}
+	s.Keys = append(s.Keys, requiredKey{Key: secret.Name, Reason: string(secret.Reason), Consumers: []string{consumer}})
+}

@@ -1,0 +1,165 @@
+package kubernetes
+
+import (
+	"strconv"
+	"time"
+
+	"devstack/profiles/prod"
+)
+
+// check refuses what Kubernetes cannot express.
+func (r *renderer) check(w prod.Workload) {
+	refuse := func(key, message, hint string) { r.found = append(r.found, r.m.Refuse(w.App, key, message, hint)) }
+	size := 0
+	for _, v := range w.Config {
+		size += len(v.Name) + len(v.Value)
+		if !validName.MatchString(v.Name) {
+			refuse("env."+v.Name, "Kubernetes has no such name", "use letters, digits, _, - and .")
+		}
+	}
+	for _, s := range w.Secrets {
+		if !validName.MatchString(s.Name) {
+			refuse("env."+s.Name, "a Secret has no such key", "use letters, digits, _, - and .")
+		}
+	}
+	if size > largestMap {
+		refuse("env", "its values are larger than 1 MiB, which is all that a ConfigMap holds", "put them into a file of the image")
+	}
+	if w.Schedule.Zone == "Local" {
+		refuse("cron_restart", "a cluster has no local time", "write CRON_TZ= with the name of a place: Europe/Berlin")
+	}
+	if most := r.o.Autoscale[w.App]; most != 0 {
+		switch {
+		case w.Kind != prod.Service || w.Singleton || w.Replicas == 0:
+			refuse("instances", "it cannot be scaled: "+whyNot(w), "leave it out of the autoscaling")
+		case most < w.Replicas:
+			refuse("instances", "at most "+strconv.Itoa(most)+" replicas are fewer than its "+strconv.Itoa(w.Replicas)+" instances", "give a larger number")
+		}
+	}
+}
+
+func whyNot(w prod.Workload) string {
+	switch {
+	case w.Kind != prod.Service:
+		return "it runs to its end"
+	case w.Singleton:
+		return "two must never run at the same time"
+	}
+	return "autostart: false"
+}
+
+// account tells what Kubernetes does otherwise than the model's own report says.
+func (r *renderer) account(w prod.Workload) {
+	mapped := func(key, how string) { r.entries = append(r.entries, prod.Mapped(target, w, key, how)) }
+	near := func(key, how, fix string) { r.entries = append(r.entries, prod.Approximated(target, w, key, how, fix)) }
+
+	if most := r.o.Autoscale[w.App]; most > 0 {
+		mapped("instances", "at least "+strconv.Itoa(w.Replicas)+", at most "+strconv.Itoa(most)+" replicas, as the processor's use asks for")
+	}
+	near("depends_on", "network policies let it reach what depends_on names, DNS and HTTPS, and nothing else", "name what else it needs in depends_on, or write a NetworkPolicy in the overlay")
+	r.accountEdges(w)
+	r.accountProbe(w)
+	r.accountEnd(w)
+	near("max_log_size", "the nodes rotate logs by their own settings", "containerLogMaxSize of the kubelet")
+	near("max_log_files", "the nodes rotate logs by their own settings", "containerLogMaxFiles of the kubelet")
+	if w.Singleton && len(w.Ports) > 0 {
+		near("hold_port", "connections are refused while the next one takes the place of the last", "hold_port: auto lets two run while one replaces the other")
+	}
+}
+
+// accountEdges: kubectl applies everything at once, jobs too.
+func (r *renderer) accountEdges(w prod.Workload) {
+	for _, e := range w.Edges {
+		if e.Wait != prod.JobFirst {
+			continue
+		}
+		name := e.Name
+		for _, other := range r.m.Workloads {
+			if other.Name == e.Name {
+				name = other.App
+			}
+		}
+		r.entries = append(r.entries, prod.Approximated(target, w, "depends_on."+name, "nothing waits for the Job: it is restarted until what the job makes is there",
+			"apply the Job first (kubectl apply -l app.kubernetes.io/name="+e.Name+") and wait: kubectl wait --for=condition=complete job/"+e.Name))
+	}
+	key := "one_shot"
+	if w.Kind == prod.Job {
+		r.entries = append(r.entries, prod.Approximated(target, w, key, "a Job, which Kubernetes neither changes nor runs again once it exists",
+			"before every deployment: kubectl delete job "+w.Name+" --ignore-not-found"))
+	}
+}
+
+func (r *renderer) accountProbe(w prod.Workload) {
+	p := w.Probe
+	if p == nil {
+		return
+	}
+	near := func(key, how, fix string) { r.entries = append(r.entries, prod.Approximated(target, w, key, how, fix)) }
+	near("listen_timeout", p.StartPeriod.String()+" until the first success; then it is restarted, where devstack lets it go on", "give it the time that it needs at worst")
+	if p.Derived {
+		return
+	}
+	startup, readiness, _ := probes(w)
+	r.entries = append(r.entries, prod.Mapped(target, w, "healthcheck.retries",
+		strconv.Itoa(max(p.Retries, 1))+" failures in a row restart it, "+strconv.FormatInt(readiness.Failures, 10)+" keep new connections away"))
+	switch {
+	case startup.Exec != nil && p.Kind != prod.Exec:
+		near("healthcheck."+string(p.Kind), "asked inside the container by a command", "")
+	case startup.Exec == nil:
+		near("healthcheck."+string(p.Kind), "asked at the pod's address, not at the loopback address", "listen on 0.0.0.0, as the Service needs it, too")
+	}
+	r.accountSeconds(w, "healthcheck.interval", p.Interval)
+	r.accountSeconds(w, "healthcheck.timeout", p.Timeout)
+	r.accountSeconds(w, "healthcheck.start_period", startupPeriod*time.Duration((p.StartPeriod+startupPeriod-1)/startupPeriod), p.StartPeriod)
+}
+
+// accountSeconds tells of a duration that is not what was asked for; without asked it is the duration itself.
+func (r *renderer) accountSeconds(w prod.Workload, key string, given time.Duration, asked ...time.Duration) {
+	want := given
+	if len(asked) > 0 {
+		want = asked[0]
+	}
+	if got := time.Duration(seconds(given)) * time.Second; got != want {
+		r.entries = append(r.entries, prod.Approximated(target, w, key, got.String()+" instead of "+want.String(), ""))
+	}
+}
+
+// accountEnd is about how it stops and what follows.
+func (r *renderer) accountEnd(w prod.Workload) {
+	near := func(key, how, fix string) { r.entries = append(r.entries, prod.Approximated(target, w, key, how, fix)) }
+	grace := time.Duration(seconds(w.Stop.Grace)) * time.Second
+	switch {
+	case grace != w.Stop.Grace:
+		near("kill_timeout", grace.String()+" between the signal and SIGKILL", "")
+	case len(w.Ports) > 0:
+		r.entries = append(r.entries, prod.Mapped(target, w, "kill_timeout",
+			grace.String()+" between the signal and SIGKILL; the signal comes "+strconv.Itoa(drain)+" s after the stop, so that no connection meets a closed port"))
+	}
+	if w.Stop.Signal != "SIGTERM" {
+		near("kill_signal", "the image's STOPSIGNAL, as a pod does not say it", "build the image from the exported Dockerfile, or write STOPSIGNAL "+w.Stop.Signal)
+	}
+	if w.Kind == prod.Service && w.Restart == prod.OnFailure {
+		near("stop_exit_codes", "a Deployment restarts whatever the exit code", "let the process stay and wait")
+	}
+}
+
+// accountBacking tells what a backing service's container is given that no file says.
+func (r *renderer) accountBacking(b prod.Backing) {
+	near := func(key, how, fix string) {
+		r.entries = append(r.entries, prod.Entry{Target: target, Subject: prod.ServiceSubject(b.Name), Key: key, Verdict: prod.IsApproximated, How: how, Fix: fix, Asked: true})
+	}
+	if len(b.Container.Volumes) > 0 {
+		near("volumes", "a claim of "+claimSize+" of the cluster's default class each", "patch volumeClaimTemplates in the overlay before the first apply; later it cannot change")
+	}
+	if b.Container.StopSignal != "" {
+		near("stop_signal", "the image's STOPSIGNAL, as a pod does not say it", "use an image that has STOPSIGNAL "+b.Container.StopSignal)
+	}
+	if b.Container.Probe != nil {
+		near("healthcheck", "its readiness; while it fails no new connection comes", "")
+	}
+	for _, v := range append([]prod.Variable{}, b.Container.Config...) {
+		if !validName.MatchString(v.Name) {
+			r.found = append(r.found, r.m.Refuse(b.Name, "environment."+v.Name, "Kubernetes has no such name", "use letters, digits, _, - and ."))
+		}
+	}
+}

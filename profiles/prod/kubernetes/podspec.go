@@ -1,0 +1,152 @@
+package kubernetes
+
+type template struct {
+	Metadata metadata `yaml:"metadata"`
+	Spec     podSpec  `yaml:"spec"`
+}
+
+type podSpec struct {
+	ServiceAccount string      `yaml:"serviceAccountName"`
+	Automount      bool        `yaml:"automountServiceAccountToken"`
+	ServiceLinks   bool        `yaml:"enableServiceLinks"` // variables of other Services in the environment
+	ShareProcesses bool        `yaml:"shareProcessNamespace,omitempty"`
+	RestartPolicy  string      `yaml:"restartPolicy,omitempty"`
+	Grace          int64       `yaml:"terminationGracePeriodSeconds"`
+	Security       podSecurity `yaml:"securityContext"`
+	Spread         []spread    `yaml:"topologySpreadConstraints,omitempty"`
+	Containers     []container `yaml:"containers"`
+	Volumes        []volume    `yaml:"volumes,omitempty"`
+}
+
+type podSecurity struct {
+	NonRoot bool    `yaml:"runAsNonRoot"`
+	User    int     `yaml:"runAsUser"`
+	Group   int     `yaml:"runAsGroup"`
+	FSGroup int     `yaml:"fsGroup"`
+	Seccomp seccomp `yaml:"seccompProfile"`
+}
+
+type seccomp struct {
+	Type string `yaml:"type"`
+}
+
+type spread struct {
+	MaxSkew     int      `yaml:"maxSkew"`
+	TopologyKey string   `yaml:"topologyKey"`
+	Unsatisfied string   `yaml:"whenUnsatisfiable"`
+	Selector    selector `yaml:"labelSelector"`
+}
+
+type container struct {
+	Name       string            `yaml:"name"`
+	Image      string            `yaml:"image"`
+	PullPolicy string            `yaml:"imagePullPolicy"`
+	Command    []string          `yaml:"command,omitempty"`
+	Args       []string          `yaml:"args,omitempty"`
+	WorkDir    string            `yaml:"workingDir,omitempty"`
+	Ports      []containerPort   `yaml:"ports,omitempty"`
+	EnvFrom    []envFrom         `yaml:"envFrom,omitempty"`
+	Env        []variable        `yaml:"env,omitempty"`
+	Resources  resources         `yaml:"resources"`
+	Startup    *probe            `yaml:"startupProbe,omitempty"`
+	Readiness  *probe            `yaml:"readinessProbe,omitempty"`
+	Liveness   *probe            `yaml:"livenessProbe,omitempty"`
+	Lifecycle  *lifecycle        `yaml:"lifecycle,omitempty"`
+	Security   containerSecurity `yaml:"securityContext"`
+	Mounts     []volumeMount     `yaml:"volumeMounts,omitempty"`
+}
+
+type containerPort struct {
+	Name string `yaml:"name"`
+	Port int    `yaml:"containerPort"`
+}
+
+type reference struct {
+	Name string `yaml:"name"`
+	Key  string `yaml:"key,omitempty"`
+}
+
+type envFrom struct {
+	ConfigMap reference `yaml:"configMapRef"`
+}
+
+type variable struct {
+	Name      string     `yaml:"name"`
+	Value     *string    `yaml:"value,omitempty"`
+	ValueFrom *valueFrom `yaml:"valueFrom,omitempty"`
+}
+
+type valueFrom struct {
+	Secret reference `yaml:"secretKeyRef"`
+}
+
+type resources struct {
+	Requests amounts `yaml:"requests"`
+	Limits   amounts `yaml:"limits"`
+}
+
+type amounts struct {
+	CPU     string `yaml:"cpu,omitempty"`
+	Memory  string `yaml:"memory"`
+	Storage string `yaml:"ephemeral-storage"`
+}
+
+type probe struct {
+	HTTP     *httpGet   `yaml:"httpGet,omitempty"`
+	TCP      *tcpSocket `yaml:"tcpSocket,omitempty"`
+	Exec     *exec      `yaml:"exec,omitempty"`
+	Period   int64      `yaml:"periodSeconds"`
+	Timeout  int64      `yaml:"timeoutSeconds"`
+	Failures int64      `yaml:"failureThreshold"`
+}
+
+type httpGet struct {
+	Path   string `yaml:"path"`
+	Port   any    `yaml:"port"` // a name or a number
+	Scheme string `yaml:"scheme,omitempty"`
+}
+
+type tcpSocket struct {
+	Port any `yaml:"port"`
+}
+
+type exec struct {
+	Command []string `yaml:"command"`
+}
+
+type lifecycle struct {
+	PreStop preStop `yaml:"preStop"`
+}
+
+type preStop struct {
+	Sleep sleep `yaml:"sleep"`
+}
+
+type sleep struct {
+	Seconds int64 `yaml:"seconds"`
+}
+
+type containerSecurity struct {
+	Escalation   bool         `yaml:"allowPrivilegeEscalation"`
+	ReadOnly     bool         `yaml:"readOnlyRootFilesystem"`
+	Capabilities capabilities `yaml:"capabilities"`
+}
+
+type capabilities struct {
+	Drop []string `yaml:"drop"`
+}
+
+type volumeMount struct {
+	Name     string `yaml:"name"`
+	Path     string `yaml:"mountPath"`
+	ReadOnly bool   `yaml:"readOnly,omitempty"`
+}
+
+type volume struct {
+	Name     string   `yaml:"name"`
+	EmptyDir emptyDir `yaml:"emptyDir"`
+}
+
+type emptyDir struct {
+	SizeLimit string `yaml:"sizeLimit"`
+}

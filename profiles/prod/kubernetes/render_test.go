@@ -1,0 +1,61 @@
+package kubernetes_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"devstack/profiles/prod"
+	"devstack/profiles/prod/kubernetes"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// golden compares files with a directory of testdata/golden, which holds no other.
+func golden(t *testing.T, name string, files []prod.File) {
+	t.Helper()
+	dir := filepath.Join("testdata", "golden", name)
+	if *update {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.CopyFS(dir, asFS(files)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := readAll(t, dir)
+	got := map[string]string{}
+	for _, f := range files {
+		got[f.Path] = string(f.Data)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s: -want +got:\n%s", dir, diff)
+	}
+}
+
+// load is a model from an ecosystem.yaml.
+func load(t *testing.T, file string, o prod.Options) (prod.Model, prod.Report) {
+	t.Helper()
+	st, err := prod.Load(t.Context(), prod.LoadOptions{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, r, err := prod.Derive(st, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, r
+}
+
+func TestTheSample(t *testing.T) {
+	m, r := load(t, "../../../ecosystem.yaml", prod.Options{})
+	files, entries, err := kubernetes.Render(m, kubernetes.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := r.With(entries...).For("kubernetes").Text(true)
+	golden(t, "sample", append(files, prod.File{Path: "report.txt", Data: []byte(report)}))
+}
