@@ -134,7 +134,6 @@ func (d *Daemon) rollApp(ctx context.Context, app stack.App, processes []procs.P
 		if f == nil {
 			continue
 		}
-		f.Exit = api.ExitProcess
 		if left := len(processes) - i - 1; left > 0 {
 			f.Message += fmt.Sprintf("; %d more not reloaded", left)
 		}
@@ -149,8 +148,11 @@ func (d *Daemon) reloadOne(ctx context.Context, app stack.App, instance int) *ap
 		return f
 	}
 	before, there := d.procs.Process(app.Name, instance)
-	if !there || ctx.Err() != nil {
+	if !there {
 		return nil
+	}
+	if ctx.Err() != nil {
+		return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, before) + "is not reloaded: time was up"}
 	}
 	g := goal{
 		apps: []stack.App{app}, only: map[int]bool{before.ID: true}, began: time.Now(), after: map[int]int64{before.ID: before.Generation},
@@ -167,6 +169,7 @@ func (d *Daemon) reloadOne(ctx context.Context, app stack.App, instance int) *ap
 		switch {
 		case len(v.failures) > 0:
 			f := v.failures[0]
+			f.Exit = api.ExitProcess
 			f.Message = "the new one did not get ready: " + f.Message
 			return &f, true
 		case len(v.pending) > 0:
@@ -174,7 +177,7 @@ func (d *Daemon) reloadOne(ctx context.Context, app stack.App, instance int) *ap
 			f.Message = "the new one did not get ready: " + f.Message
 			return &f, false
 		case now.Heir != nil || now.Retiring != nil:
-			return &api.Failure{Resource: app.Name, Message: which(app, now) + "is replaced, and the old one still answers"}, false
+			return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, now) + "is replaced, and the old one still answers"}, false
 		}
 		return nil, true
 	})
@@ -186,7 +189,7 @@ func (d *Daemon) untilAlone(ctx context.Context, app stack.App, instance int) *a
 		if now.Heir == nil && now.Retiring == nil {
 			return nil, true
 		}
-		return &api.Failure{Resource: app.Name, Message: which(app, now) + "is still being reloaded by an earlier command"}, false
+		return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, now) + "is still being reloaded by an earlier command"}, false
 	})
 }
 
@@ -212,7 +215,7 @@ func (d *Daemon) awaitProcess(ctx context.Context, app stack.App, instance int, 
 
 // rejection says why a successor did not take over.
 func rejection(app stack.App, p procs.Process) api.Failure {
-	f := api.Failure{Resource: app.Name, LastLines: []string{}, LogFile: app.Instance(p.Instance).ErrorFile}
+	f := api.Failure{Resource: app.Name, Exit: api.ExitProcess, LastLines: []string{}, LogFile: app.Instance(p.Instance).ErrorFile}
 	var last procs.Exit
 	if n := len(p.Exits); n > 0 && p.HeirError == "" {
 		last = p.Exits[n-1]

@@ -120,32 +120,7 @@ func (m Machine) stepMain(ev Event) (Machine, []Effect) {
 			return m.counted(Cron).stop(Cron, true)
 		}
 	case Stopping:
-		switch ev := ev.(type) {
-		case Exited:
-			return m.exited(ev)
-		case Drained:
-			if m.Draining {
-				return m.stop(m.Reason, m.Again)
-			}
-		case Elapsed:
-			switch {
-			case ev.Timer == KillTimer && !m.Draining:
-				return m, []Effect{Signal{Gen: m.Gen, Signal: syscall.SIGKILL}}
-			case ev.Timer == DrainTimer && m.Draining:
-				return m.stop(m.Reason, m.Again)
-			}
-		case Start, Restart, Reload:
-			m.Again = true
-		case Leave:
-			m.Again = false
-		case Stop:
-			m.Again = false
-			if m.Draining {
-				return m.stop(m.Reason, false)
-			}
-		case Changed:
-			m.Restarts = Restarts{}
-		}
+		return m.stepStopping(ev)
 	case WaitingRestart:
 		switch ev := ev.(type) {
 		case Elapsed:
@@ -161,6 +136,37 @@ func (m Machine) stepMain(ev Event) (Machine, []Effect) {
 			m.State = Stopped
 			return m, []Effect{StopTimer{m.Gen}}
 		}
+	}
+	return m, nil
+}
+
+// stepStopping is the stop ladder, with draining as a first rung for what leaves.
+func (m Machine) stepStopping(ev Event) (Machine, []Effect) {
+	switch ev := ev.(type) {
+	case Exited:
+		return m.exited(ev)
+	case Drained:
+		if m.Draining {
+			return m.stop(m.Reason, m.Again)
+		}
+	case Elapsed:
+		switch {
+		case ev.Timer == KillTimer && !m.Draining:
+			return m, []Effect{Signal{Gen: m.Gen, Signal: syscall.SIGKILL}}
+		case ev.Timer == DrainTimer && m.Draining:
+			return m.stop(m.Reason, m.Again)
+		}
+	case Start, Restart, Reload:
+		m.Again = true
+	case Leave:
+		m.Again = false
+	case Stop:
+		m.Again = false
+		if m.Draining {
+			return m.stop(m.Reason, false)
+		}
+	case Changed:
+		m.Restarts = Restarts{}
 	}
 	return m, nil
 }

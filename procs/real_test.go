@@ -10,10 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"devstack/procs/keeper"
+	"devstack/procs/node"
 	"devstack/stack"
 )
 
@@ -34,7 +36,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// relay is a daemon that lets one test be the daemon.
+// relay is a daemon that lets one test be the daemon: it hands its connection to the keeper over, and stays until the
+// test is over.
 func relay() {
 	l, err := keeper.Listener()
 	if err != nil {
@@ -50,14 +53,11 @@ func relay() {
 		if _, err := io.ReadFull(c, first[:]); err != nil {
 			continue // somebody only looked whether we are here
 		}
-		if _, err := up.Write(first[:]); err != nil {
+		if _, _, err := c.(*net.UnixConn).WriteMsgUnix(first[:], syscall.UnixRights(int(up.Fd())), nil); err != nil {
 			return
 		}
-		go func() {
-			_, _ = io.Copy(c, up)
-			os.Exit(0)
-		}()
-		_, _ = io.Copy(up, c)
+		up.Close()
+		_, _ = io.Copy(io.Discard, c)
 		return
 	}
 }
@@ -68,6 +68,7 @@ type project struct {
 	dir      string
 	stateDir string
 	conn     *keeper.Conn
+	relay    net.Conn // the daemon that the keeper started lives as long as this
 
 	mu      sync.Mutex
 	manager *Manager
@@ -102,6 +103,7 @@ func newProject(t *testing.T) *project {
 			t.Errorf("cannot end the keeper: %v", err)
 		}
 		p.conn.Close()
+		p.relay.Close()
 		if err := keeper.WaitGone(ctx, p.dir); err != nil {
 			t.Errorf("the keeper does not go: %v", err)
 		}
@@ -116,14 +118,31 @@ func (p *project) connect(socket string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	f, err := c.(*net.UnixConn).File()
-	c.Close()
+	p.relay = c
+	if _, err := c.Write([]byte("?")); err != nil {
+		p.t.Fatal(err)
+	}
+	var first [1]byte
+	rights := make([]byte, syscall.CmsgSpace(4))
+	_, n, _, _, err := c.(*net.UnixConn).ReadMsgUnix(first[:], rights)
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	messages, err := syscall.ParseSocketControlMessage(rights[:n])
+	if err != nil || len(messages) != 1 {
+		p.t.Fatalf("the relay has sent no descriptor: %v", err)
+	}
+	fds, err := syscall.ParseUnixRights(&messages[0])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fds[0]), "keeper")
 	p.conn, err = keeper.Dial(f, keeper.Handler{
 		Exited: func(e keeper.Exit) { p.current().Exited(e) },
 		IPC:    func(l keeper.IPCLine) { p.current().IPC(l) },
+
+		Listening: func(l keeper.Socket) { p.current().Listening(l) },
+		Drained:   func(k keeper.Key) { p.current().Drained(k) },
 	})
 	if err != nil {
 		p.t.Fatal(err)
@@ -140,7 +159,11 @@ func (p *project) current() *Manager {
 }
 
 func (p *project) newManager() *Manager {
-	m := NewManager(Options{Keeper: p.conn, Publish: func(Notice) {
+	shim, err := node.Install(p.stateDir)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	m := NewManager(Options{Keeper: p.conn, Shim: shim, Publish: func(Notice) {
 		select {
 		case p.changed <- struct{}{}:
 		default:

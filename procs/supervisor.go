@@ -146,6 +146,7 @@ func (s *supervisor) step(ev Event, cause string) {
 
 // publish shows the machine to everyone and makes the manager write it down.
 func (s *supervisor) publish(before, now Machine, cause string) {
+	s.release(before, now)
 	s.show(now)
 	if before.State != now.State {
 		s.notice(NoticeProcess, string(before.State), string(now.State), cause, "")
@@ -168,13 +169,20 @@ func (s *supervisor) publish(before, now Machine, cause string) {
 		s.notice(NoticeWarning, "", "", "listen_timeout",
 			fmt.Sprintf("%s is not ready after %s (ready by %s)", s.name, s.machine.Policy.ListenTimeout, readyBy(s.app)))
 	}
-	if stale, ok := useless(before, now); ok && s.app.HoldsSockets() {
-		stale.App, stale.Instance = s.name, s.instance
-		if err := s.m.opts.Keeper.Release(s.ctx, stale); err != nil {
-			s.log.Warn("cannot close held sockets", "err", err)
-		}
-	}
 	s.m.saver.changed()
+}
+
+// release lets the keeper close held sockets before anybody is told of the state in which they are of no use: whoever
+// has stopped an app finds its port closed.
+func (s *supervisor) release(before, now Machine) {
+	stale, ok := useless(before, now)
+	if !ok || !s.app.HoldsSockets() {
+		return
+	}
+	stale.App, stale.Instance = s.name, s.instance
+	if err := s.m.opts.Keeper.Release(s.ctx, stale); err != nil {
+		s.log.Warn("cannot close held sockets", "err", err)
+	}
 }
 
 // useless says which held sockets a step has left without a use: all when the instance has come to rest, those of

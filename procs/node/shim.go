@@ -55,33 +55,3 @@ func Preload(env []string, shim string) []string {
 	}
 	return append(env, "NODE_OPTIONS="+option)
 }
-
-// Runs reports whether an app's program is Node.js itself, in a mode in which the app is that very process: npm, npx,
-// tsx or a shell start a process of their own, and so does node with --watch or --run. With the permission model Node.js
-// refuses to load the shim.
-func Runs(interpreter string, command []string) bool {
-	if len(command) == 0 {
-		return IsNode(interpreter)
-	}
-	if !IsNode(command[0]) {
-		return false
-	}
-	for _, option := range options(command[1:]) {
-		switch name, _, _ := strings.Cut(option, "="); name {
-		case "--watch", "--watch-path", "--run", "--permission", "--experimental-permission":
-			return false
-		}
-	}
-	return true
-}
-
-// options are the words of node's command line before the script.
-func options(words []string) []string {
-	withValue := []string{"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"}
-	for i, word := range words {
-		if !strings.HasPrefix(word, "-") && (i == 0 || !slices.Contains(withValue, words[i-1])) {
-			return words[:i]
-		}
-	}
-	return words
-}

@@ -78,28 +78,3 @@ func TestPreload(t *testing.T) {
 		t.Error("the caller's environment was changed")
 	}
 }
-
-func TestRuns(t *testing.T) {
-	for _, tc := range []struct {
-		interpreter string
-		command     string
-		want        bool
-	}{
-		{"node", "", true},
-		{"/opt/node/bin/node", "", true},
-		{"python3", "", false},
-		{"", "", false},
-		{"", "node server.js", true},
-		{"", "/usr/bin/nodejs --import tsx server.ts --watch", true},
-		{"", "node --import tsx --watch server.ts", false},
-		{"", "node --watch-path=src server.js", false},
-		{"", "node --run start", false},
-		{"", "node --permission server.js", false},
-		{"node", "npm start", false},
-		{"", "sh -c node", false},
-	} {
-		if got := Runs(tc.interpreter, strings.Fields(tc.command)); got != tc.want {
-			t.Errorf("Runs(%q, %q) = %v", tc.interpreter, tc.command, got)
-		}
-	}
-}
