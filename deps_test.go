@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"profiles/prod":            {"stack"},
 	"profiles/prod/compose":    {"profiles/prod", "stack"},
 	"profiles/prod/drift":      {"profiles/prod", "stack"},
+	"profiles/prod/ecs":        {"profiles/prod", "stack"},
 	"profiles/prod/kubernetes": {"profiles/prod", "stack"},
 	"stack":                    {},
 	"stack/draft":              {"stack"},

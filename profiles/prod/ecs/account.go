@@ -1,0 +1,189 @@
+package ecs
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"devstack/profiles/prod"
+)
+
+// account says what ECS does otherwise than the model's own report says of a workload.
+func (r *renderer) account(t task, w prod.Workload) {
+	r.accountSize(t, w)
+	r.accountProbe(w)
+	r.accountStop(w)
+	r.accountEdges(t, w)
+	for _, p := range w.Ports {
+		if t.connect {
+			how := fmt.Sprintf("port %d and PORT; others in the cluster reach it at %s:%d by Service Connect", p.Number, w.Name, p.Number)
+			r.entry(w, prod.IsMapped, "port", how, "from outside: attach a load balancer with a target group of type ip")
+		}
+	}
+	r.accountRestart(t, w)
+	switch w.Kind {
+	case prod.Service:
+	case prod.Job:
+		r.entry(w, prod.IsApproximated, "one_shot", RunTaskFile+" runs it to its end; ECS does not run it by itself at a deployment",
+			"aws ecs run-task and wait for it before the services are updated")
+	case prod.Cron:
+		zone := w.Schedule.Zone
+		if zone == "" {
+			zone = "UTC"
+		}
+		r.entry(w, prod.IsApproximated, "cron_restart", "EventBridge starts a task at "+w.Schedule.Expression+" in "+zone+", also while the one before still runs",
+			"let it find out by a lock whether another one runs")
+	}
+	retention := "CloudWatch Logs keeps lines by their age, not by their size"
+	r.entry(w, prod.IsApproximated, "max_log_size", retention, "set the retention of the log group "+r.logGroup(w))
+	r.entry(w, prod.IsApproximated, "max_log_files", retention, "set the retention of the log group "+r.logGroup(w))
+	kept := "stdout and stderr, in the log group " + r.logGroup(w) + "; the app never waits for it: lines beyond 25 MiB that are not sent yet are lost"
+	r.entry(w, prod.IsMapped, "merge_logs", kept, "")
+}
+
+// accountRestart: a container that ends soon after its start ends its task, and the service starts another task.
+func (r *renderer) accountRestart(t task, w prod.Workload) {
+	if w.Kind != prod.Service || w.Restart == prod.Never {
+		return
+	}
+	if len(t.members) > 1 {
+		r.entry(w, prod.IsApproximated, "autorestart", "restarted when it ends; within 60 s of its start the whole task is replaced, with the "+
+			strconv.Itoa(len(t.members)-1)+" other apps in it", "a task for every app")
+	}
+	if w.Restart == prod.OnFailure {
+		r.entry(w, prod.IsApproximated, "stop_exit_codes", "a service is always started again, after exit code 0, too", "one_shot: true if it ends by design")
+	}
+}
+
+func (r *renderer) entry(w prod.Workload, verdict prod.Verdict, key, how, fix string) {
+	e := prod.Approximated(Target, w, key, how, fix)
+	e.Verdict = verdict
+	r.entries = append(r.entries, e)
+}
+
+// accountSize says what is paid for and not asked for.
+func (r *renderer) accountSize(t task, w prod.Workload) {
+	if rest := w.Memory.Limit % (1 << 20); rest != 0 {
+		r.entry(w, prod.IsApproximated, "max_memory_restart", fmt.Sprintf("a limit of %d MiB, %d bytes less: ECS counts in MiB", mebibytes(w), rest), "")
+	}
+	if r.o.EC2 {
+		return
+	}
+	asked := r.asked(t)
+	cpu, memory, ok := fargate(asked.cpu, asked.memory)
+	if !ok {
+		return
+	}
+	what := "what is asked"
+	if t.connect {
+		what = "what is asked with Service Connect's proxy"
+	}
+	if len(t.members) > 1 {
+		what += ", of " + strconv.Itoa(len(t.members)) + " apps in one task"
+	}
+	how := fmt.Sprintf("the task has %s, the smallest size of Fargate for %s, %s: %s are paid for and not asked for",
+		amount{cpu, memory}, what, asked, amount{cpu - asked.cpu, memory - asked.memory})
+	r.entry(w, prod.IsMapped, "max_memory_restart.task", how, "")
+}
+
+// accountProbe says what of a probe ECS's limits change.
+func (r *renderer) accountProbe(w prod.Workload) {
+	p := w.Probe
+	if p == nil {
+		return
+	}
+	key := "healthcheck." + string(p.Kind)
+	if p.Derived {
+		key = "healthcheck"
+	}
+	if healthCheck(w) == nil {
+		for _, k := range []string{key, "healthcheck.interval", "healthcheck.timeout", "healthcheck.retries", "healthcheck.start_period"} {
+			if k == key || !p.Derived {
+				r.entry(w, prod.IsDropped, k, "ECS asks from inside the container, and the image has no Node.js to ask with", "write healthcheck.exec with a program that the image has")
+			}
+		}
+		r.entry(w, prod.IsDropped, "listen_timeout", "nothing tells when it is ready", "write healthcheck.exec with a program that the image has")
+		return
+	}
+	if !p.Derived {
+		r.accountTime(w, "healthcheck.interval", p.Interval, intervalLimits)
+		r.accountTime(w, "healthcheck.timeout", p.Timeout, timeoutLimits)
+		if got := clamp(p.Retries, retriesLimits); got != p.Retries {
+			r.entry(w, prod.IsApproximated, "healthcheck.retries", fmt.Sprintf("%d: ECS takes %s", got, retriesLimits), "")
+		}
+	}
+	budget := seconds(p.StartPeriod)
+	if startPeriodLimits.allow(budget) && p.StartPeriod%time.Second == 0 {
+		return
+	}
+	how := fmt.Sprintf("%d s, and the service looks away from failures for %d s", clamp(budget, startPeriodLimits), budget)
+	if !p.Derived {
+		r.entry(w, prod.IsApproximated, "healthcheck.start_period", how, "")
+	}
+	r.entry(w, prod.IsApproximated, "listen_timeout", how, "")
+}
+
+func (r *renderer) accountTime(w prod.Workload, key string, d time.Duration, l limits) {
+	got := clamp(seconds(d), l)
+	if time.Duration(got)*time.Second != d {
+		r.entry(w, prod.IsApproximated, key, fmt.Sprintf("%d s: ECS takes whole seconds, %s", got, l), "")
+	}
+}
+
+func (r *renderer) accountStop(w prod.Workload) {
+	if s := max(seconds(w.Stop.Grace), stopLimits.least); time.Duration(s)*time.Second != w.Stop.Grace {
+		r.entry(w, prod.IsApproximated, "kill_timeout", fmt.Sprintf("%d s: ECS takes whole seconds, from %d", s, stopLimits.least), "")
+	}
+	if w.Stop.Signal != "SIGTERM" {
+		r.entry(w, prod.IsMapped, "kill_signal", w.Stop.Signal+", by the image's STOPSIGNAL: a task definition names none", "")
+	}
+}
+
+func (r *renderer) accountEdges(t task, w prod.Workload) {
+	ordered := dependsOn(t, w)
+	for _, e := range w.Edges {
+		key := "depends_on." + r.appOf(e)
+		i := slices.IndexFunc(ordered, func(d Dependency) bool { return d.ContainerName == e.Name })
+		switch {
+		case i >= 0 && ordered[i].Condition == "HEALTHY":
+			r.entry(w, prod.IsMapped, key, "dependsOn HEALTHY: both are in one task", "")
+		case i >= 0:
+			r.entry(w, prod.IsApproximated, key, "dependsOn START: both are in one task, and it waits until the other runs", "let the app retry its connections")
+		case w.Kind != prod.Service && r.leadsToPort(e):
+			r.entry(w, prod.IsApproximated, key, "a task that runs to its end has no Service Connect, and does not find "+e.Name+" by its name",
+				"give it the address of a load balancer, or let it work through the backing services")
+		}
+	}
+}
+
+// appOf is the name of an edge's target in the files.
+func (r *renderer) appOf(e prod.Edge) string {
+	for _, w := range r.m.Workloads {
+		if !e.Backing && w.Name == e.Name {
+			return w.App
+		}
+	}
+	return e.Name
+}
+
+// checkText refuses what JSON cannot carry, and says where filling in placeholders would change a value.
+func (r *renderer) checkText(w prod.Workload, c ContainerDefinition) {
+	for _, v := range w.Config {
+		if !utf8.ValidString(v.Value) {
+			r.refuse(w, "env."+v.Name, "its value is not UTF-8", "encode it, in base64 for example")
+		}
+		for _, p := range r.parameters() {
+			if r.o.Parameters[p.Name] == "" && strings.Contains(v.Value, placeholder(p.Name)) {
+				r.entry(w, prod.IsApproximated, "env."+v.Name, "its value holds "+placeholder(p.Name)+", which whoever fills in placeholders replaces, too", "give the export the parameter's value")
+			}
+		}
+	}
+	for _, word := range slices.Concat(c.EntryPoint, c.Command) {
+		if !utf8.ValidString(word) {
+			r.refuse(w, "command", "it is not UTF-8", "")
+		}
+	}
+}
