@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"devstack/profiles/prod"
-	"devstack/stack"
 )
 
 // claimSize is what a volume gets, as no file says how large it is.
@@ -42,6 +41,7 @@ type claimAmount struct {
 
 // backing is everything of a backing service that is a container: one replica that keeps its volumes.
 func (r *renderer) backing(b prod.Backing) []any {
+	r.checkBacking(b)
 	r.accountBacking(b)
 	out := []any{r.serviceAccount(b.Name, "backing")}
 	if b.Port != 0 {
@@ -74,7 +74,7 @@ func (r *renderer) backing(b prod.Backing) []any {
 }
 
 func (r *renderer) backingPod(b prod.Backing) podSpec {
-	user := r.backingUser(b)
+	user, _ := backingUser(b)
 	c := b.Container
 	memory := c.Memory
 	if memory == 0 {
@@ -82,7 +82,7 @@ func (r *renderer) backingPod(b prod.Backing) podSpec {
 	}
 	size := quantity(memory)
 	main := container{
-		Name: b.Name, Image: b.Image, PullPolicy: "IfNotPresent", Command: escapeAll(c.Entrypoint), Args: escapeAll(c.Command),
+		Name: b.Name, Image: text(b.Image), PullPolicy: "IfNotPresent", Command: escapeAll(c.Entrypoint), Args: escapeAll(c.Command),
 		Resources: resources{
 			Requests: amounts{CPU: strconv.Itoa(prod.DefaultCPUMillis) + "m", Memory: size, Storage: "256Mi"},
 			Limits:   amounts{Memory: size, Storage: "1Gi"},
@@ -102,11 +102,11 @@ func (r *renderer) backingPod(b prod.Backing) podSpec {
 	main.Startup, main.Readiness, main.Liveness = backingProbes(c.Probe)
 	spec := podSpec{ServiceAccount: b.Name, Grace: seconds(c.StopGrace), Security: security(user, user)}
 	for _, v := range c.Volumes {
-		main.Mounts = append(main.Mounts, volumeMount{Name: v.Name, Path: v.Target, ReadOnly: v.ReadOnly})
+		main.Mounts = append(main.Mounts, volumeMount{Name: v.Name, Path: text(v.Target), ReadOnly: v.ReadOnly})
 	}
 	for _, dir := range scratch(b) {
 		name := "scratch" + strings.ReplaceAll(dir, "/", "-")
-		main.Mounts = append(main.Mounts, volumeMount{Name: name, Path: dir})
+		main.Mounts = append(main.Mounts, volumeMount{Name: name, Path: text(dir)})
 		spec.Volumes = append(spec.Volumes, volume{Name: name, EmptyDir: emptyDir{SizeLimit: "256Mi"}})
 	}
 	spec.Containers = []container{main}
@@ -143,23 +143,19 @@ func backingProbes(p *prod.Probe) (startup, readiness, liveness *probe) {
 
 var number = regexp.MustCompile(`^\d+(:\d+)?$`)
 
-// backingUser is who a server runs as: the restricted profile has no root, and takes no name for a user.
-func (r *renderer) backingUser(b prod.Backing) int {
+// backingUser is who a server runs as: the restricted profile has no root, and takes no name for a user. False: it is not
+// known.
+func backingUser(b prod.Backing) (int, bool) {
 	if number.MatchString(b.Container.User) {
 		word, _, _ := strings.Cut(b.Container.User, ":")
-		if user, err := strconv.Atoi(word); err == nil && user > 0 {
-			return user
-		}
+		user, err := strconv.Atoi(word)
+		return user, err == nil && user > 0
 	}
 	switch {
+	case b.Container.User != "" || b.Kind == prod.Other:
+		return 0, false
 	case b.Kind == prod.Postgres && strings.Contains(b.Image, "alpine"):
-		return 70
-	case b.Kind != prod.Other && b.Container.User == "":
-		return 999
+		return 70, true
 	}
-	r.found = append(r.found, &stack.Error{
-		File: r.m.Source, Message: "service " + b.Name + ": user: Kubernetes' restricted profile needs a number that is not 0",
-		Hint: "write user: \"10001\" in compose.yaml, with an image that runs as it",
-	})
-	return prod.DefaultUser
+	return 999, true
 }

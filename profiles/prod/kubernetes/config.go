@@ -1,41 +1,36 @@
 package kubernetes
 
 import (
-	"regexp"
 	"strings"
 
 	"devstack/profiles/prod"
 )
 
-const (
-	longestLine = 48 << 10 // bytes of a line that kustomize still reads whole
-	largestMap  = 1 << 20  // bytes of a ConfigMap
-)
-
-// validName is what names a variable, a ConfigMap's key and a Secret's key alike.
-var validName = regexp.MustCompile(`^[A-Za-z_][-._A-Za-z0-9]*$`)
+// longestLine is the longest line in bytes that kustomize reads whole, with room for the name.
+const longestLine = 48 << 10
 
 func configName(w prod.Workload) string { return w.Name + "-config" }
 
 // secretName is the Secret of all apps; a backing service has one of its own, so that its password is not theirs.
-func (r *renderer) secretName() string        { return r.m.Name + "-secrets" }
+func (r *renderer) secretName() string { return r.m.Name + "-secrets" }
+
 func backingSecretName(b prod.Backing) string { return b.Name + "-secrets" }
 
-// isLine says that kustomize's generator and its YAML keep the value as it is.
+func secretRef(name, key string) *valueFrom { return &valueFrom{Secret: reference{name, key}} }
+
+// isLine says that a value is a line of a file that kustomize's generator reads.
 func isLine(v prod.Variable) bool {
 	return len(v.Value) < longestLine && !strings.ContainsAny(v.Value, "\r\n")
 }
 
-func notALine(v prod.Variable) bool { return !isLine(v) }
-
-func secretRef(name, key string) *valueFrom { return &valueFrom{Secret: reference{name, key}} }
+// literal is a variable of the pod itself.
 func literal(name, value string) variable {
-	value = escape(value)
-	return variable{Name: name, Value: &value}
+	escaped := escape(value)
+	return variable{Name: name, Value: &escaped}
 }
 
 // configLines are the plain values as kustomize's generator reads them: NAME=VALUE, everything after the first = as it is,
-// without quotes or escapes. Nothing expands them later. Values that are no line are in the Deployment.
+// without quotes or escapes. Nothing expands them later. Values that are no line are in the pod.
 func configLines(w prod.Workload) []byte {
 	var b strings.Builder
 	for _, v := range w.Config {
@@ -53,7 +48,7 @@ func configLines(w prod.Workload) []byte {
 func (r *renderer) env(w prod.Workload) []variable {
 	var out []variable
 	for _, v := range w.Config {
-		if notALine(v) {
+		if !isLine(v) {
 			out = append(out, literal(v.Name, v.Value))
 		}
 	}

@@ -16,12 +16,7 @@ func encode(header string, documents ...any) ([]byte, error) {
 		return nil, err
 	}
 	for _, d := range documents {
-		var n yaml.Node
-		if err := n.Encode(d); err != nil {
-			return nil, err
-		}
-		quote(&n)
-		if err := dumper.Dump(&n); err != nil {
+		if err := dumper.Dump(d); err != nil {
 			return nil, err
 		}
 	}
@@ -31,22 +26,23 @@ func encode(header string, documents ...any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// quote gives every string with more in it than printable ASCII double quotes: block scalars do not keep every run of
-// blanks and breaks, and what counts as a line break depends on the version of YAML.
-func quote(n *yaml.Node) {
-	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && strings.ContainsFunc(n.Value, func(c rune) bool { return c < ' ' || c > '~' }) {
-		n.Style = yaml.DoubleQuotedStyle
+// text is a string of a stack's files, of which anything may be expected.
+type text string
+
+// MarshalYAML gives every string with more in it than printable ASCII double quotes: block scalars do not keep every run
+// of blanks and breaks, and what counts as a line break depends on the version of YAML.
+func (t text) MarshalYAML() (any, error) {
+	if !strings.ContainsFunc(string(t), func(c rune) bool { return c < ' ' || c > '~' }) {
+		return string(t), nil
 	}
-	for _, child := range n.Content {
-		quote(child)
-	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: string(t), Style: yaml.DoubleQuotedStyle}, nil
 }
 
 // escape keeps the kubelet from expanding $(NAME): it reads $$ as one dollar sign.
-func escape(value string) string { return strings.ReplaceAll(value, "$", "$$") }
+func escape(value string) text { return text(strings.ReplaceAll(value, "$", "$$")) }
 
-func escapeAll(words []string) []string {
-	var out []string
+func escapeAll(words []string) []text {
+	var out []text
 	for _, word := range words {
 		out = append(out, escape(word))
 	}

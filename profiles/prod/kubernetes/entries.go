@@ -7,47 +7,6 @@ import (
 	"devstack/profiles/prod"
 )
 
-// check refuses what Kubernetes cannot express.
-func (r *renderer) check(w prod.Workload) {
-	refuse := func(key, message, hint string) { r.found = append(r.found, r.m.Refuse(w.App, key, message, hint)) }
-	size := 0
-	for _, v := range w.Config {
-		size += len(v.Name) + len(v.Value)
-		if !validName.MatchString(v.Name) {
-			refuse("env."+v.Name, "Kubernetes has no such name", "use letters, digits, _, - and .")
-		}
-	}
-	for _, s := range w.Secrets {
-		if !validName.MatchString(s.Name) {
-			refuse("env."+s.Name, "a Secret has no such key", "use letters, digits, _, - and .")
-		}
-	}
-	if size > largestMap {
-		refuse("env", "its values are larger than 1 MiB, which is all that a ConfigMap holds", "put them into a file of the image")
-	}
-	if w.Schedule.Zone == "Local" {
-		refuse("cron_restart", "a cluster has no local time", "write CRON_TZ= with the name of a place: Europe/Berlin")
-	}
-	if most := r.o.Autoscale[w.App]; most != 0 {
-		switch {
-		case w.Kind != prod.Service || w.Singleton || w.Replicas == 0:
-			refuse("instances", "it cannot be scaled: "+whyNot(w), "leave it out of the autoscaling")
-		case most < w.Replicas:
-			refuse("instances", "at most "+strconv.Itoa(most)+" replicas are fewer than its "+strconv.Itoa(w.Replicas)+" instances", "give a larger number")
-		}
-	}
-}
-
-func whyNot(w prod.Workload) string {
-	switch {
-	case w.Kind != prod.Service:
-		return "it runs to its end"
-	case w.Singleton:
-		return "two must never run at the same time"
-	}
-	return "autostart: false"
-}
-
 // account tells what Kubernetes does otherwise than the model's own report says.
 func (r *renderer) account(w prod.Workload) {
 	mapped := func(key, how string) { r.entries = append(r.entries, prod.Mapped(target, w, key, how)) }
@@ -156,10 +115,5 @@ func (r *renderer) accountBacking(b prod.Backing) {
 	}
 	if b.Container.Probe != nil {
 		near("healthcheck", "its readiness; while it fails no new connection comes", "")
-	}
-	for _, v := range append([]prod.Variable{}, b.Container.Config...) {
-		if !validName.MatchString(v.Name) {
-			r.found = append(r.found, r.m.Refuse(b.Name, "environment."+v.Name, "Kubernetes has no such name", "use letters, digits, _, - and ."))
-		}
 	}
 }

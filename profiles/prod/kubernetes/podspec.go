@@ -39,11 +39,11 @@ type spread struct {
 
 type container struct {
 	Name       string            `yaml:"name"`
-	Image      string            `yaml:"image"`
+	Image      text              `yaml:"image"`
 	PullPolicy string            `yaml:"imagePullPolicy"`
-	Command    []string          `yaml:"command,omitempty"`
-	Args       []string          `yaml:"args,omitempty"`
-	WorkDir    string            `yaml:"workingDir,omitempty"`
+	Command    []text            `yaml:"command,omitempty"`
+	Args       []text            `yaml:"args,omitempty"`
+	WorkDir    text              `yaml:"workingDir,omitempty"`
 	Ports      []containerPort   `yaml:"ports,omitempty"`
 	EnvFrom    []envFrom         `yaml:"envFrom,omitempty"`
 	Env        []variable        `yaml:"env,omitempty"`
@@ -72,7 +72,7 @@ type envFrom struct {
 
 type variable struct {
 	Name      string     `yaml:"name"`
-	Value     *string    `yaml:"value,omitempty"`
+	Value     *text      `yaml:"value,omitempty"`
 	ValueFrom *valueFrom `yaml:"valueFrom,omitempty"`
 }
 
@@ -101,7 +101,7 @@ type probe struct {
 }
 
 type httpGet struct {
-	Path   string `yaml:"path"`
+	Path   text   `yaml:"path"`
 	Port   any    `yaml:"port"` // a name or a number
 	Scheme string `yaml:"scheme,omitempty"`
 }
@@ -111,7 +111,7 @@ type tcpSocket struct {
 }
 
 type exec struct {
-	Command []string `yaml:"command"`
+	Command []text `yaml:"command"`
 }
 
 type lifecycle struct {
@@ -138,7 +138,7 @@ type capabilities struct {
 
 type volumeMount struct {
 	Name     string `yaml:"name"`
-	Path     string `yaml:"mountPath"`
+	Path     text   `yaml:"mountPath"`
 	ReadOnly bool   `yaml:"readOnly,omitempty"`
 }
 

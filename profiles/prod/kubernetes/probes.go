@@ -47,7 +47,7 @@ func question(w prod.Workload) probe {
 	if p.Kind == prod.TCP {
 		return probe{TCP: &tcpSocket{Port: port}}
 	}
-	out := probe{HTTP: &httpGet{Path: p.Path, Port: port}}
+	out := probe{HTTP: &httpGet{Path: text(p.Path), Port: port}}
 	if p.Scheme == "https" {
 		out.HTTP.Scheme = "HTTPS"
 	}

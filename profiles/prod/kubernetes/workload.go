@@ -121,8 +121,8 @@ func security(user, group int) podSecurity {
 // named by digest or by tags that do not move, so one that is there needs no registry.
 func (r *renderer) container(w prod.Workload) container {
 	c := container{
-		Name: w.Name, Image: w.Image.Reference, PullPolicy: "IfNotPresent",
-		Command: escapeAll(w.Command), WorkDir: w.WorkDir,
+		Name: w.Name, Image: text(w.Image.Reference), PullPolicy: "IfNotPresent",
+		Command: escapeAll(w.Command), WorkDir: text(w.WorkDir),
 		Env: r.env(w),
 		Resources: resources{
 			Requests: amounts{CPU: strconv.Itoa(w.CPUMillis) + "m", Memory: quantity(w.Memory.Reservation), Storage: "256Mi"},
@@ -132,7 +132,7 @@ func (r *renderer) container(w prod.Workload) container {
 		Mounts:   []volumeMount{{Name: "tmp", Path: "/tmp"}},
 	}
 	if c.Image == "" {
-		c.Image = w.Image.Repository
+		c.Image = text(w.Image.Repository)
 	}
 	if slices.ContainsFunc(w.Config, isLine) {
 		c.EnvFrom = []envFrom{{ConfigMap: reference{Name: configName(w)}}}
