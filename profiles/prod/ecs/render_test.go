@@ -152,39 +152,47 @@ func TestRefusals(t *testing.T) {
 		want   string
 	}{
 		"a stop that Fargate cuts": {
-			func(m *prod.Model) { m.Workloads[0].Stop.Grace = 121 * time.Second }, ecs.Options{},
+			func(m *prod.Model) { m.Workloads[0].Stop.Grace = 121 * time.Second },
+			ecs.Options{},
 			"app Web: kill_timeout: Fargate kills after 120 s at the latest, and 2m1s is asked",
 		},
 		"more memory than there is": {
-			func(m *prod.Model) { m.Workloads[0].Memory.Limit = 200 << 30 }, ecs.Options{},
+			func(m *prod.Model) { m.Workloads[0].Memory.Limit = 200 << 30 },
+			ecs.Options{},
 			"app Web: max_memory_restart: no task of Fargate is as large as 256 CPU units and 204800 MiB",
 		},
 		"both days in a schedule": {
 			func(m *prod.Model) {
 				m.Workloads[0].Kind, m.Workloads[0].Schedule.Expression = prod.Cron, "0 3 1 * 1"
-			}, ecs.Options{},
+			},
+			ecs.Options{},
 			"app Web: cron_restart: crontab runs it on a day of the month or a day of the week",
 		},
 		"a value that is not UTF-8": {
-			func(m *prod.Model) { m.Workloads[0].Config = []prod.Variable{{Name: "A", Value: "\xff"}} }, ecs.Options{},
+			func(m *prod.Model) { m.Workloads[0].Config = []prod.Variable{{Name: "A", Value: "\xff"}} },
+			ecs.Options{},
 			"app Web: env.A: its value is not UTF-8",
 		},
 		"more than a task definition holds": {
 			func(m *prod.Model) {
 				m.Workloads[0].Config = []prod.Variable{{Name: "A", Value: strings.Repeat("x", 66000)}}
-			}, ecs.Options{},
+			},
+			ecs.Options{},
 			"app Web: ecs: $: ",
 		},
 		"a database as a container": {
-			func(m *prod.Model) { m.Backing = []prod.Backing{{Name: "postgres", Container: &prod.Container{}}} }, ecs.Options{},
+			func(m *prod.Model) { m.Backing = []prod.Backing{{Name: "postgres", Container: &prod.Container{}}} },
+			ecs.Options{},
 			"service postgres: ECS has no volume",
 		},
 		"an app with the group's name": {
-			func(m *prod.Model) { m.Workloads[0].Name, m.Workloads[0].Kind = "workers", prod.Job }, ecs.Options{GroupWorkers: true},
+			func(m *prod.Model) { m.Workloads[0].Name, m.Workloads[0].Kind = "workers", prod.Job },
+			ecs.Options{GroupWorkers: true},
 			"app Web: name: the group of workers has this name",
 		},
 		"names that are too long for a role": {
-			func(m *prod.Model) { m.Name, m.Workloads[0].Name = strings.Repeat("a", 40), strings.Repeat("b", 40) }, ecs.Options{},
+			func(m *prod.Model) { m.Name, m.Workloads[0].Name = strings.Repeat("a", 40), strings.Repeat("b", 40) },
+			ecs.Options{},
 			"app Web: ecs: taskRoleArn: ",
 		},
 	} {
