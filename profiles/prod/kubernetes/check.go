@@ -31,7 +31,7 @@ func (r *renderer) check(w prod.Workload) {
 	if w.Schedule.Zone == "Local" {
 		refuse("cron_restart", "a cluster has no local time", "write CRON_TZ= with the name of a place: Europe/Berlin")
 	}
-	if most := r.o.Autoscale[w.App]; most != 0 {
+	if most, asked := r.o.Autoscale[w.App]; asked {
 		switch {
 		case w.Kind != prod.Service || w.Singleton || w.Replicas == 0:
 			refuse("instances", "it cannot be scaled: "+whyNot(w), "leave it out of the autoscaling")

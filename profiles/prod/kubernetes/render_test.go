@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -58,4 +59,24 @@ func TestTheSample(t *testing.T) {
 	}
 	report := r.With(entries...).For("kubernetes").Text(true)
 	golden(t, "sample", append(files, prod.File{Path: "report.txt", Data: []byte(report)}))
+}
+
+// everything is a stack with all that is rendered in a way of its own.
+func everything(t *testing.T) (prod.Model, prod.Report, kubernetes.Options) {
+	t.Helper()
+	m, r := load(t, "testdata/cases/everything/ecosystem.yaml", prod.Options{
+		Containers: []string{"mail", "postgres", "redis"},
+		Images:     map[string]string{"admin": "registry.example.com/admin@sha256:" + strings.Repeat("0a", 32)},
+	})
+	return m, r, kubernetes.Options{Autoscale: map[string]int{"Web API": 8}}
+}
+
+func TestEverything(t *testing.T) {
+	m, r, o := everything(t)
+	files, entries, err := kubernetes.Render(m, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := r.With(entries...).For("kubernetes").Text(true)
+	golden(t, "everything", append(files, prod.File{Path: "report.txt", Data: []byte(report)}))
 }
