@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,6 +22,9 @@ import (
 	_ "k8s.io/kubernetes/pkg/apis/policy/install"
 )
 
+// stable versions are served by every cluster; the scheme knows older ones, too.
+var stable = regexp.MustCompile(`^v[0-9]+$`)
+
 // Decode reads YAML documents as the API server does, with strict field validation: an unknown field, a field that is there
 // twice and a wrong type are errors. Defaults are filled in, and the namespace default where there is none.
 func Decode(data []byte) ([]runtime.Object, error) {
@@ -34,9 +38,12 @@ func Decode(data []byte) ([]runtime.Object, error) {
 		} else if err != nil {
 			return nil, err
 		}
-		object, _, err := decoder.Decode(document, nil, nil)
+		object, kind, err := decoder.Decode(document, nil, nil)
 		if err != nil {
 			return nil, err
+		}
+		if !stable.MatchString(kind.Version) {
+			return nil, fmt.Errorf("%s is not a stable version", kind)
 		}
 		scheme.Default(object)
 		meta, ok := object.(metav1.Object)

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"regexp"
 	"strings"
 
 	"devstack/profiles/prod"
@@ -18,9 +19,12 @@ func backingSecretName(b prod.Backing) string { return b.Name + "-secrets" }
 
 func secretRef(name, key string) *valueFrom { return &valueFrom{Secret: reference{name, key}} }
 
-// isLine says that a value is a line of a file that kustomize's generator reads.
+// yamlWord is a name that kustomize, as a key, takes for a truth value or for nothing.
+var yamlWord = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null)$`)
+
+// isLine says that a variable is a line of a file that kustomize's generator reads.
 func isLine(v prod.Variable) bool {
-	return len(v.Value) < longestLine && !strings.ContainsAny(v.Value, "\r\n")
+	return len(v.Value) < longestLine && !strings.ContainsAny(v.Value, "\r\n") && !yamlWord.MatchString(v.Name)
 }
 
 // literal is a variable of the pod itself.
