@@ -6,8 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"devstack/conformance/kubernetes"
 	"devstack/profiles/prod"
+
+	"devstack/conformance/kubernetes"
 )
 
 // goldens are the exports that the product's own tests keep, by name.

@@ -7,14 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"devstack/profiles/prod"
+	render "devstack/profiles/prod/kubernetes"
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/kubernetes/third_party/forked/golang/expansion"
 
 	"devstack/conformance/kubernetes"
-	"devstack/profiles/prod"
-	render "devstack/profiles/prod/kubernetes"
 )
 
 // hostile are the pieces that values are made of: what some parser on the way gives a meaning to.
@@ -40,7 +40,9 @@ func values(n int) []string {
 		}
 		out = append(out, b.String())
 	}
-	return slices.DeleteFunc(out, func(v string) bool { return strings.HasPrefix(v, "\n") && strings.HasPrefix(strings.TrimLeft(v, "\n"), " ") })
+	return slices.DeleteFunc(out, func(v string) bool {
+		return strings.HasPrefix(v, "\n") && strings.HasPrefix(strings.TrimLeft(v, "\n"), " ")
+	})
 }
 
 // Every value that a model can hold reaches the process through kustomize, the API server's decoder and the kubelet.

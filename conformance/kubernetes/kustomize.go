@@ -3,10 +3,9 @@ package kubernetes
 import (
 	"path"
 
+	"devstack/profiles/prod"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
-
-	"devstack/profiles/prod"
 )
 
 // Build is what `kubectl kustomize DIR` prints of an export.

@@ -4,9 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"devstack/conformance/kubernetes"
 	"devstack/profiles/prod"
 	render "devstack/profiles/prod/kubernetes"
+
+	"devstack/conformance/kubernetes"
 )
 
 // Names that YAML, kustomize or an older API take for something else are names all the same.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"devstack/profiles/prod"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -15,7 +16,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"devstack/conformance/kubernetes"
-	"devstack/profiles/prod"
 )
 
 // cluster is what an export makes.
