@@ -12,10 +12,10 @@ GO_TEST  := go test -count=1 -timeout 20m
 LINT     := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
-# Tests live beside the code. These two need an engine; everything else is UNIT.
-DOCKER := ./infra/docker/...
+# Tests live beside the code. These need an engine; everything else is UNIT.
+DOCKER := ./infra/docker/... ./profiles/prod/image/...
 SCRIPT := ./cmd/...
-UNIT    = $(shell go list ./... | grep -vE '^devstack/((infra/docker|cmd)(/|$$)|bench$$)')
+UNIT    = $(shell go list ./... | grep -vE '^devstack/((infra/docker|profiles/prod/image|cmd)(/|$$)|bench$$)')
 
 export INFRA
 

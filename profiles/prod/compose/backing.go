@@ -7,7 +7,7 @@ import (
 	"devstack/profiles/prod"
 )
 
-// backingLogs is the limit of a service that has none of its own, in bytes and files.
+// The limits of the logs of a service, which has none of its own: bytes and files.
 const (
 	backingLogSize  = 10 << 20
 	backingLogFiles = 10
