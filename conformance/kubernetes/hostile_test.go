@@ -2,6 +2,7 @@ package kubernetes_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -10,7 +11,6 @@ import (
 	"devstack/profiles/prod"
 	render "devstack/profiles/prod/kubernetes"
 	"github.com/google/go-cmp/cmp"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/kubernetes/third_party/forked/golang/expansion"
 
@@ -72,9 +72,12 @@ func workload() prod.Workload {
 	}
 }
 
+// checkProcess asks the same of an app and of a backing service that is a container.
 func checkProcess(t *testing.T, w prod.Workload) {
 	t.Helper()
-	files, _, err := render.Render(prod.Model{Name: "stack", Source: "ecosystem.yaml", Workloads: []prod.Workload{w}}, render.Options{})
+	service := prod.Backing{Name: "db", Kind: prod.Redis, Image: "redis:7", Container: &prod.Container{Command: w.Command, Config: w.Config, Probe: w.Probe}}
+	m := prod.Model{Name: "stack", Source: "ecosystem.yaml", Workloads: []prod.Workload{w}, Backing: []prod.Backing{service}}
+	files, _, err := render.Render(m, render.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,59 +88,47 @@ func checkProcess(t *testing.T, w prod.Workload) {
 	for _, problem := range kubernetes.Problems(built) {
 		t.Error(problem)
 	}
-	container, environment := kubelet(t, built)
 	want := map[string]string{}
 	for _, v := range w.Config {
 		want[v.Name] = v.Value
 	}
-	if diff := cmp.Diff(want, environment); diff != "" {
-		t.Errorf("environment: -want +got:\n%s", diff)
-	}
-	if diff := cmp.Diff(w.Command, expand(container.Command, environment)); diff != "" {
-		t.Errorf("command: -want +got:\n%s", diff)
-	}
-	// The kubelet expands a probe's command from the values that are written in the pod alone.
-	static := map[string]string{}
-	for _, v := range container.Env {
-		static[v.Name] = v.Value
-	}
-	if diff := cmp.Diff(w.Probe.Command, expand(container.LivenessProbe.Exec.Command, static)); diff != "" {
-		t.Errorf("probe: -want +got:\n%s", diff)
+	c := build(t, files, "overlays/production")
+	for name, pod := range c.pods {
+		container := pod.Spec.Containers[0]
+		environment := kubelet(t, c, container)
+		if diff := cmp.Diff(want, environment); diff != "" {
+			t.Errorf("%s: environment: -want +got:\n%s", name, diff)
+		}
+		if diff := cmp.Diff(w.Command, expand(slices.Concat(container.Command, container.Args), environment)); diff != "" {
+			t.Errorf("%s: command: -want +got:\n%s", name, diff)
+		}
+		// The kubelet expands a probe's command from the values that are written in the pod alone.
+		static := map[string]string{}
+		for _, v := range container.Env {
+			static[v.Name] = v.Value
+		}
+		if diff := cmp.Diff(w.Probe.Command, expand(container.ReadinessProbe.Exec.Command, static)); diff != "" {
+			t.Errorf("%s: probe: -want +got:\n%s", name, diff)
+		}
 	}
 }
 
-// kubelet is the only container of the manifests, and its environment as the kubelet's makeEnvironmentVariables has it: the
-// ConfigMap as it is, then the container's own variables in order, each expanded from those before it.
-func kubelet(t *testing.T, manifests []byte) (corev1.Container, map[string]string) {
+// kubelet is a container's environment as the kubelet's makeEnvironmentVariables has it: the ConfigMap as it is, then the
+// container's own variables in order, each expanded from those before it.
+func kubelet(t *testing.T, c cluster, container corev1.Container) map[string]string {
 	t.Helper()
-	objects, err := kubernetes.Decode(manifests)
-	if err != nil {
-		t.Fatal(err)
-	}
-	maps := map[string]*corev1.ConfigMap{}
-	var container corev1.Container
-	for _, o := range objects {
-		switch o := o.(type) {
-		case *corev1.ConfigMap:
-			maps[o.Name] = o
-		case *appsv1.Deployment:
-			container = o.Spec.Template.Spec.Containers[0]
-		}
-	}
 	environment := map[string]string{}
 	for _, from := range container.EnvFrom {
-		configMap := maps[from.ConfigMapRef.Name]
-		if configMap == nil || len(configMap.BinaryData) > 0 {
-			t.Fatalf("there is no ConfigMap %s of text", from.ConfigMapRef.Name)
-		}
-		for name, value := range configMap.Data {
-			environment[name] = value
+		for _, o := range c.objects {
+			if m, is := o.(*corev1.ConfigMap); is && m.Name == from.ConfigMapRef.Name {
+				maps.Copy(environment, m.Data)
+			}
 		}
 	}
 	for _, v := range container.Env {
 		environment[v.Name] = expansion.Expand(v.Value, expansion.MappingFuncFor(environment))
 	}
-	return container, environment
+	return environment
 }
 
 func expand(words []string, environment map[string]string) []string {
