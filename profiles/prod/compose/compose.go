@@ -14,7 +14,8 @@
 // workloads that have it.
 //
 // What it does not: Compose does not restart what is unhealthy, has no clock for jobs, and replaces a container by
-// stopping it first. The entries say so for every app that asks for it.
+// stopping it first. The entries say so for every app that asks for it. It is no file for docker stack deploy, which takes
+// neither conditions of depends_on nor a limit of swap.
 package compose
 
 import (

@@ -55,7 +55,7 @@ variable "RUNTIME_IMAGE" { default = "node:` + r.workspace.Node + `-bookworm-sli
   context    = ` + quote(r.model.Build.Context) + `
   dockerfile = ` + quote(dockerfile) + `
   platforms  = PLATFORMS == "" ? [] : split(",", PLATFORMS)
-  args = {
+` + r.secrets() + `  args = {
     BUILD_IMAGE       = BUILD_IMAGE
     RUNTIME_IMAGE     = RUNTIME_IMAGE
     SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH == "" ? null : SOURCE_DATE_EPOCH
@@ -67,6 +67,18 @@ variable "RUNTIME_IMAGE" { default = "node:` + r.workspace.Node + `-bookworm-sli
 			"\n  tags     = [\"${REGISTRY}" + a.Image.Repository + ":${TAG}\"]\n}\n")
 	}
 	return []byte(b.String())
+}
+
+// secrets are what .npmrc takes from the environment of whoever builds.
+func (r *renderer) secrets() string {
+	var list []string
+	for _, name := range r.workspace.Tokens {
+		list = append(list, quote("id="+name+",env="+name))
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return "  secret     = [" + strings.Join(list, ", ") + "]\n"
 }
 
 // quote is a text of HCL, whose templates begin with ${ and %{.

@@ -38,7 +38,7 @@ func (r *renderer) dockerfile() []byte {
 	}
 	line("WORKDIR %s", prod.ImageDir)
 	r.manifests(line)
-	line("RUN %s", r.install())
+	line("RUN %s%s", r.tokens(), r.install())
 	line("")
 	line("# Compiled once for all images. What is left has neither sources nor secrets.")
 	line("FROM installed AS built")
@@ -74,6 +74,15 @@ func (r *renderer) manifests(line func(string, ...any)) {
 			line("COPY %s/package.json %s/", p.Dir, p.Dir)
 		}
 	}
+}
+
+// tokens lets a command see what .npmrc names, and no layer.
+func (r *renderer) tokens() string {
+	out := ""
+	for _, name := range r.workspace.Tokens {
+		out += "--mount=type=secret,id=" + name + ",env=" + name + " "
+	}
+	return out
 }
 
 const store = "/var/cache/pnpm"
@@ -149,7 +158,7 @@ func (r *renderer) stages(line func(string, ...any), a app) {
 	line("# %s", a.Name)
 	line("FROM installed AS %s", files)
 	r.dropScripts(line)
-	line("RUN %s \\", r.production(a))
+	line("RUN %s%s \\", r.tokens(), r.production(a))
 	line("	&& mkdir -p node_modules && find . -name node_modules -prune -o ! -type d -exec rm -f {} +")
 	if len(a.all) == 0 {
 		line("COPY --from=built %s ./", prod.ImageDir)

@@ -7,7 +7,7 @@
 // installs what the lock file says and nothing else. No layer of an app's image has a .env file, a private key, an
 // .npmrc, TypeScript, a source map, tests, a devDependency or the lock file. The code belongs to root, the process is not
 // root, STOPSIGNAL and CMD are the app's, and there is no HEALTHCHECK: each target has its own. The Dockerfile needs no
-// BuildKit; both base images are arguments, so that one of a private registry, or of this machine, does as well.
+// BuildKit, unless .npmrc takes tokens from the environment, which are then secrets of the build; both base images are arguments, so that one of a private registry, or of this machine, does as well.
 //
 // What it does not: system packages that an app needs belong into a base image of its own, RUNTIME_IMAGE. A file that
 // no package of the app's has, and that its command does not name, is not in its image. Generated code that lands in

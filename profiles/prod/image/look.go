@@ -114,7 +114,10 @@ func (ws *Workspace) manager(dir string, root manifest) (string, error) {
 	return lock, nil
 }
 
-var token = regexp.MustCompile(`(?m)^[^#;\n]*(_authToken|_auth|_password)\s*=\s*[^$\s]`)
+var (
+	token    = regexp.MustCompile(`(?m)^[^#;\n]*(?:_authToken|_auth|_password)\s*=\s*(.*)$`)
+	variable = regexp.MustCompile(`^["']?\$\{([A-Za-z_][A-Za-z0-9_]*)\??\}["']?\s*$`)
+)
 
 // otherFiles are those beside package.json that installing needs.
 func (ws *Workspace) otherFiles(dir, lock string) error {
@@ -133,8 +136,14 @@ func (ws *Workspace) otherFiles(dir, lock string) error {
 		if err != nil {
 			return fmt.Errorf("cannot read the registry's settings: %w", err)
 		}
-		if token.Match(data) {
-			return refuse(".npmrc", "there is a secret in it, and the build's layers would have it", "write ${NPM_TOKEN} in its place")
+		for _, value := range token.FindAllStringSubmatch(string(data), -1) {
+			name := variable.FindStringSubmatch(value[1])
+			if name == nil {
+				return refuse(".npmrc", "there is a secret in it, and the build's layers would have it", "write ${NPM_TOKEN} in its place")
+			}
+			if !slices.Contains(ws.Tokens, name[1]) {
+				ws.Tokens = append(ws.Tokens, name[1])
+			}
 		}
 	}
 	return nil

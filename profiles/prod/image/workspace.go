@@ -14,6 +14,7 @@ type Workspace struct {
 	Version  string    // exact, as in package.json's packageManager; empty with npm: the base image's
 	Node     string    // a tag of the official image, without its variant: 24, 22.11.0
 	Files    []string  // of the root, that installing needs: package.json, the lock file, .npmrc, pnpm-workspace.yaml, patches
+	Tokens   []string  // variables that .npmrc takes a secret from
 	Packages []Package // by directory; the root is "."
 }
 

@@ -29,7 +29,6 @@ func tree(t *testing.T, files map[string]string) string {
 }
 
 func TestLookRefuses(t *testing.T) {
-	const lock = `{"packages": {"": {}}}`
 	for want, files := range map[string]map[string]string{
 		"package.json: it is not there":                 {},
 		"neither has a lock file":                       {"package.json": `{}`, "yarn.lock": ""},
@@ -39,7 +38,7 @@ func TestLookRefuses(t *testing.T) {
 		"package-lock.json: it is not there":            {"package.json": `{"packageManager": "npm@11.0.0"}`},
 		"package-lock.json: it is of a format that npm": {"package.json": `{}`, "package-lock.json": `{"lockfileVersion": 1}`},
 		"pnpm-lock.yaml: it is of a format that pnpm":   {"package.json": `{"packageManager": "pnpm@10.1.2+sha512.abc"}`, "pnpm-lock.yaml": "lockfileVersion: '5.4'"},
-		"there is a secret in it":                       {"package.json": `{}`, "package-lock.json": lock, ".npmrc": "//registry.example.com/:_authToken=npm_123"},
+		"there is a secret in it":                       {"package.json": `{}`, "package-lock.json": `{"packages": {"": {}}}`, ".npmrc": "//registry.example.com/:_authToken=npm_123"},
 		"no image can have this path":                   {"package.json": `{}`, "a b/package.json": `{}`, "package-lock.json": `{"packages": {"": {}, "a b": {}}}`},
 	} {
 		_, err := Look(tree(t, files))
@@ -48,8 +47,23 @@ func TestLookRefuses(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	if _, err := Look(tree(t, map[string]string{"package.json": `{}`, "package-lock.json": lock, ".npmrc": "//registry.example.com/:_authToken=${NPM_TOKEN}"})); err != nil {
-		t.Errorf("a token that is a variable: %v", err)
+}
+
+// A private registry's token is a secret of the commands that install, and of nothing else.
+func TestTokens(t *testing.T) {
+	ws := look(t, tree(t, map[string]string{
+		"package.json": `{}`, "package-lock.json": `{"packages": {"": {}}}`, ".npmrc": "# _auth=x\n//registry.example.com/:_authToken=${NPM_TOKEN}\n",
+	}))
+	w := prod.Workload{Name: "a", App: "a", Runtime: "node", WorkDir: "/app", Command: []string{"node", "x.js"}}
+	files, _, err := Render(prod.Model{Build: prod.Build{Context: "."}, Workloads: []prod.Workload{w}}, Options{Workspace: ws})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(files[0].Data), "RUN --mount=type=secret,id=NPM_TOKEN,env=NPM_TOKEN npm ci "); n != 2 {
+		t.Errorf("%d commands have the token:\n%s", n, files[0].Data)
+	}
+	if !strings.Contains(string(files[2].Data), `secret     = ["id=NPM_TOKEN,env=NPM_TOKEN"]`) {
+		t.Errorf("bake does not pass it on:\n%s", files[2].Data)
 	}
 }
 
