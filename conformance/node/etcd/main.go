@@ -22,6 +22,7 @@ func main() {
 	config := embed.NewConfig()
 	config.Dir = *dir
 	config.LogLevel = "warn"
+	config.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration
 	// What a crash of the machine would lose, a rehearsal does not miss.
 	config.UnsafeNoFsync = true
 	config.ListenClientUrls, config.AdvertiseClientUrls = urls(*client), urls(*client)
