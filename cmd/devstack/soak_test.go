@@ -3,8 +3,6 @@ package main_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"strconv"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -14,16 +12,8 @@ import (
 // DEVSTACK_ROUNDS says how often (default 2).
 func TestSoakFreshVolume(t *testing.T) {
 	t.Parallel()
-	rounds := 2
-	if text := os.Getenv("DEVSTACK_ROUNDS"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
-			t.Fatalf("DEVSTACK_ROUNDS=%s is not a number of rounds", text)
-		}
-		rounds = n
-	}
 	p := newSample(t)
-	for round := range rounds {
+	for round := range rounds(t, 2, 50) {
 		t.Run(fmt.Sprint(round+1), func(t *testing.T) {
 			p := p.as(t)
 			p.must("up", "redis", "postgres")
