@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"cmd/devstack/format":      {"daemon/api"},
 	"cmd/devstack/monit":       {"cmd/devstack/format", "daemon/api"},
 	"cmd/devstackd":            {"daemon", "daemon/api", "daemon/preflight", "infra", "infra/docker", "procs", "profiles/prod", "profiles/prod/drift", "profiles/prod/export", "stack", "stack/draft"},
-	"daemon":                   {"daemon/api", "daemon/preflight", "infra", "infra/docker", "probe", "procs", "procs/keeper", "stack"},
+	"daemon":                   {"daemon/api", "daemon/preflight", "infra", "infra/docker", "probe", "procs", "procs/keeper", "procs/node", "stack"},
 	"daemon/api":               {},
 	"daemon/preflight":         {"daemon/api", "infra", "procs/node", "stack"},
 	"infra":                    {"probe", "stack"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 
 	"devstack/daemon/api"
 	"devstack/procs/keeper"
@@ -89,4 +90,12 @@ func needsStack(p *project, err error) error {
 		return err
 	}
 	return &api.Error{Exit: api.ExitNotRunning, Message: "no stack is running in " + p.Dir, Hint: "devstack up"}
+}
+
+// Path is absolute, taken from -C.
+func (f *Factory) Path(name string) (string, error) {
+	if filepath.IsAbs(name) {
+		return name, nil
+	}
+	return filepath.Abs(filepath.Join(f.globals.dir, name))
 }

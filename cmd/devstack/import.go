@@ -41,7 +41,7 @@ JavaScript is evaluated by your own node, after asking once: the answer is remem
 }
 
 func importRun(ctx context.Context, o *ImportOptions) error {
-	path, err := o.path(o.File)
+	path, err := o.Path(o.File)
 	if err != nil {
 		return err
 	}
@@ -52,19 +52,11 @@ func importRun(ctx context.Context, o *ImportOptions) error {
 	}
 	args := []string{"import"}
 	if o.Out != "" {
-		out, err := o.path(o.Out)
+		out, err := o.Path(o.Out)
 		if err != nil {
 			return err
 		}
 		args = append(args, "--out", out)
 	}
 	return o.Sibling(ctx, append(args, "--", path))
-}
-
-// path is absolute, taken from -C.
-func (o *ImportOptions) path(name string) (string, error) {
-	if filepath.IsAbs(name) {
-		return name, nil
-	}
-	return filepath.Abs(filepath.Join(o.globals.dir, name))
 }

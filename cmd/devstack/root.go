@@ -81,6 +81,8 @@ const (
 	groupStack = "stack"
 	groupLook  = "look"
 	groupFiles = "files"
+
+	groupProduction = "production"
 )
 
 func newCmdRoot(f *Factory) *cobra.Command {
@@ -116,6 +118,7 @@ func newCmdRoot(f *Factory) *cobra.Command {
 	root.AddGroup(
 		&cobra.Group{ID: groupStack, Title: "Run the stack:"},
 		&cobra.Group{ID: groupLook, Title: "Look at it:"},
+		&cobra.Group{ID: groupProduction, Title: "Take it to production:"},
 		&cobra.Group{ID: groupFiles, Title: "Files and installation:"},
 	)
 	root.SetHelpCommandGroupID(groupFiles)
@@ -134,7 +137,7 @@ func commands(f *Factory) []*cobra.Command {
 		newCmdReload(f, nil), newCmdScale(f, nil), newCmdDelete(f, nil), newCmdReset(f, nil), newCmdSignal(f, nil), newCmdFlush(f, nil), newCmdKill(f, nil),
 		newCmdPid(f, nil), newCmdEnv(f, nil), newCmdPing(f, nil),
 		newCmdPs(f, nil), newCmdJlist(f, nil), newCmdDescribe(f, nil), newCmdLogs(f, nil), newCmdMonit(f, nil), newCmdPreflight(f, nil),
-		newCmdWhy(f, nil), newCmdHealth(f, nil), newCmdSchema(f, nil), newCmdInit(f, nil), newCmdImport(f, nil),
+		newCmdWhy(f, nil), newCmdHealth(f, nil), newCmdSchema(f, nil), newCmdInit(f, nil), newCmdImport(f, nil), newCmdExport(f, nil),
 		newCmdConfig(f, nil), newCmdVersion(f, nil), newCmdKeeper(),
 	}
 }

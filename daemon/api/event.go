@@ -80,6 +80,11 @@ const (
 	ExitProcess     Code = 7 // a process exited
 	ExitNotRunning  Code = 8 // needs a running stack
 	ExitPortTaken   Code = 9
+	ExitStale       Code = 10 // an export on disk is not what would be written now
+	ExitEdited      Code = 11 // somebody has edited it
+	ExitConflict    Code = 12 // both, or a file in the way that was never devstack's
+	ExitLosses      Code = 13 // export --strict
+	ExitRehearsal   Code = 14 // a production definition did not work on the real engine
 	ExitInterrupted Code = 130
 )
 
