@@ -33,6 +33,8 @@ func (s *supervisor) watch(r *run) {
 	switch readyBy(r.app) {
 	case "healthcheck":
 		s.watchHealth(r, false)
+	case "listening":
+		s.watchElsewhere(r)
 	case "uptime":
 		ctx := s.newWatch(r)
 		timer := time.AfterFunc(bootTime, func() {

@@ -23,11 +23,24 @@ type run struct {
 	satisfied string           // ready but for listening: by what
 	stopWatch context.CancelFunc
 	timer     *time.Timer
+	release   *time.Timer // until sockets that only earlier launches listened on are closed
 }
+
+// openTime is how long a new launch has to listen where earlier ones did. The shim gives up unused sockets then, too.
+const openTime = 30 * time.Second
 
 func (r *run) stopTimer() {
 	if r.timer != nil {
 		r.timer.Stop()
+	}
+}
+
+// end stops everything that would still happen because of the launch.
+func (r *run) end() {
+	r.stopTimer()
+	r.stopWatch()
+	if r.release != nil {
+		r.release.Stop()
 	}
 }
 
@@ -52,7 +65,7 @@ func (s *supervisor) tidy() {
 			r.stopWatch()
 		}
 		if gen != m.Gen && gen != m.Heir.Gen && gen != m.Retired.Gen {
-			r.stopTimer()
+			r.end()
 			delete(s.runs, gen)
 		}
 	}
@@ -144,15 +157,62 @@ func (s *supervisor) showListening(r *run) {
 // sayUnheld says once of a definition why its port is not held, where one would expect that it is.
 func (s *supervisor) sayUnheld(m Machine) {
 	app := s.app
-	if !m.Ready || s.instance > 0 || app.Port == 0 || app.OneShot || app.HoldPort != "auto" || app.RunsNode() || s.saidFor == app.Hash {
+	if !m.Ready || s.instance > 0 || app.Port == 0 || app.OneShot || app.HoldPort != "auto" || s.saidFor == app.Hash {
 		return
 	}
-	s.saidFor = app.Hash
 	program := commandLine(app)[0]
 	why := filepath.Base(program) + " is not node itself"
-	if node.IsNode(program) {
+	switch {
+	case app.RunsNode() && (m.Listens || s.run(m.Gen).satisfied != elsewhere):
+		return
+	case app.RunsNode():
+		why = "the program does not listen by itself, or asks for the port to be its own"
+	case node.IsNode(program):
 		why = "node with these options does not pass it on"
 	}
+	s.saidFor = app.Hash
 	s.notice(NoticeWarning, "", "", "hold_port", fmt.Sprintf("port %d is not held over a restart: %s. "+
 		"hold_port: true passes the socket to a program that knows LISTEN_FDS, hold_port: false silences this", app.Port, why))
+}
+
+// elsewhere is how a launch got ready whose port is listened on, but not by a socket that it passes on: by a process that
+// it started, or exclusively.
+const elsewhere = "listening, not held"
+
+// watchElsewhere looks whether something in the process tree listens on the app's port without ever telling. A launch that
+// was born with that socket has it open from the start, so there it would tell nothing.
+func (s *supervisor) watchElsewhere(r *run) {
+	ctx := s.newWatch(r)
+	if slices.ContainsFunc(r.launched.Held, func(a keeper.Address) bool { return a.Port == r.app.Port }) {
+		return
+	}
+	s.m.wg.Go(func() {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			p := s.snapshot()
+			if p.Generation != r.gen || p.Pid == 0 {
+				continue
+			}
+			for _, ports := range s.m.ports.find(append([]int{p.Pid}, p.Children...)) {
+				if slices.ContainsFunc(ports, func(at Port) bool { return at.Port == r.app.Port }) {
+					s.inbox.put(func() { s.satisfiedElsewhere(r) })
+					return
+				}
+			}
+		}
+	})
+}
+
+func (s *supervisor) satisfiedElsewhere(r *run) {
+	if r.listens() {
+		return
+	}
+	r.satisfied = elsewhere
+	s.step(Ready{r.gen}, elsewhere)
 }

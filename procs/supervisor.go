@@ -89,8 +89,7 @@ func dependencyNames(app stack.App) []string {
 func (s *supervisor) loop() {
 	defer func() {
 		for _, r := range s.runs {
-			r.stopTimer()
-			r.stopWatch()
+			r.end()
 		}
 	}()
 	defer func() { s.stopCron() }()
@@ -154,8 +153,8 @@ func (s *supervisor) publish(before, now Machine, cause string) {
 	}
 	if before.Ready != now.Ready {
 		words := map[bool]string{true: "ready", false: "not ready"}
+		s.sayUnheld(now) // first: whoever waits for ready hears nothing after it
 		s.notice(NoticeReady, words[before.Ready], words[now.Ready], cause, "")
-		s.sayUnheld(now)
 	}
 	if step, gen := handover(before, now); step != "" {
 		message := ""
@@ -172,29 +171,27 @@ func (s *supervisor) publish(before, now Machine, cause string) {
 	s.m.saver.changed()
 }
 
-// release lets the keeper close held sockets before anybody is told of the state in which they are of no use: whoever
-// has stopped an app finds its port closed.
+// release lets the keeper close held sockets that a step has left without a use. All of an instance that has come to
+// rest, before anybody is told: whoever has stopped an app finds its port closed. Those of earlier launches when a new one
+// has served for a while, since it may open its second port later than its first.
 func (s *supervisor) release(before, now Machine) {
-	stale, ok := useless(before, now)
-	if !ok || !s.app.HoldsSockets() {
-		return
-	}
-	stale.App, stale.Instance = s.name, s.instance
-	if err := s.m.opts.Keeper.Release(s.ctx, stale); err != nil {
-		s.log.Warn("cannot close held sockets", "err", err)
+	switch {
+	case !s.app.HoldsSockets():
+	case now.State == Stopped || now.State == Errored:
+		if before.State != now.State {
+			s.releaseBefore(0)
+		}
+	case now.Ready && (!before.Ready || before.Gen != now.Gen):
+		r := s.run(now.Gen)
+		r.release = time.AfterFunc(openTime, func() { s.inbox.put(func() { s.releaseBefore(r.gen) }) })
 	}
 }
 
-// useless says which held sockets a step has left without a use: all when the instance has come to rest, those of
-// earlier launches when a new one serves.
-func useless(before, now Machine) (keeper.ReleaseReq, bool) {
-	switch {
-	case now.State == Stopped || now.State == Errored:
-		return keeper.ReleaseReq{}, before.State != now.State
-	case now.Ready && (!before.Ready || before.Gen != now.Gen):
-		return keeper.ReleaseReq{Before: now.Gen}, true
+func (s *supervisor) releaseBefore(gen int64) {
+	err := s.m.opts.Keeper.Release(s.ctx, keeper.ReleaseReq{App: s.name, Instance: s.instance, Before: gen})
+	if err != nil && s.ctx.Err() == nil {
+		s.log.Warn("cannot close held sockets", "before", gen, "err", err)
 	}
-	return keeper.ReleaseReq{}, false
 }
 
 // show updates the snapshot from the machine.
