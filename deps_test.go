@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"profiles/prod/drift":      {"profiles/prod", "stack"},
 	"profiles/prod/image":      {"profiles/prod", "stack"},
 	"profiles/prod/ecs":        {"profiles/prod", "stack"},
+	"profiles/prod/rehearse":   {"infra", "infra/docker", "profiles/prod", "profiles/prod/export", "stack"},
 	"profiles/prod/export":     {"profiles/prod", "profiles/prod/compose", "profiles/prod/ecs", "profiles/prod/image", "profiles/prod/kubernetes", "stack"},
 	"profiles/prod/kubernetes": {"profiles/prod", "stack"},
 	"stack":                    {},
