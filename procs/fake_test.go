@@ -74,8 +74,8 @@ func (k *fakeKeeper) Signal(_ context.Context, r keeper.SignalReq) error {
 	if !k.alive[r.Key] {
 		return syscall.ESRCH
 	}
-	if r.Message == node.Drain {
-		return nil // Drained says when
+	if r.Message == node.Drain || r.Message == node.Accept {
+		return nil // neither ends it
 	}
 	if !k.deaf || r.Signal == int(syscall.SIGKILL) {
 		go k.exit(r.Key, keeper.Exit{Code: -1, Signal: r.Signal})

@@ -193,7 +193,7 @@ func TestReloadInVirtualTime(t *testing.T) {
 			t.Errorf("taken over: %+v", p)
 		}
 		m.Drained(keeper.Key{App: "web", Generation: 1})
-		wantCalls(t, k, "2s launch 2", "4s message 1", "4s terminated 1", "4s tree 1")
+		wantCalls(t, k, "2s launch 2", "4s message 2", "4s message 1", "4s terminated 1", "4s tree 1")
 		if p := wantState(t, m, "web", Online); p.Retiring != nil || p.Exits[0].String() != "manual: SIGTERM" {
 			t.Errorf("at the end: %+v", p)
 		}

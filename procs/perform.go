@@ -55,11 +55,15 @@ func (s *supervisor) launch(gen int64) Event {
 	id := s.view.ID
 	s.mu.Unlock()
 	if main {
+		s.show(s.machine) // never the new pid with the old state
 		s.showRun(r)
 	}
 	req, err := launchOf(r.app, s.key(gen), id, s.m.opts.Shim)
 	if err != nil {
 		return s.launchFailed(gen, err)
+	}
+	if !main && req.Hold != nil && r.app.RunsNode() {
+		req.Env = append(req.Env, node.Successor)
 	}
 	r.launched, err = s.m.opts.Keeper.Launch(s.ctx, req)
 	if err != nil {
@@ -96,6 +100,16 @@ func (s *supervisor) launchFailed(gen int64, err error) Event {
 	s.mu.Unlock()
 	s.log.Warn("launch failed", "gen", gen, "err", err)
 	return LaunchFailed{Gen: gen, Permanent: permanent}
+}
+
+// accept lets a successor take connections from the socket that it shares.
+func (s *supervisor) accept(r *run) {
+	if !r.app.RunsNode() || !r.app.HoldsSockets() {
+		return
+	}
+	if err := s.m.opts.Keeper.Signal(s.ctx, keeper.SignalReq{Key: s.key(r.gen), Message: node.Accept}); err != nil {
+		s.log.Warn("cannot tell the new process to accept", "gen", r.gen, "err", err)
+	}
 }
 
 // drain asks over IPC. A program that does not know how to is signalled at once: it drains by itself, or not at all.

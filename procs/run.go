@@ -129,6 +129,7 @@ func (s *supervisor) satisfied(gen int64, by string) {
 // promote makes a launch the one that the instance shows.
 func (s *supervisor) promote(gen int64) {
 	r := s.run(gen)
+	s.accept(r)
 	s.define(r.app, false)
 	s.setHash(r.app.Hash)
 	s.showRun(r)

@@ -130,6 +130,7 @@ func (s *supervisor) restore(p savedProcess, rows []keeper.Running) {
 		}
 	}
 	if r := s.runs[next.Gen]; r != nil && alive(rows, next.Gen) {
+		s.accept(r) // the earlier daemon may have ended just before it could say so
 		s.showRun(r)
 	}
 	s.publish(before, next, "resumed")

@@ -26,6 +26,8 @@ type keeper struct {
 	shim string
 	mu   sync.Mutex
 	held map[address]*os.File
+
+	successor bool // the next launches are successors
 }
 
 type address struct {
@@ -87,6 +89,9 @@ func (k *keeper) launch(bornWith bool, args ...string) *process {
 	cmd.ExtraFiles = append(files, theirs)
 	env := slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "NODE_") })
 	cmd.Env = append(Preload(env, k.shim), "DEVSTACK_HELD="+born, fmt.Sprint("NODE_CHANNEL_FD=", 3+len(files)))
+	if k.successor {
+		cmd.Env = append(cmd.Env, Successor)
+	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		k.t.Fatal(err)

@@ -10,9 +10,13 @@ import (
 
 // Lines that are sent to a process.
 const (
-	Shutdown = `"shutdown"`                           // shutdown_with_message: process.on('message', m => m === 'shutdown')
-	Drain    = `{"cmd":"NODE_DEVSTACK","drain":true}` // to the shim: accept no more, let the clients leave; the app does not see it
+	Shutdown = `"shutdown"`                            // shutdown_with_message: process.on('message', m => m === 'shutdown')
+	Drain    = `{"cmd":"NODE_DEVSTACK","drain":true}`  // to the shim: accept no more, let the clients leave; the app does not see it
+	Accept   = `{"cmd":"NODE_DEVSTACK","accept":true}` // to the shim of a successor: take over
 )
+
+// Successor is the variable of a launch that listens beside the one that serves, and accepts nothing before Accept.
+const Successor = "DEVSTACK_SUCCESSOR=1"
 
 // IsReady reports whether an IPC line is process.send('ready').
 func IsReady(line []byte) bool {

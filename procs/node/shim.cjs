@@ -4,8 +4,8 @@
 // old one without refusing any.
 //
 // What it does: after listen() on a TCP port it passes the listening handle to devstack over the IPC channel; in a
-// later launch, listen() on the same host and port gets that handle back. Asked to drain, it stops accepting and lets
-// the clients leave.
+// later launch, listen() on the same host and port gets that handle back. In a reload the new launch accepts only when it
+// is told to; the old one, asked to drain, stops accepting and lets the clients leave.
 //
 // What it promises: the app and its descendants see plain Node.js. It keeps nothing alive, except while it waits for a
 // handle or drains; it takes no signal and no message of the app; it removes itself from the environment; where anything
@@ -33,8 +33,11 @@ const listeners = new Set() // {server, handle, host, port}
 const wants = new Map() // id -> what to do with the handle, or with none
 const unacked = [] // timers, one per handle that was passed on
 const send = process.send
+const waiting = [] // of a successor: what begins to accept on sockets that others still serve
+let patience // the timer that keeps a successor from ending meanwhile
 let held = [] // {host, port, fd}: what this launch was born with and has not used; host '*' stands for any
 let wanted = 0
+let successor = false // in a reload: until devstack says so, it listens and does not accept
 let draining = false
 
 // takeEnvironment leaves the environment as it was meant for the app.
@@ -43,6 +46,8 @@ function takeEnvironment() {
   const own = options.lastIndexOf('--require "')
   if (own > 0) process.env.NODE_OPTIONS = options.slice(0, own - 1)
   if (own === 0) delete process.env.NODE_OPTIONS
+  successor = process.env.DEVSTACK_SUCCESSOR === '1'
+  delete process.env.DEVSTACK_SUCCESSOR
   const sockets = process.env.DEVSTACK_HELD
   delete process.env.DEVSTACK_HELD
   return sockets ? JSON.parse(sockets) : []
@@ -89,8 +94,27 @@ function inherited(asked, backlog) {
   const handle = net._createServerHandle(null, null, null, fd)
   if (typeof handle === 'number') return
   const name = {}
-  if (!handle.getsockname(name) && name.port === asked.port && !handle.listen(backlog)) return handle
+  if (!handle.getsockname(name) && name.port === asked.port && !unhurried(handle).listen(backlog)) return handle
   handle.close()
+}
+
+// unhurried is the handle; that of a successor accepts nothing yet, so that one that fails has not failed anybody.
+function unhurried(handle) {
+  if (!successor) return handle
+  let backlog
+  handle.listen = (n) => { backlog = n; return 0 }
+  waiting.push(() => {
+    delete handle.listen
+    if (handle.fd >= 0) handle.listen(backlog)
+  })
+  if (!patience) patience = setInterval(() => { if (!process.connected) accept() }, 1000)
+  return handle
+}
+
+function accept() {
+  successor = false
+  clearInterval(patience)
+  for (const begin of waiting.splice(0)) begin()
 }
 
 // want asks devstack for a socket that it holds, and calls done with its handle or, if there is none, without.
@@ -159,7 +183,7 @@ function share(server, asked, backlog, plainly, args) {
   want(asked, (handle) => {
     server.removeListener('close', onClose)
     if (closed || server._listeningId !== turn || server._handle) return handle && handle.close()
-    if (!handle || handle.listen(backlog)) handle = plainly()
+    if (!handle || unhurried(handle).listen(backlog)) handle = plainly()
     if (typeof handle === 'number') listenNow.apply(server, args) // and the app gets the error
     else adopt(server, asked, handle, backlog)
   })
@@ -243,6 +267,7 @@ function take(message, handle) {
   if (answer) answer(handle)
   else if (message.connection && handle) process.nextTick(feed, message.connection, handle) // what the app throws is its own
   else if (handle) handle.close() // it comes too late
+  else if (message.accept) accept()
   else if (message.drain && !draining) {
     draining = true
     drain()
