@@ -38,6 +38,7 @@ type Options struct {
 	Images   map[string]string // app -> reference of an image that the engine has
 	Secrets  map[string]string // what the definitions need from outside, by name; never printed
 	Context  string            // kubernetes: the context to use
+	Registry string            // kubernetes: HOST:PORT that the images are pushed to, for the cluster to pull; empty: it can pull Images as they are named
 	Progress io.Writer         // a line per step, for people
 }
 
