@@ -55,7 +55,7 @@ func runExport(ctx context.Context, c *command, args []string) error {
 	}
 	losses := e.Report.Losses()
 	if o.strict && len(losses) > 0 {
-		fmt.Fprint(c.stderr, prod.Report{Entries: losses}.Text(false))
+		fmt.Fprint(c.stderr, e.Report.Text(false))
 		return &api.Error{
 			Exit: api.ExitLosses, Message: fmt.Sprintf("nothing was written: %d keys would lose something", len(losses)),
 			Hint: "change them for the prod profile, or export without --strict",
