@@ -2,19 +2,13 @@ package procs
 
 import (
 	"fmt"
-	"net"
 	"testing"
 )
 
 // TestAChildThatListensIsReadyAndNotHeld is about a launcher: the program that node runs starts the one that serves.
 func TestAChildThatListensIsReadyAndNotHeld(t *testing.T) {
 	p := newProject(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
+	port := freePort(t)
 	app := p.script("web", fmt.Sprintf(`
 		if (process.argv[2]) require('http').createServer((q, r) => r.end('child')).listen(%d)
 		else require('child_process').fork(__filename, ['serve'])`, port))

@@ -2,7 +2,6 @@ package procs
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -87,12 +86,7 @@ func TestMemoryOfTheWholeTree(t *testing.T) {
 
 func TestHTTPHealthcheckAndPorts(t *testing.T) {
 	p := newProject(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
+	port := freePort(t)
 	app := p.script("web", fmt.Sprintf(`
 		const http = require('http')
 		let looks = 0
@@ -116,12 +110,7 @@ func TestHTTPHealthcheckAndPorts(t *testing.T) {
 // A Node process whose event loop hangs answers nothing, and cannot even handle SIGTERM.
 func TestHungNodeIsRestarted(t *testing.T) {
 	p := newProject(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
+	port := freePort(t)
 	app := p.script("web", fmt.Sprintf(`
 		const fs = require('fs'), http = require('http')
 		process.on('SIGTERM', () => process.exit(0))
