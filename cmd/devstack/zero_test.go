@@ -253,22 +253,34 @@ func TestSoakScaleUnderLoad(t *testing.T) {
 	nothingFailed(t, l)
 }
 
-// The sample's orchestrator, with its restart_delay of 4 s: reloads cost nothing; killed, its clients wait for the next
-// one. The agents, which depend on it, are not restarted.
+// The sample's orchestrator: reloads and kills under load cost as little as those of a small app. The agents, which
+// depend on it, are not restarted.
 func TestSoakOrchestratorUnderLoad(t *testing.T) {
 	t.Parallel()
+	for _, count := range []int{1, 4} {
+		t.Run(fmt.Sprintf("instances=%d", count), func(t *testing.T) { orchestratorUnderLoad(t, count) })
+	}
+}
+
+func orchestratorUnderLoad(t *testing.T, count int) {
 	p := newSample(t)
+	text, err := os.ReadFile(filepath.Join(p.dir, "ecosystem.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write("ecosystem.yaml", strings.Replace(string(text), "  - name: orchestrator\n", fmt.Sprintf(
+		"  - name: orchestrator\n    instances: %d\n    restart_delay: 0\n    max_restarts: -1\n", count), 1))
 	p.must("up")
 	agents := pids(p.ps())
 	delete(agents, "orchestrator")
 	l := underLoad(t, load.Options{Address: fmt.Sprintf("127.0.0.1:%d", p.orchestratorPort), Path: "/healthz", Server: healthz})
-	for range rounds(t, 2, 10) {
+	for range rounds(t, 2, 100) {
 		p.must("reload", "orchestrator")
 	}
 	if r := l.Report(); r.Failed() > 0 {
 		t.Errorf("reloads: %s: %q", r, r.Failures)
 	}
-	kills := rounds(t, 1, 5)
+	kills := rounds(t, 1, 20)
 	for range kills {
 		old := *p.process("orchestrator").Pid
 		kill(t, old)
