@@ -173,24 +173,27 @@ func (s *supervisor) publish(before, now Machine, cause string) {
 
 // release lets the keeper close held sockets that a step has left without a use. All of an instance that has come to
 // rest, before anybody is told: whoever has stopped an app finds its port closed. Those of earlier launches when a new one
-// has served for a while, since it may open its second port later than its first.
+// has served for a while, since it may open its second port later than its first. Those of a successor that failed.
 func (s *supervisor) release(before, now Machine) {
+	rejected := now.Rejected.Gen
 	switch {
 	case !s.app.HoldsSockets():
+	case rejected != 0 && rejected != before.Rejected.Gen:
+		s.giveUp(keeper.ReleaseReq{Only: rejected})
 	case now.State == Stopped || now.State == Errored:
 		if before.State != now.State {
-			s.releaseBefore(0)
+			s.giveUp(keeper.ReleaseReq{})
 		}
 	case now.Ready && (!before.Ready || before.Gen != now.Gen):
 		r := s.run(now.Gen)
-		r.release = time.AfterFunc(openTime, func() { s.inbox.put(func() { s.releaseBefore(r.gen) }) })
+		r.release = time.AfterFunc(openTime, func() { s.inbox.put(func() { s.giveUp(keeper.ReleaseReq{Before: r.gen}) }) })
 	}
 }
 
-func (s *supervisor) releaseBefore(gen int64) {
-	err := s.m.opts.Keeper.Release(s.ctx, keeper.ReleaseReq{App: s.name, Instance: s.instance, Before: gen})
-	if err != nil && s.ctx.Err() == nil {
-		s.log.Warn("cannot close held sockets", "before", gen, "err", err)
+func (s *supervisor) giveUp(what keeper.ReleaseReq) {
+	what.App, what.Instance = s.name, s.instance
+	if err := s.m.opts.Keeper.Release(s.ctx, what); err != nil && s.ctx.Err() == nil {
+		s.log.Warn("cannot close held sockets", "before", what.Before, "only", what.Only, "err", err)
 	}
 }
 

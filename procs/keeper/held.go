@@ -67,14 +67,12 @@ func (h holding) add(app string, a Address, at netip.AddrPort, d *descriptor) *h
 	return s
 }
 
-// release drops an instance's claims, only those of generations before the given one if that is not 0.
-func (h holding) release(app string, instance int, before int64) {
-	for _, s := range h[app] {
-		maps.DeleteFunc(s.claims, func(c claim, _ bool) bool {
-			return c.instance == instance && (before == 0 || c.generation < before)
-		})
+// release drops the claims that are meant.
+func (h holding) release(r ReleaseReq) {
+	for _, s := range h[r.App] {
+		maps.DeleteFunc(s.claims, func(c claim, _ bool) bool { return c.instance == r.Instance && r.covers(c.generation) })
 	}
-	h.sweep(app)
+	h.sweep(r.App)
 }
 
 // sweep closes what nobody claims.
@@ -159,9 +157,9 @@ func (k *keeper) release(r ReleaseReq) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for l := range k.talking {
-		if l.key.App == r.App && l.key.Instance == r.Instance && (r.Before == 0 || l.key.Generation < r.Before) {
+		if l.key.App == r.App && l.key.Instance == r.Instance && r.covers(l.key.Generation) {
 			l.released = true
 		}
 	}
-	k.held.release(r.App, r.Instance, r.Before)
+	k.held.release(r)
 }

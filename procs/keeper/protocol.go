@@ -137,6 +137,12 @@ type ReleaseReq struct {
 	App      string `json:"app"`
 	Instance int    `json:"instance"`
 	Before   int64  `json:"before,omitempty"` // only of launches with an older generation; 0: of all
+	Only     int64  `json:"only,omitempty"`   // only of the launch with this generation; 0: of all
+}
+
+// covers says whether a launch of the given generation is meant.
+func (r ReleaseReq) covers(generation int64) bool {
+	return (r.Before == 0 || generation < r.Before) && (r.Only == 0 || generation == r.Only)
 }
 
 // Grace is a launch's stop ladder: signal, wait, SIGKILL.
