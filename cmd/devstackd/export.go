@@ -78,7 +78,6 @@ func runExport(ctx context.Context, c *command, args []string) error {
 // exportFlags reads the flags that cmd/devstack's export documents.
 func (c *command) exportFlags(args []string) (o exportFlags, err error) {
 	var image, publish pairs
-	o.Options.Dir = ""
 	c.flags.StringVar(&o.Dir, "out", "", "")
 	c.flags.BoolVar(&o.check, "check", false, "")
 	c.flags.BoolVar(&o.strict, "strict", false, "")

@@ -3,6 +3,7 @@ package prod
 import (
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -11,6 +12,9 @@ import (
 
 // shellOnly are the characters that only a shell understands: a line without them is its words.
 const shellOnly = "|&;<>()$`\\\"'*?[]#~=%!{}\n\r\t"
+
+// secretHeader finds a header of HTTP that says who asks; it may be made of a variable.
+var secretHeader = regexp.MustCompile(`(?i)\b(?:authorization|cookie|x-api-key|x-auth-token)\s*:(.*)`)
 
 // argv is a command as production runs it: a line that needs no shell is its words, and a secret on a command line is
 // refused, since every definition and every process list shows it.
@@ -23,7 +27,8 @@ func (d *deriver) argv(subject, key string, command []string) []string {
 			out = shown
 		}
 	}
-	if !slices.Equal(shown, stack.MaskArgs(shown)) {
+	header := secretHeader.FindStringSubmatch(strings.Join(shown, " "))
+	if !slices.Equal(shown, stack.MaskArgs(shown)) || header != nil && !strings.Contains(header[1], "$") {
 		d.refuse(subject, key, "there seems to be a secret on the command line", "pass it in a variable, and name that in env or required_env")
 	}
 	return out

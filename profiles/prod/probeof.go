@@ -28,7 +28,7 @@ func (a *account) probe() {
 	switch {
 	case h.HTTP != "":
 		ok = askURL(&p, h.HTTP, a.app.Port)
-		if ok && stack.MaskText(h.HTTP) != h.HTTP {
+		if ok && (stack.MaskText(h.HTTP) != h.HTTP || asksWithSecret(p.Path)) {
 			a.refuse(AppSubject(a.app.Name), "healthcheck.http", "there is a password in the URL", "let the path answer without one, or write exec")
 		}
 	case h.TCP != "":
@@ -67,6 +67,20 @@ func askURL(p *Probe, target string, port int) bool {
 		p.Port = 80
 	}
 	return err == nil
+}
+
+// asksWithSecret says that a parameter of a path is a secret by its name.
+func asksWithSecret(path string) bool {
+	u, err := url.Parse(path)
+	if err != nil {
+		return false
+	}
+	for name, values := range u.Query() {
+		if soundsSecret(name) && strings.Join(values, "") != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func loopback(host string) bool {
