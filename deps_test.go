@@ -52,6 +52,10 @@ var mayExec = map[string]string{
 	"daemon/build.go":              "runs the user's build command",
 	"daemon/preflight/programs.go": "asks Node.js for its version",
 	"procs/execprobe.go":           "runs the user's healthchecks",
+
+	"profiles/prod/rehearse/kubernetes_kubectl.go": "has kubectl apply what is rehearsed, and docker push its images",
+
+	"profiles/prod/rehearse/engine.go": "runs the engines' own tools",
 }
 
 // roomOf are libraries that one room alone may know.

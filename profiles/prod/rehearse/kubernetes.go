@@ -1,0 +1,194 @@
+package rehearse
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"devstack/profiles/prod"
+)
+
+// The names of what a rehearsal makes in its namespace beside the export.
+const (
+	kubeTarget = "kubernetes"
+	kubeClient = "rehearsal-client"
+)
+
+// kubeRun is one rehearsal on a cluster.
+type kubeRun struct {
+	Options
+	model  prod.Model
+	kube   kubectl
+	work   string // a directory of its own, for the overlay
+	pods   *podWatch
+	checks []Check
+}
+
+// Kubernetes rehearses an exported base on the cluster of o.Context, with kubectl and the kubeconfig that it finds. The
+// base is applied as it is, through an overlay that sets what a user's overlay sets. Everything is in one namespace of the
+// rehearsal's own, which is deleted at the end, also after a failure or when ctx ends. An error means that the rehearsal could not be held; what it found
+// out is in the checks, of which the last is the first that failed where the following ones would mean nothing without it.
+func Kubernetes(ctx context.Context, o Options) (checks []Check, err error) {
+	if o.Context == "" {
+		return nil, errors.New("cannot rehearse on Kubernetes: no context of a cluster is given")
+	}
+	k := &kubeRun{Options: o, model: o.Export.Model, kube: kubectl{context: o.Context, namespace: "devstack-rehearsal-" + kubeSuffix()}}
+	if k.work, err = os.MkdirTemp("", "devstack-rehearsal-"); err != nil {
+		return nil, fmt.Errorf("cannot rehearse on Kubernetes: %w", err)
+	}
+	defer os.RemoveAll(k.work)
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	if err := k.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot rehearse on Kubernetes: %w", k.redacted(err)), k.close(ctx))
+	}
+	k.pods = watchPods(watching, k.kube)
+	failed := k.rehearse(ctx)
+	if ctx.Err() != nil {
+		failed = context.Cause(ctx)
+	}
+	stop()
+	if failed != nil {
+		failed = fmt.Errorf("cannot rehearse on Kubernetes: %w", k.redacted(failed))
+	}
+	return k.checks, errors.Join(failed, k.close(ctx))
+}
+
+func kubeSuffix() string {
+	b := make([]byte, 4)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// rehearse does one thing after the other. What a failed check makes meaningless is left out.
+func (k *kubeRun) rehearse(ctx context.Context) error {
+	manifests, err := k.apply(ctx)
+	if err != nil {
+		return err
+	}
+	k.podSecurity(ctx)
+	if !k.healthy(ctx) {
+		return nil
+	}
+	for _, w := range k.model.Workloads {
+		k.environment(ctx, w)
+	}
+	if front, found := k.front(); found {
+		if err := k.startClient(ctx, front); err != nil {
+			return err
+		}
+		k.pipeline(ctx, front)
+		k.rollingUpdate(ctx, front)
+	} else {
+		k.add(Check{Subject: "stack", Claim: "rolling update", Verdict: NotProven, Detail: "no app runs Node.js and has an HTTP port that could be put under load"})
+	}
+	k.networkPolicy(ctx)
+	objects := k.objects(ctx)
+	k.onlyReferences(ctx)
+	if _, err := k.kube.run(ctx, nil, "delete", "pod", kubeClient, "--ignore-not-found"); err != nil {
+		return err
+	}
+	k.stop(ctx)
+	k.noSecrets(append(manifests, objects...))
+	return nil
+}
+
+// open makes the namespace and the Secrets that secrets.required.yaml names.
+func (k *kubeRun) open(ctx context.Context) error {
+	k.say("making the namespace %s, Pod Security restricted", k.kube.namespace)
+	namespace, err := json.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "Namespace",
+		"metadata": map[string]any{"name": k.kube.namespace, "labels": map[string]string{
+			"pod-security.kubernetes.io/enforce":         "restricted",
+			"pod-security.kubernetes.io/enforce-version": "latest",
+			"app.kubernetes.io/managed-by":               "devstack-rehearsal",
+		}},
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := k.kube.run(ctx, namespace, "create", "-f", "-"); err != nil {
+		return err
+	}
+	secrets, err := requiredSecrets(k.Export.Files, k.Secrets)
+	if err != nil {
+		return err
+	}
+	for _, s := range secrets {
+		if _, err := k.kube.run(ctx, s, "create", "-f", "-"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close deletes the namespace and with it everything that was made, also when ctx has ended.
+func (k *kubeRun) close(ctx context.Context) error {
+	k.say("deleting the namespace %s", k.kube.namespace)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+	defer cancel()
+	if _, err := k.kube.run(ctx, nil, "delete", "namespace", k.kube.namespace, "--ignore-not-found"); err != nil {
+		return fmt.Errorf("cannot delete the rehearsal's namespace: %w; delete it with kubectl --context %s delete namespace %s", err, k.Context, k.kube.namespace)
+	}
+	return nil
+}
+
+// front is the workload that others, and the load, talk to: the first one with an HTTP port.
+func (k *kubeRun) front() (prod.Workload, bool) {
+	for _, w := range k.model.Workloads {
+		if w.Kind == prod.Service && w.Replicas > 0 && len(w.Ports) > 0 && w.Ports[0].Name == "http" && w.Runtime == "node" {
+			return w, true
+		}
+	}
+	return prod.Workload{}, false
+}
+
+func (k *kubeRun) add(c Check) {
+	c.Target = kubeTarget
+	c.Detail = k.redact(c.Detail)
+	k.checks = append(k.checks, c)
+	k.say("%s: %s: %s (%s)", c.Subject, c.Claim, c.Verdict, c.Detail)
+}
+
+// verdict adds a check that fails with err, or passes with what was seen.
+func (k *kubeRun) verdict(subject, claim string, began time.Time, err error, seen string) {
+	k.add(Check{Subject: subject, Claim: claim, Detail: seen, Took: time.Since(began)}.judged(err))
+}
+
+// judged has passed, or failed with err.
+func (c Check) judged(err error) Check {
+	c.Verdict = Passed
+	if err != nil {
+		c.Verdict, c.Detail = Failed, err.Error()
+	}
+	return c
+}
+
+func (k *kubeRun) say(format string, args ...any) {
+	if k.Progress != nil {
+		fmt.Fprintf(k.Progress, "kubernetes: "+format+"\n", args...)
+	}
+}
+
+// redact takes the secrets' values out of a text that somebody will read.
+func (k *kubeRun) redact(text string) string {
+	for name, value := range k.Secrets {
+		if len(value) >= shortestSecret {
+			text = strings.ReplaceAll(text, value, "<"+name+">")
+		}
+	}
+	return text
+}
+
+func (k *kubeRun) redacted(err error) error {
+	if clean := k.redact(err.Error()); clean != err.Error() {
+		return errors.New(clean)
+	}
+	return err
+}

@@ -1,0 +1,185 @@
+package rehearse
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"devstack/profiles/prod"
+)
+
+// rolloutTime is how long everything together may take to be rolled out.
+const rolloutTime = 3 * time.Minute
+
+// podSecurity asks the API server whether it would let in what the restricted profile forbids.
+func (k *kubeRun) podSecurity(ctx context.Context) {
+	began := time.Now()
+	_, err := k.kube.run(ctx, nil, "run", "not-restricted", "--image=none", "--dry-run=server")
+	switch {
+	case err == nil:
+		err = errors.New("a pod that the restricted profile forbids was let in")
+	case strings.Contains(err.Error(), `violates PodSecurity "restricted`):
+		err = nil
+	}
+	k.verdict("stack", "pod security restricted", began, err, "enforced in the namespace: the base is let in, and a pod without a security context is refused")
+}
+
+// healthy waits until everything is rolled out, and says whether it is.
+func (k *kubeRun) healthy(ctx context.Context) bool {
+	k.say("waiting until everything is rolled out")
+	began, all := time.Now(), true
+	wait := func(name, kind string, args ...string) bool {
+		left := max(rolloutTime-time.Since(began), time.Second)
+		_, err := k.kube.run(ctx, nil, append(args, kind+"/"+name, "--timeout="+left.String())...)
+		if err != nil {
+			k.verdict(name, "healthy", began, fmt.Errorf("%w; %s", err, k.trouble(ctx, name)), "")
+			all = false
+		}
+		return err == nil
+	}
+	for _, b := range k.model.Backing {
+		if b.Container != nil && wait(b.Name, "statefulset", "rollout", "status") {
+			k.verdict(b.Name, "healthy", began, nil, "its StatefulSet is rolled out")
+		}
+	}
+	for _, w := range k.model.Workloads {
+		switch {
+		case w.Kind == prod.Cron:
+			k.add(Check{Subject: w.Name, Claim: "healthy", Verdict: NotProven, Detail: "a CronJob runs when it is due, and no rehearsal waits for that"})
+		case w.Replicas == 0:
+			k.add(Check{Subject: w.Name, Claim: "healthy", Verdict: NotProven, Detail: "autostart: false: it is applied and not started"})
+		case w.Kind == prod.Job:
+			if wait(w.Name, "job", "wait", "--for=condition=complete") {
+				k.verdict(w.Name, "healthy", began, nil, "its Job is complete")
+			}
+		case wait(w.Name, "deployment", "rollout", "status"):
+			k.started(w, began)
+		}
+	}
+	return all
+}
+
+// started says how a workload that is rolled out came to be so.
+func (k *kubeRun) started(w prod.Workload, began time.Time) {
+	for _, p := range k.pods.of(w.Name) {
+		if p.Ready.IsZero() {
+			continue
+		}
+		seen := "Ready as soon as it runs: it has no probe"
+		if w.Probe != nil {
+			seen = fmt.Sprintf("Ready %s after its container started, of %s that the startup probe gives it", seconds(p.Ready.Sub(p.Running)), w.Probe.StartPeriod)
+		}
+		if p.Restarts > 0 {
+			seen += "; restarted " + plural(p.Restarts, "time") + " before"
+		}
+		k.add(Check{Subject: w.Name, Claim: "healthy", Verdict: Passed, Detail: seen, Took: p.Ready.Sub(p.Running)})
+		return
+	}
+	k.verdict(w.Name, "healthy", began, nil, "its Deployment is rolled out")
+}
+
+// seconds is a time as people compare them.
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+// trouble is why a workload's pods are not ready: Kubernetes' words, and the last of theirs.
+func (k *kubeRun) trouble(ctx context.Context, workload string) string {
+	var out []string
+	for _, p := range k.pods.of(workload) {
+		out = append(out, strings.TrimSpace(p.Name+" "+p.Trouble))
+		if log, err := k.kube.run(ctx, nil, "logs", p.Name, "--tail=5"); err == nil && len(log) > 0 {
+			out = append(out, strings.TrimSpace(string(log)))
+		}
+	}
+	if len(out) == 0 {
+		return "it has no pod"
+	}
+	return strings.Join(out, "; ")
+}
+
+// kubeEnvironment prints the environment of a container's own process, which is the first one beside the pod's.
+const kubeEnvironment = `
+const fs = require('fs'), pids = fs.readdirSync('/proc').filter(p => /^\d+$/.test(p) && +p !== process.pid).map(Number).sort((a, b) => a - b);
+for (const pid of pids) try {
+	if (fs.readFileSync('/proc/' + pid + '/cmdline', 'latin1').startsWith('/pause')) continue;
+	process.stdout.write(fs.readFileSync('/proc/' + pid + '/environ').toString('base64'));
+	break;
+} catch {}
+`
+
+// environment compares what a workload's process was started with to the model.
+func (k *kubeRun) environment(ctx context.Context, w prod.Workload) {
+	const claim = "environment"
+	if w.Kind != prod.Service || w.Replicas == 0 {
+		return
+	}
+	if w.Runtime != "node" {
+		k.add(Check{Subject: w.Name, Claim: claim, Verdict: NotProven, Detail: "its image has no Node.js, which would read the process's environment"})
+		return
+	}
+	began := time.Now()
+	out, err := k.kube.run(ctx, nil, "exec", "deployment/"+w.Name, "--", "node", "-e", kubeEnvironment)
+	var raw []byte
+	if err == nil {
+		raw, err = base64.StdEncoding.DecodeString(string(out))
+	}
+	if err == nil && len(raw) == 0 {
+		err = errors.New("no process of the container's could be read")
+	}
+	var seen string
+	if err == nil {
+		seen, err = compareEnvironment(w, k.Secrets, environ(string(raw)))
+	}
+	k.verdict(w.Name, claim, began, err, seen)
+}
+
+// environ is what /proc/PID/environ holds.
+func environ(raw string) map[string]string {
+	out := map[string]string{}
+	for _, line := range strings.Split(raw, "\x00") {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// compareEnvironment says what a process has beside what the model gives it, which must be there byte for byte. No value
+// is in its answer.
+func compareEnvironment(w prod.Workload, secrets, got map[string]string) (string, error) {
+	want := map[string]string{}
+	for _, v := range w.Config {
+		want[v.Name] = v.Value
+	}
+	for _, s := range w.Secrets {
+		want[s.Name] = secrets[s.Name]
+	}
+	var wrong, image []string
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if value, there := got[name]; !there {
+			wrong = append(wrong, name+" is missing")
+		} else if value != want[name] {
+			wrong = append(wrong, name+" has another value")
+		}
+	}
+	if len(wrong) > 0 {
+		return "", errors.New(strings.Join(wrong, ", "))
+	}
+	engine := 0
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if _, ours := want[name]; ours {
+			continue
+		}
+		if name == "HOSTNAME" || strings.HasPrefix(name, "KUBERNETES_") {
+			engine++
+		} else {
+			image = append(image, name)
+		}
+	}
+	return fmt.Sprintf("%s equal the model, secrets too; %d more are Kubernetes' own (HOSTNAME, KUBERNETES_*), and the image's: %s",
+		plural(len(want), "variable"), engine, strings.Join(image, ", ")), nil
+}

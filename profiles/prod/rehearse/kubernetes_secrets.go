@@ -1,0 +1,155 @@
+package rehearse
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// shortestSecret is the length below which a value is in texts by chance.
+const shortestSecret = 8
+
+// holders are the kinds that a base makes and that must not hold a secret. The Secrets themselves are the one place for them.
+const holders = "pods,deployments,statefulsets,replicasets,jobs,cronjobs,configmaps,services,serviceaccounts,events"
+
+// objects is what the API server knows of everything but the Secrets.
+func (k *kubeRun) objects(ctx context.Context) []byte {
+	out, err := k.kube.run(ctx, nil, "get", holders, "-o", "json")
+	if err != nil {
+		k.add(Check{Subject: "stack", Claim: "no secrets in the cluster's objects", Verdict: Failed, Detail: err.Error()})
+	}
+	return out
+}
+
+// noSecrets searches the secrets' values in the files on disk, in every manifest and object, and in what was printed.
+func (k *kubeRun) noSecrets(objects []byte) {
+	began := time.Now()
+	files, filesErr := readAll(k.Dir)
+	logs, logsErr := k.pods.output()
+	needles := secretNeedles(k.Secrets)
+	look := func(claim string, data []byte, err error) {
+		if found := leaked(needles, data); err == nil && len(found) > 0 {
+			err = fmt.Errorf("found: %s", strings.Join(found, ", "))
+		}
+		k.verdict("stack", claim, began, err, fmt.Sprintf("%s, also encoded, in %d KiB: 0 hits", plural(len(k.Secrets), "value"), (len(data)+1023)>>10))
+	}
+	look("no secrets in the exported files", files, filesErr)
+	look("no secrets in the manifests and the cluster's objects", objects, nil)
+	look("no secrets in the logs", logs, logsErr)
+}
+
+func readAll(dir string) ([]byte, error) {
+	var all bytes.Buffer
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		all.Write(data)
+		return err
+	})
+	return all.Bytes(), err
+}
+
+// secretNeedles are the ways in which a value may be written, by its name: as it is, as a URL's part, in JSON, in hexadecimal,
+// and in base64 wherever it begins. A URL's password is searched for on its own, too.
+func secretNeedles(secrets map[string]string) map[string][][]byte {
+	out := map[string][][]byte{}
+	for name, value := range secrets {
+		values := []string{value}
+		if u, err := url.Parse(value); err == nil && u.User != nil {
+			password, _ := u.User.Password()
+			values = append(values, password)
+		}
+		for _, v := range values {
+			if len(v) < shortestSecret {
+				continue
+			}
+			quoted, _ := json.Marshal(v) // a string is always JSON
+			out[name] = append(out[name], []byte(v), []byte(url.QueryEscape(v)), []byte(hex.EncodeToString([]byte(v))), bytes.Trim(quoted, `"`))
+			for before := range 3 {
+				// What stands before and behind shares the first and last characters, so these are left out.
+				text := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("x", before) + v))
+				out[name] = append(out[name], []byte(text[(before*8+5)/6:(before+len(v))*8/6]))
+			}
+		}
+	}
+	return out
+}
+
+// leaked are the names of the secrets that are in data.
+func leaked(needles map[string][][]byte, data []byte) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(needles)) {
+		if slices.ContainsFunc(needles[name], func(n []byte) bool { return bytes.Contains(data, n) }) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// onlyReferences looks at how the pods of every workload are given their secrets.
+func (k *kubeRun) onlyReferences(ctx context.Context) {
+	began := time.Now()
+	out, err := k.kube.run(ctx, nil, "get", "deployments,jobs,cronjobs", "-o", "json")
+	number := 0
+	if err == nil {
+		names := map[string]bool{}
+		for _, w := range k.model.Workloads {
+			for _, s := range w.Secrets {
+				names[s.Name] = true
+			}
+		}
+		number, err = secretReferences(out, names)
+	}
+	k.verdict("stack", "secrets by reference only", began, err, plural(number, "variable")+" of the pods' templates, each a secretKeyRef")
+}
+
+// secretReferences counts the variables called names in a list of objects; one that is not a secretKeyRef is an error.
+func secretReferences(objects []byte, names map[string]bool) (int, error) {
+	var root any
+	if err := json.Unmarshal(objects, &root); err != nil {
+		return 0, err
+	}
+	number := 0
+	var wrong []string
+	var walk func(any)
+	walk = func(node any) {
+		switch node := node.(type) {
+		case []any:
+			for _, n := range node {
+				walk(n)
+			}
+		case map[string]any:
+			name, _ := node["name"].(string)
+			value, literal := node["value"]
+			from, _ := node["valueFrom"].(map[string]any)
+			if names[name] && (literal || from != nil) {
+				number++
+				if from["secretKeyRef"] == nil {
+					wrong = append(wrong, fmt.Sprintf("%s is not a reference (%T)", name, value))
+				}
+			}
+			for _, n := range node {
+				walk(n)
+			}
+		}
+	}
+	walk(root)
+	if len(wrong) > 0 {
+		slices.Sort(wrong)
+		return number, errors.New(strings.Join(wrong, ", "))
+	}
+	return number, nil
+}
