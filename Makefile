@@ -13,9 +13,9 @@ LINT     := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
 
 # Tests live beside the code. These need an engine; everything else is UNIT.
-DOCKER := ./infra/docker/... ./profiles/prod/image/...
+DOCKER := ./infra/docker/... ./profiles/prod/image/... ./profiles/prod/rehearse/...
 SCRIPT := ./cmd/...
-UNIT    = $(shell go list ./... | grep -vE '^devstack/((infra/docker|profiles/prod/image|cmd)(/|$$)|bench$$)')
+UNIT    = $(shell go list ./... | grep -vE '^devstack/((infra/docker|profiles/prod/image|profiles/prod/rehearse|cmd)(/|$$)|bench$$)')
 
 export INFRA
 

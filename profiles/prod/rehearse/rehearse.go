@@ -23,7 +23,7 @@ const (
 
 // Check is one thing that a rehearsal looked at.
 type Check struct {
-	Target  string        `json:"target"`  // compose, swarm, ecs, kubernetes
+	Target  string        `json:"target"`  // image, compose, swarm, ecs, kubernetes
 	Subject string        `json:"subject"` // a workload's name, or stack
 	Claim   string        `json:"claim"`   // healthy, pipeline, graceful stop, environment, no secrets ...
 	Verdict Verdict       `json:"verdict"`
@@ -31,7 +31,7 @@ type Check struct {
 	Took    time.Duration `json:"took_ns"`
 }
 
-// Options is what a rehearsal works with.
+// Options is what a rehearsal of one target works with.
 type Options struct {
 	Export   *export.Export
 	Dir      string            // where the export's files are, unchanged
@@ -39,6 +39,7 @@ type Options struct {
 	Secrets  map[string]string // what the definitions need from outside, by name; never printed
 	Context  string            // kubernetes: the context to use
 	Registry string            // kubernetes: HOST:PORT that the images are pushed to, for the cluster to pull; empty: it can pull Images as they are named
+	Trial    string            // JavaScript that makes the stack do its work and fails if it does not; empty: none
 	Progress io.Writer         // a line per step, for people
 }
 
