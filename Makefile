@@ -62,6 +62,10 @@ test-script: ## Test the commands as a person types them
 test-sample: ## Test the sample's own code
 	@npm test --prefix examples/agentic-sdlc --silent
 
+.PHONY: conformance
+conformance: ## Judge the exports by the code of AWS' SDK and of Kubernetes (minutes the first time)
+	cd conformance && go vet ./... && go test -count=1 -p 1 ./...
+
 .PHONY: race
 race: ## Test for data races
 	@scripts/compiler
