@@ -50,9 +50,6 @@ func Kubernetes(ctx context.Context, o Options) (checks []Check, err error) {
 	}
 	k.pods = watchPods(watching, k.kube)
 	failed := k.rehearse(ctx)
-	if ctx.Err() != nil {
-		failed = context.Cause(ctx)
-	}
 	stop()
 	if failed != nil {
 		failed = fmt.Errorf("cannot rehearse on Kubernetes: %w", k.redacted(failed))
@@ -66,37 +63,54 @@ func kubeSuffix() string {
 	return hex.EncodeToString(b)
 }
 
-// rehearse does one thing after the other. What a failed check makes meaningless is left out.
+// rehearse does one thing after the other. What a failed check makes meaningless is left out, and so is what was cut off.
 func (k *kubeRun) rehearse(ctx context.Context) error {
 	manifests, err := k.apply(ctx)
 	if err != nil {
 		return err
 	}
-	k.podSecurity(ctx)
-	if !k.healthy(ctx) {
-		return nil
-	}
-	for _, w := range k.model.Workloads {
-		k.environment(ctx, w)
-	}
-	if front, found := k.front(); found {
-		if err := k.startClient(ctx, front); err != nil {
+	front, found := k.front()
+	var objects []byte
+	for _, step := range []func() (bool, error){
+		func() (bool, error) { k.podSecurity(ctx); return k.healthy(ctx), nil },
+		func() (bool, error) {
+			for _, w := range k.model.Workloads {
+				k.environment(ctx, w)
+			}
+			return true, nil
+		},
+		func() (bool, error) { return true, k.fromOutside(ctx, front, found) },
+		func() (bool, error) { objects = k.objects(ctx); k.onlyReferences(ctx); return true, nil },
+		func() (bool, error) { k.stop(ctx); return true, nil },
+		func() (bool, error) { k.noSecrets(append(manifests, objects...)); return true, nil },
+	} {
+		before := len(k.checks)
+		more, err := step()
+		if ctx.Err() != nil {
+			k.checks = k.checks[:before]
+			return context.Cause(ctx)
+		}
+		if err != nil || !more {
 			return err
 		}
-		k.pipeline(ctx, front)
-		k.rollingUpdate(ctx, front)
-	} else {
-		k.add(Check{Subject: "stack", Claim: "rolling update", Verdict: NotProven, Detail: "no app runs Node.js and has an HTTP port that could be put under load"})
 	}
-	k.networkPolicy(ctx)
-	objects := k.objects(ctx)
-	k.onlyReferences(ctx)
-	if _, err := k.kube.run(ctx, nil, "delete", "pod", kubeClient, "--ignore-not-found"); err != nil {
+	return nil
+}
+
+// fromOutside is what is asked of the stack by a pod that is none of it.
+func (k *kubeRun) fromOutside(ctx context.Context, front prod.Workload, found bool) error {
+	if !found {
+		k.add(Check{Subject: "stack", Claim: "rolling update under load", Verdict: NotProven, Detail: "no app runs Node.js and has an HTTP port"})
+		return nil
+	}
+	if err := k.startClient(ctx, front); err != nil {
 		return err
 	}
-	k.stop(ctx)
-	k.noSecrets(append(manifests, objects...))
-	return nil
+	k.trial(ctx)
+	k.rollingUpdate(ctx, front)
+	k.networkPolicy(ctx, front)
+	_, err := k.kube.run(ctx, nil, "delete", "pod", kubeClient)
+	return err
 }
 
 // open makes the namespace and the Secrets that secrets.required.yaml names.
@@ -142,7 +156,7 @@ func (k *kubeRun) close(ctx context.Context) error {
 // front is the workload that others, and the load, talk to: the first one with an HTTP port.
 func (k *kubeRun) front() (prod.Workload, bool) {
 	for _, w := range k.model.Workloads {
-		if w.Kind == prod.Service && w.Replicas > 0 && len(w.Ports) > 0 && w.Ports[0].Name == "http" && w.Runtime == "node" {
+		if w.Kind == prod.Service && w.Replicas > 0 && len(w.Ports) > 0 && w.Ports[0].Name == "http" && w.HasNode() {
 			return w, true
 		}
 	}

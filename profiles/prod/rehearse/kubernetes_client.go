@@ -24,6 +24,11 @@ func (k *kubeRun) startClient(ctx context.Context, front prod.Workload) error {
 		return err
 	}
 	type object = map[string]any
+	urls := []object{}
+	for _, v := range trialEnvironment(k.model.Workloads) {
+		name, value, _ := strings.Cut(v, "=")
+		urls = append(urls, object{"name": name, "value": value})
+	}
 	manifest, err := json.Marshal(object{
 		"apiVersion": "v1", "kind": "Pod",
 		"metadata": object{"name": kubeClient, "labels": object{"app.kubernetes.io/name": kubeClient}},
@@ -32,6 +37,7 @@ func (k *kubeRun) startClient(ctx context.Context, front prod.Workload) error {
 			"securityContext": object{"runAsNonRoot": true, "runAsUser": 10001, "runAsGroup": 10001, "seccompProfile": object{"type": "RuntimeDefault"}},
 			"containers": []object{{
 				"name": "client", "image": string(out),
+				"env":             urls,
 				"command":         []string{"node", "-e", fmt.Sprintf("require('net').createServer(s => s.end()).listen(%d)", clientPort)},
 				"securityContext": object{"allowPrivilegeEscalation": false, "capabilities": object{"drop": []string{"ALL"}}},
 			}},
@@ -51,47 +57,18 @@ func frontURL(front prod.Workload) string {
 	return fmt.Sprintf("http://%s:%d", front.Name, front.Ports[0].Number)
 }
 
-// sendPipeline hands a pipeline in and follows it to its end.
-const sendPipeline = `
-const url = process.argv[1] + '/pipelines', pause = () => new Promise(done => setTimeout(done, 200));
-const ask = (at, options) => fetch(at, { ...options, signal: AbortSignal.timeout(5000) });
-(async () => {
-	const until = Date.now() + 90000;
-	let posted;
-	do {
-		posted = await ask(url, { method: 'POST', body: '{"name":"rehearsal"}', headers: { 'content-type': 'application/json' } }).catch(err => ({ status: 0, err }));
-		if (posted.status === 404) return { status: 'unknown' };
-	} while (posted.status !== 202 && Date.now() < until && await pause() === undefined);
-	if (posted.status !== 202) return { status: 'not accepted: ' + (posted.status || posted.err) };
-	const { id } = await posted.json();
-	for (;;) {
-		const p = await (await ask(url + '/' + id)).json();
-		if (p.status !== 'running' || Date.now() > until) return { status: p.status, tasks: p.tasks.map(t => t.agent + ' ' + t.status) };
-		await pause();
-	}
-})().then(answer => console.log(JSON.stringify(answer)), err => { console.error(String(err)); process.exit(1) });
-`
-
-// pipeline sends one through the sample, by the Service's name.
-func (k *kubeRun) pipeline(ctx context.Context, front prod.Workload) {
-	k.say("sending a pipeline")
-	began := time.Now()
-	out, err := k.kube.run(ctx, nil, "exec", kubeClient, "--", "node", "-e", sendPipeline, frontURL(front))
-	var got struct {
-		Status string
-		Tasks  []string
-	}
-	if err == nil {
-		err = json.Unmarshal(out, &got)
-	}
-	switch {
-	case err == nil && got.Status == "unknown":
-		k.add(Check{Subject: "stack", Claim: "pipeline", Verdict: NotProven, Detail: front.Name + " has no /pipelines, and a rehearsal knows no other request"})
+// trial makes the stack do its work, from the client's pod and by the names of the Services.
+func (k *kubeRun) trial(ctx context.Context) {
+	if k.Trial == "" {
+		k.add(Check{Subject: "stack", Claim: "pipeline", Verdict: NotProven, Detail: "no program was given that makes it do its work"})
 		return
-	case err == nil && got.Status != "completed":
-		err = fmt.Errorf("the pipeline is %s: %s", got.Status, strings.Join(got.Tasks, ", "))
 	}
-	k.verdict("stack", "pipeline", began, err, "posted to the Service "+front.Name+" from a pod outside of the stack; "+strings.Join(got.Tasks, ", "))
+	k.say("making the stack do its work")
+	began := time.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, trialLimit, errors.New("it took longer than "+trialLimit.String()))
+	defer cancel()
+	out, err := k.kube.run(ctx, nil, "exec", kubeClient, "--", "node", "--input-type=module", "-e", k.Trial)
+	k.verdict("stack", "pipeline", began, err, strings.TrimSpace(lastLines(string(out), 1))+", asked from a pod outside of the stack")
 }
 
 // load asks until its standard input ends: two clients with a new connection for each request, two that keep theirs. A
@@ -206,7 +183,7 @@ s.setTimeout(5000, () => process.exit(7));
 `
 
 // networkPolicy tries a connection that no policy of the base allows: from an app to a pod that its edges do not name.
-func (k *kubeRun) networkPolicy(ctx context.Context) {
+func (k *kubeRun) networkPolicy(ctx context.Context, front prod.Workload) {
 	const claim = "network policies enforced"
 	began := time.Now()
 	not := func(why string) {
@@ -221,7 +198,6 @@ func (k *kubeRun) networkPolicy(ctx context.Context) {
 		_, err := k.kube.run(ctx, nil, "exec", from, "--", "node", "-e", connect, string(address), fmt.Sprint(clientPort))
 		return err
 	}
-	front, _ := k.front()
 	if err := try(kubeClient); err != nil {
 		not("the pod to try it on does not listen: " + err.Error())
 		return

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +71,8 @@ func (k *kubeRun) started(w prod.Workload, began time.Time) {
 		}
 		seen := "Ready as soon as it runs: it has no probe"
 		if w.Probe != nil {
-			seen = fmt.Sprintf("Ready %s after its container started, of %s that the startup probe gives it", seconds(p.Ready.Sub(p.Running)), w.Probe.StartPeriod)
+			took := p.Ready.Sub(p.Running)
+			seen = fmt.Sprintf("Ready %s after its container started: a start_period of %s would do, it is %s", seconds(took), suggest(took), w.Probe.StartPeriod)
 		}
 		if p.Restarts > 0 {
 			seen += "; restarted " + plural(p.Restarts, "time") + " before"
@@ -117,69 +117,38 @@ func (k *kubeRun) environment(ctx context.Context, w prod.Workload) {
 	if w.Kind != prod.Service || w.Replicas == 0 {
 		return
 	}
-	if w.Runtime != "node" {
+	if !w.HasNode() {
 		k.add(Check{Subject: w.Name, Claim: claim, Verdict: NotProven, Detail: "its image has no Node.js, which would read the process's environment"})
 		return
 	}
 	began := time.Now()
-	out, err := k.kube.run(ctx, nil, "exec", "deployment/"+w.Name, "--", "node", "-e", kubeEnvironment)
-	var raw []byte
-	if err == nil {
-		raw, err = base64.StdEncoding.DecodeString(string(out))
+	seen, err := k.processEnvironment(ctx, w)
+	image := seen // of an image that only the cluster has, it is not known what is its own
+	if err == nil && k.Registry != "" {
+		image, err = imageEnvironment(ctx, k.Images[w.App])
 	}
+	if err != nil {
+		k.verdict(w.Name, claim, began, err, "")
+		return
+	}
+	verdict, detail := judgeEnvironment(w, k.Secrets, seen, image, nil)
+	if verdict == Passed {
+		detail += ", and KUBERNETES_*, which every pod has"
+	}
+	k.add(Check{Subject: w.Name, Claim: claim, Verdict: verdict, Detail: detail, Took: time.Since(began)})
+}
+
+// processEnvironment is all that a workload's process was started with, but for what every pod has.
+func (k *kubeRun) processEnvironment(ctx context.Context, w prod.Workload) (map[string]string, error) {
+	out, err := k.kube.run(ctx, nil, "exec", "deployment/"+w.Name, "--", "node", "-e", kubeEnvironment)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := base64.StdEncoding.DecodeString(string(out))
 	if err == nil && len(raw) == 0 {
 		err = errors.New("no process of the container's could be read")
 	}
-	var seen string
-	if err == nil {
-		seen, err = compareEnvironment(w, k.Secrets, environ(string(raw)))
-	}
-	k.verdict(w.Name, claim, began, err, seen)
-}
-
-// environ is what /proc/PID/environ holds.
-func environ(raw string) map[string]string {
-	out := map[string]string{}
-	for _, line := range strings.Split(raw, "\x00") {
-		if name, value, ok := strings.Cut(line, "="); ok {
-			out[name] = value
-		}
-	}
-	return out
-}
-
-// compareEnvironment says what a process has beside what the model gives it, which must be there byte for byte. No value
-// is in its answer.
-func compareEnvironment(w prod.Workload, secrets, got map[string]string) (string, error) {
-	want := map[string]string{}
-	for _, v := range w.Config {
-		want[v.Name] = v.Value
-	}
-	for _, s := range w.Secrets {
-		want[s.Name] = secrets[s.Name]
-	}
-	var wrong, image []string
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if value, there := got[name]; !there {
-			wrong = append(wrong, name+" is missing")
-		} else if value != want[name] {
-			wrong = append(wrong, name+" has another value")
-		}
-	}
-	if len(wrong) > 0 {
-		return "", errors.New(strings.Join(wrong, ", "))
-	}
-	engine := 0
-	for _, name := range slices.Sorted(maps.Keys(got)) {
-		if _, ours := want[name]; ours {
-			continue
-		}
-		if name == "HOSTNAME" || strings.HasPrefix(name, "KUBERNETES_") {
-			engine++
-		} else {
-			image = append(image, name)
-		}
-	}
-	return fmt.Sprintf("%s equal the model, secrets too; %d more are Kubernetes' own (HOSTNAME, KUBERNETES_*), and the image's: %s",
-		plural(len(want), "variable"), engine, strings.Join(image, ", ")), nil
+	seen := environment(strings.Split(string(raw), "\x00"))
+	maps.DeleteFunc(seen, func(name, _ string) bool { return strings.HasPrefix(name, "KUBERNETES_") })
+	return seen, err
 }

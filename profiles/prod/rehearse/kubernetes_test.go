@@ -62,25 +62,6 @@ func TestSecretsAreMadeAsTheyAreRequired(t *testing.T) {
 	}
 }
 
-func TestEnvironmentIsComparedToTheModel(t *testing.T) {
-	w := prod.Workload{Config: []prod.Variable{{Name: "A", Value: "1\n$"}}, Secrets: []prod.Secret{{Name: "KEY"}}}
-	secrets := map[string]string{"KEY": "hidden-value"}
-	for got, want := range map[string]string{
-		"A=1\n$\x00KEY=hidden-value\x00HOSTNAME=x\x00PATH=/bin\x00": "",
-		"A=1\n$\x00KEY=\x00":            "KEY has another value",
-		"A=1\n$$\x00KEY=hidden-value":   "A has another value",
-		"KEY=hidden-value\x00PATH=/bin": "A is missing",
-	} {
-		seen, err := compareEnvironment(w, secrets, environ(got))
-		if err == nil && want != "" || err != nil && err.Error() != want {
-			t.Errorf("%q: %v, want %q", got, err, want)
-		}
-		if err == nil && !strings.Contains(seen, "2 variables equal the model") || strings.Contains(seen, "hidden") {
-			t.Errorf("%q: %s", got, seen)
-		}
-	}
-}
-
 // A pod's life, as the API server tells it.
 func TestPodIsSeen(t *testing.T) {
 	start := time.Unix(1000, 0)
