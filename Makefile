@@ -2,8 +2,10 @@
 
 # INFRA: where `make up` gets redis and postgres from: auto, docker, native or none.
 # ROUNDS: how often `make soak` repeats what `make test` does a few times.
+# TARGETS: what `make rehearse` rehearses.
 INFRA  ?= auto
 ROUNDS ?= 50
+TARGETS ?= compose ecs kubernetes
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X devstack/daemon/api.linked=$(VERSION)
@@ -80,6 +82,14 @@ fault: ## Kill, hang and remove things under a running stack (the tests called T
 soak: ## Repeat the tests called TestSoak... ROUNDS times (50)
 	@INFRA=docker scripts/setup
 	DEVSTACK_ROUNDS=$(ROUNDS) go test -count=1 -timeout 3h -v -run Soak ./...
+
+.PHONY: rehearse
+rehearse: build ## Prove the sample's production definitions on real engines (TARGETS); writes docs/rehearsal.md
+	@INFRA=docker scripts/setup
+	@base=$$(scripts/node-base) && compose=$$(scripts/compose) && export PATH="$$(dirname "$$compose"):$(CURDIR)/.cache/kubernetes/bin:$$PATH" && \
+		case " $(TARGETS) " in *" kubernetes "*) KUBECONFIG=$$(scripts/kubernetes up) && export KUBECONFIG ;; esac && \
+		bin/devstack rehearse $(TARGETS) --base "$$base" --trial examples/agentic-sdlc/trial.mjs \
+			--context devstack-rehearsal --registry 127.0.0.1:12500 --markdown docs/rehearsal.md
 
 .PHONY: bench
 bench: build ## Measure devstack beside PM2, docker compose and the floor; writes docs/performance.md

@@ -3,6 +3,7 @@ package rehearse
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -103,6 +104,21 @@ func (s *session) urlFor(name string) string {
 		}
 	}
 	return ""
+}
+
+// reachable are the secrets for what is in no network of Docker's: the managed services by their addresses.
+func (s *session) reachable(ctx context.Context) (map[string]string, error) {
+	out := maps.Clone(s.values)
+	for _, m := range s.managed {
+		address, err := docker(ctx, "inspect", "-f", "{{(index .NetworkSettings.Networks \""+s.run+"\").IPAddress}}", m.container)
+		if err != nil {
+			return nil, err
+		}
+		for name, value := range out {
+			out[name] = strings.ReplaceAll(value, "@"+m.container+":", "@"+address+":")
+		}
+	}
+	return out, nil
 }
 
 // inContainer runs a command in a container and only cares how it ends.

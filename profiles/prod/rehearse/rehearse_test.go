@@ -42,7 +42,7 @@ func TestTheSampleIsRehearsed(t *testing.T) {
 	var steps strings.Builder
 	began := time.Now()
 	report, err := Rehearse(t.Context(), Request{
-		Targets: []string{"compose"}, Export: export.Options{Load: prod.LoadOptions{File: file}},
+		Targets: []string{"compose", "ecs"}, Export: export.Options{Load: prod.LoadOptions{File: file}},
 		Base: script(t, "node-base"), Trial: string(trial), Progress: &steps,
 	})
 	t.Logf("%s\n%s\n%s", steps.String(), report.Text(), time.Since(began))
@@ -58,7 +58,7 @@ func TestTheSampleIsRehearsed(t *testing.T) {
 			t.Errorf("%s %s %s: %s", c.Target, c.Subject, c.Claim, c.Detail)
 		}
 	}
-	for _, target := range []string{"compose "} {
+	for _, target := range []string{"compose ", "ecs "} {
 		for claim, want := range map[string]int{"starts": 1, "pipeline": 1, "healthy": 6, "environment": 6, "graceful stop": 6, "no secrets": 7} {
 			if got := passed[target+claim]; got != want {
 				t.Errorf("%s%s: %d passed, not %d", target, claim, got, want)

@@ -19,12 +19,14 @@ import (
 
 // Request is what is to be rehearsed.
 type Request struct {
-	Targets  []string // compose
+	Targets  []string // compose, ecs, kubernetes
 	Export   export.Options
 	Base     string            // image to build on, as both base images of the Dockerfile; empty: the ones it names
 	Secrets  map[string]string // values of secrets that have to be real; others are made up
-	Trial    string            // as in Options
-	Keep     bool              // leave everything running, and say how to look at it and how to end it
+	Trial    string            // as in Options, as are Context and Registry
+	Context  string
+	Registry string
+	Keep     bool // leave everything, and say how to remove it
 	Progress io.Writer
 }
 
@@ -60,7 +62,7 @@ func Rehearse(ctx context.Context, o Request) (report Report, err error) {
 	}
 	defer func() {
 		if o.Keep {
-			s.step("everything is left: docker ps --filter label=%s; end it with docker rm -fv and docker network rm of the same label", s.label())
+			s.step("everything is left; to end it: docker rm -fv $(docker ps -aqf name=%[1]s); docker network rm $(docker network ls -qf name=%[1]s)", s.run)
 			return
 		}
 		err = errors.Join(err, s.end(ctx))
@@ -105,11 +107,20 @@ func (s *session) rehearse(ctx context.Context, target string) ([]Check, error) 
 	if err := writeFiles(dir, e.Files); err != nil {
 		return nil, err
 	}
-	o := Options{Export: e, Dir: dir, Images: s.images, Secrets: s.values, Trial: s.o.Trial, Progress: s.o.Progress}
+	o := Options{Export: e, Dir: dir, Images: s.images, Secrets: s.values, Trial: s.o.Trial, Context: s.o.Context, Registry: s.o.Registry, Progress: s.o.Progress}
 	checks := []Check{s.checkFiles(target, e.Files)}
 	switch target {
 	case "compose":
 		more, err := s.rehearseCompose(ctx, o)
+		return append(checks, more...), err
+	case "ecs":
+		more, err := s.rehearseECS(ctx, o)
+		return append(checks, more...), err
+	case kubeTarget:
+		if o.Secrets, err = s.reachable(ctx); err != nil {
+			return checks, err
+		}
+		more, err := Kubernetes(ctx, o)
 		return append(checks, more...), err
 	}
 	return nil, &stack.UnknownError{Kind: "target", Name: target}
