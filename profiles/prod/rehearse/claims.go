@@ -41,7 +41,7 @@ func (p *project) healthy(ctx context.Context, w prod.Workload) {
 			p.add(w.Name, "healthy", Failed, 0, "%s, %s, exit code %d, memory ran out: %v%s", c.State.Status, health, c.State.ExitCode, c.State.OOMKilled, lastLines(log, 5))
 		default:
 			if took := p.started[w.Name]; took > 0 {
-				health += fmt.Sprintf(", answered %.1f s after its start: a start_period of %s would do, it is %s", took.Seconds(), suggest(took), w.Probe.StartPeriod)
+				health += fmt.Sprintf(", answered %.1f s after its start: %s is a start_period for that, it has %s", took.Seconds(), suggest(took), w.Probe.StartPeriod)
 			}
 			p.add(w.Name, "healthy", Passed, p.started[w.Name], "%s, %d restarts", health, c.RestartCount)
 		}

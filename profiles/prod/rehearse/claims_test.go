@@ -1,10 +1,12 @@
 package rehearse
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"devstack/infra"
 	"devstack/profiles/prod"
 )
 
@@ -31,6 +33,14 @@ func TestTheEnvironmentIsJudged(t *testing.T) {
 		if verdict != test.verdict || !strings.Contains(detail, test.says) || strings.Contains(detail, "hidden") {
 			t.Errorf("%s: %s, %s", name, verdict, detail)
 		}
+	}
+}
+
+func TestWithoutAnEngineNothingIsRehearsed(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "unix://"+t.TempDir()+"/none.sock")
+	var engine *infra.Error
+	if _, err := Rehearse(t.Context(), Request{Targets: []string{"compose"}}); !errors.As(err, &engine) || engine.Kind != infra.NoEngine || engine.Hint == "" {
+		t.Errorf("it says %v", err)
 	}
 }
 
