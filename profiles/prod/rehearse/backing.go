@@ -40,7 +40,7 @@ func (s *session) startBacking(ctx context.Context) error {
 	}
 	for _, b := range s.export.Model.Backing {
 		if m, ok := s.managed[b.Name]; ok {
-			if err := until(ctx, time.Minute, func() error { return inContainer(ctx, m.container, m.ready) }); err != nil {
+			if err := until(ctx, time.Minute, 100*time.Millisecond, func() error { return inContainer(ctx, m.container, m.ready) }); err != nil {
 				log, _ := dockerBoth(ctx, "logs", "--tail", "5", m.container)
 				return fmt.Errorf("cannot start %s: %w\n%s", b.Image, err, log)
 			}
@@ -127,8 +127,8 @@ func inContainer(ctx context.Context, container string, command []string) error 
 	return err
 }
 
-// until tries every tenth of a second until it succeeds, and returns the last error when the time is over.
-func until(ctx context.Context, limit time.Duration, try func() error) error {
+// until tries, with pauses, until it succeeds, and returns the last error when the time is over.
+func until(ctx context.Context, limit, pause time.Duration, try func() error) error {
 	over := time.After(limit)
 	for {
 		err := try()
@@ -140,7 +140,7 @@ func until(ctx context.Context, limit time.Duration, try func() error) error {
 			return context.Cause(ctx)
 		case <-over:
 			return fmt.Errorf("not within %s: %w", limit, err)
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }
