@@ -71,7 +71,7 @@ conformance: ## Judge the exports by the code of AWS' SDK and of Kubernetes (min
 .PHONY: race
 race: ## Test for data races
 	@scripts/compiler
-	$(GO_TEST) -race $(UNIT) $(DOCKER)
+	$(GO_TEST) -race $(UNIT) ./infra/docker/...
 
 .PHONY: fault
 fault: ## Kill, hang and remove things under a running stack (the tests called TestFault...)
