@@ -3,10 +3,14 @@ package rehearse
 import (
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,5 +155,43 @@ func TestSecretsAreReferences(t *testing.T) {
 		if n, err := secretReferences([]byte(wrong), names); n != 1 || err == nil {
 			t.Errorf("%s: %d references, %v", wrong, n, err)
 		}
+	}
+}
+
+// The load counts what the server counts: every third request fails, on new connections and on kept ones.
+func TestLoadCountsFailures(t *testing.T) {
+	var asked, failed atomic.Int64
+	enough := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n := asked.Add(1)
+		if n%3 == 0 {
+			failed.Add(1)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		if n == 60 {
+			close(enough)
+		}
+	}))
+	defer server.Close()
+	cmd := exec.CommandContext(t.Context(), "node", "-e", load, server.URL)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		<-enough
+		_ = in.Close()
+	}()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	first, last, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	var got loadSeen
+	if err := json.Unmarshal([]byte(last), &got); err != nil || first != "asking" {
+		t.Fatalf("it printed %q: %v", out, err)
+	}
+	if got.Asked != int(asked.Load()) || got.Failed != int(failed.Load()) || got.Errors["status 503"] != got.Failed {
+		t.Errorf("counted %+v; the server was asked %d times and failed %d times", got, asked.Load(), failed.Load())
 	}
 }
