@@ -116,8 +116,8 @@ func (i *Infra) Up(ctx context.Context, p *types.Project) error {
 	for attempt := 0; ; attempt++ {
 		err := i.up(ctx, p)
 		var e *Error
-		// Somebody else made the same thing since we looked: look again.
-		if attempt < 3 && errors.As(err, &e) && e.Kind == raced {
+		// Somebody else made the same thing since we looked, which may also have our port by now: look again.
+		if attempt < 3 && errors.As(err, &e) && (e.Kind == raced || e.Kind == PortTaken) {
 			continue
 		}
 		return err

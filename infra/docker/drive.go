@@ -184,15 +184,39 @@ func (d *Driver) CreateNetwork(ctx context.Context, p *types.Project, key string
 	if err != nil {
 		return "", err
 	}
-	all, err := d.networks(ctx, p.Name, p)
-	if err != nil {
-		return "", err
-	}
-	if same := all[n.Name]; len(same) > 1 && same[0].ID != made.ID {
+	alone, err := d.aloneWith(ctx, p, n.Name, made.ID)
+	if err == nil && !alone {
 		_, _ = d.api.NetworkRemove(ctx, made.ID, client.NetworkRemoveOptions{})
 		return "", infra.Raced("", "somebody else made the network "+n.Name+" at the same time")
 	}
-	return made.ID, nil
+	return made.ID, err
+}
+
+// raceTime is how long the maker of an older network waits for the maker of a younger one to see it, and to remove its own.
+const raceTime = time.Second
+
+// aloneWith says whether a network that was just made is to stay. The older one does, unless the younger one does not go:
+// its maker looked before ours could be seen, and uses it.
+func (d *Driver) aloneWith(ctx context.Context, p *types.Project, name, id string) (bool, error) {
+	again := time.NewTicker(raceTime / 20)
+	defer again.Stop()
+	for began := time.Now(); ; {
+		all, err := d.networks(ctx, p.Name, p)
+		if err != nil {
+			return false, err
+		}
+		switch same := all[name]; {
+		case len(same) <= 1:
+			return true, nil
+		case same[0].ID != id || time.Since(began) > raceTime:
+			return false, nil
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
 }
 
 // RemoveNetwork removes it; an absent one is no error.
