@@ -73,7 +73,13 @@ func (k *keeper) run(source string, args ...string) *process {
 // launch starts node; bornWith says whether it gets the sockets that are held now.
 func (k *keeper) launch(bornWith bool, args ...string) *process {
 	k.t.Helper()
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	syscall.ForkLock.RLock()
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(pair[0])
+		syscall.CloseOnExec(pair[1])
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		k.t.Fatal(err)
 	}
