@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"daemon/preflight":         {"daemon/api", "infra", "procs/node", "stack"},
 	"infra":                    {"probe", "stack"},
 	"infra/docker":             {"infra", "probe", "stack"},
+	"infra/native":             {"infra", "procs/keeper", "stack"},
 	"probe":                    {"stack"},
 	"procs":                    {"probe", "procs/keeper", "procs/node", "stack"},
 	"procs/keeper":             {},

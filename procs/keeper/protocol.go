@@ -36,6 +36,8 @@ const (
 	Shutdown Verb = "shutdown" // end what still runs, remove the sockets, release the lock, exit
 	Connect  Verb = "connect"  // Message.Connect -> an answer that carries one descriptor: a connection to this launch alone
 	Release  Verb = "release"  // Message.Release: an instance has no more use for held sockets; close those nobody has
+	Exec     Verb = "exec"     // Message.Exec: become another executable in place; every launch goes on, the daemon is replaced
+	Notify   Verb = "notify"   // Message.Notify: tell the service manager that runs the keeper, in sd_notify's words
 
 	Exited    Verb = "exited"    // notification: Message.Exit; repeated by List until acked
 	IPC       Verb = "ipc"       // notification: Message.IPC
@@ -64,6 +66,9 @@ type Message struct {
 	Connect   *ConnectReq `json:"connect,omitempty"`
 	Release   *ReleaseReq `json:"release,omitempty"`
 	Listening *Socket     `json:"listening,omitempty"`
+	Exec      *ExecReq    `json:"exec,omitempty"`
+	Notify    string      `json:"notify,omitempty"`
+	Failed    string      `json:"failed,omitempty"` // of shutdown: why the keeper ends with an error
 
 	attached *descriptor // travels beside the frame; the answer to connect has one
 }
@@ -81,6 +86,18 @@ type Identity struct {
 	StateDir string    `json:"state_dir"` // sockets, journal, state file, log indexes
 	Pid      int       `json:"pid"`       // of the keeper
 	Since    time.Time `json:"since"`
+	Service  *Service  `json:"service,omitempty"` // nil: no service manager waits for notifications
+}
+
+// Service is what a service manager such as systemd wants of the keeper that it runs.
+type Service struct {
+	WatchdogUSec int64 `json:"watchdog_usec,omitempty"` // WATCHDOG=1 must come at least so often; 0: not at all
+}
+
+// ExecReq names the executables that take over: the keeper's, and the daemon's with its arguments.
+type ExecReq struct {
+	Self   string   `json:"self"`
+	Daemon []string `json:"daemon"`
 }
 
 // Key names one launch. A generation is used once per instance, so a key never names two processes.
@@ -100,6 +117,20 @@ type Launch struct {
 	IPC   bool     `json:"ipc,omitempty"`
 	Grace Grace    `json:"grace"` // how the keeper ends this launch by itself when no daemon is there to do it
 	Hold  *Hold    `json:"hold,omitempty"`
+
+	Server *Server `json:"server,omitempty"` // nil: an ordinary process
+}
+
+// Server makes a launch one that outlives the keeper unless it is ended before: a database server. It is found again by
+// its lock, not by MarkerEnv, which such servers overwrite; its output goes to a file without a pipe between. Logs, IPC and
+// Hold do not apply. Only a keeper that is told to end by a signal ends it.
+type Server struct {
+	// Lock is a file that the keeper locks (flock) before the launch, which inherits the descriptor: it is locked for as long
+	// as any process of the server lives. Somebody else's lock fails the launch with EWOULDBLOCK.
+	Lock   string `json:"lock"`
+	Output string `json:"output"` // what it writes is appended here
+	UID    int    `json:"uid"`    // 0: the keeper's own user
+	GID    int    `json:"gid"`
 }
 
 // Hold says that the sockets a launch listens on outlive it: later launches of the app get them. Nil: they are its own.
