@@ -27,7 +27,7 @@ help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 .PHONY: setup
-setup: ## Make a fresh clone ready: Node, the sample, .env, an engine and its images
+setup: ## Make a fresh clone ready: Node, the sample, .env, and an engine or redis and postgres
 	@scripts/setup
 
 .PHONY: build
@@ -36,7 +36,7 @@ build: ## Build bin/devstack and bin/devstackd
 
 .PHONY: up
 up: setup build ## Start the sample stack (INFRA=auto|docker|native|none)
-	@bin/devstack up --infra $(INFRA)
+	@bin/devstack up $(if $(filter none,$(INFRA)),--no-infra,--infra $(INFRA))
 
 .PHONY: down
 down: build ## Stop the sample stack; its volumes stay
@@ -44,7 +44,7 @@ down: build ## Stop the sample stack; its volumes stay
 
 .PHONY: test
 test: ## Run all tests, the parts below one after the other
-	@INFRA=docker scripts/setup
+	@INFRA=docker scripts/setup && scripts/native
 	@$(MAKE) --no-print-directory -k test-unit test-docker test-script test-sample \
 		&& echo "PASS: all tests" || { echo "FAIL: some tests, see above" >&2; exit 1; }
 
@@ -70,17 +70,17 @@ conformance: ## Judge the exports by the code of AWS' SDK and of Kubernetes (min
 
 .PHONY: race
 race: ## Test for data races
-	@scripts/compiler
+	@scripts/compiler && scripts/native
 	$(GO_TEST) -race $(UNIT) ./infra/docker/...
 
 .PHONY: fault
 fault: ## Kill, hang and remove things under a running stack (the tests called TestFault...)
-	@INFRA=docker scripts/setup
+	@INFRA=docker scripts/setup && scripts/native
 	$(GO_TEST) -v -run Fault ./...
 
 .PHONY: soak
 soak: ## Repeat the tests called TestSoak... ROUNDS times (50)
-	@INFRA=docker scripts/setup
+	@INFRA=docker scripts/setup && scripts/native
 	DEVSTACK_ROUNDS=$(ROUNDS) go test -count=1 -timeout 3h -v -run Soak ./...
 
 .PHONY: rehearse
@@ -93,7 +93,7 @@ rehearse: build ## Prove the sample's production definitions on real engines (TA
 
 .PHONY: bench
 bench: build ## Measure devstack beside PM2, docker compose and the floor; writes docs/performance.md
-	@INFRA=docker scripts/setup
+	@INFRA=docker scripts/setup && scripts/native
 	@scripts/compose >/dev/null
 	@scripts/pm2 >/dev/null
 	@scripts/express >/dev/null
