@@ -31,7 +31,7 @@ type AppConfig struct {
 	Hash        string     `json:"hash"`
 }
 
-// Setting is the value of one key and its origin: default, defaults, app, profile defaults or profile app.
+// Setting is the value of one key and its origin: default, profile pilot (built in), defaults, app, profile defaults or profile app.
 type Setting struct {
 	Key    string `json:"key"`
 	Value  any    `json:"value"`

@@ -11,6 +11,7 @@ import (
 // The origins of a setting, lowest first.
 const (
 	fromDefault         = "default"
+	fromPilot           = "profile pilot" // the profile's built-ins
 	fromDefaults        = "defaults"
 	fromApp             = "app"
 	fromProfileDefaults = "profile defaults"

@@ -28,6 +28,7 @@ type ecosystem struct {
 	logDir   string
 	build    *Build
 	apps     []*definition
+	warnings []string
 
 	composeNode, servicesNode *yaml.Node
 }
@@ -145,7 +146,8 @@ func (s *ecosystem) readBuild(n *yaml.Node) *Build {
 	return b
 }
 
-// readApps merges and reads the apps: built-in defaults, file defaults, app, profile defaults, profile apps.
+// readApps merges and reads the apps: built-in defaults, the profile's built-ins, file defaults, app, profile defaults,
+// profile apps.
 func (s *ecosystem) readApps(top map[string]*yaml.Node, used *interpolator) {
 	base := settings{}
 	if n := top["defaults"]; !isNull(n) {
@@ -168,9 +170,12 @@ func (s *ecosystem) readApps(top map[string]*yaml.Node, used *interpolator) {
 		if names[i] == "" {
 			continue
 		}
-		merged := merge(base, own, stageDefaults, stageApps[names[i]])
+		merged := merge(builtins(s.profile), base, own, stageDefaults, stageApps[names[i]])
 		d := define(s.problems, names[i], lookup(n, "name"), merged, used)
 		d.checkName(merged["namespace"].node, "namespace", d.Namespace)
+		if s.profile == pilot {
+			s.warn(d.refuseWatch())
+		}
 		d.resolvePaths(s.dir, s.logDir)
 		if d.Interpreter == "none" && len(d.NodeArgs) > 0 {
 			d.at(merged["node_args"].key, "node_args needs an interpreter, and %s is run by itself", relative(s.dir, d.Script)).Hint = "set interpreter: node"
@@ -178,6 +183,13 @@ func (s *ecosystem) readApps(top map[string]*yaml.Node, used *interpolator) {
 		s.apps = append(s.apps, d)
 	}
 	s.checkLogFiles()
+}
+
+// warn keeps a warning; an empty one is none.
+func (s *ecosystem) warn(warning string) {
+	if warning != "" {
+		s.warnings = append(s.warnings, warning)
+	}
 }
 
 // appNames are the names of the apps, empty where there is no valid one.

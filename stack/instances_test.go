@@ -77,7 +77,7 @@ func TestTheNumberOfInstancesIsNoChangeOfTheDefinition(t *testing.T) {
 	if got := load("pilot").Warnings; len(got) != 1 || !strings.Contains(got[0], "3 instances bind port 3000 each for themselves") {
 		t.Errorf("warnings %q", got)
 	}
-	dir = write(t, map[string]string{"ecosystem.yaml": "apps: [{name: web, command: [sleep, '1']}]\nprofiles: {pilot: {apps: {web: {instances: 3}}}}"})
+	dir = write(t, map[string]string{"ecosystem.yaml": "apps: [{name: web, command: [sleep, '1'], max_restarts: 10}]\nprofiles: {pilot: {apps: {web: {instances: 3}}}}"})
 	if load("dev").Apps[0].Hash != load("pilot").Apps[0].Hash {
 		t.Error("another number of instances is another definition")
 	}

@@ -99,9 +99,7 @@ func (s *ecosystem) assemble(ctx context.Context, file string, o Options) (*Stac
 	}
 	for _, d := range s.apps {
 		out.Overrides = append(out.Overrides, d.resolve(&s.env, s.dir)...)
-		if warning := d.checkInstances(); warning != "" {
-			out.Warnings = append(out.Warnings, warning)
-		}
+		s.warn(d.checkInstances())
 		var err error
 		if d.Hash, err = d.hash(); err != nil {
 			return nil, err
@@ -109,6 +107,7 @@ func (s *ecosystem) assemble(ctx context.Context, file string, o Options) (*Stac
 		out.Apps = append(out.Apps, d.App)
 		out.origins[d.Name] = d.origins
 	}
+	out.Warnings = s.warnings
 	slices.Sort(out.Overrides)
 	out.Overrides = slices.Compact(out.Overrides)
 	for _, key := range s.env.required {
@@ -157,6 +156,9 @@ func (s *ecosystem) loadContainers(ctx context.Context, out *Stack, o Options) b
 	if out.Compose, err = selectServices(all, s.services); err != nil {
 		s.composeError(err)
 		return false
+	}
+	if s.profile == pilot {
+		bindLoopback(out.Compose)
 	}
 	out.Project = out.Compose.Name
 	return true

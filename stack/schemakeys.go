@@ -60,7 +60,7 @@ func appKeyDocs() []keyDoc {
 		{"autorestart", "Whether it is launched again when it ends.", flag, true},
 		{"one_shot", "It does its work and ends: ready when it has ended with 0.", flag, false},
 		{
-			"max_restarts", "Restarts in a row after unstable exits; one more unstable exit and it is errored. -1: no limit.",
+			"max_restarts", "Restarts in a row after unstable exits; one more unstable exit and it is errored. -1: no limit, the default in the profile pilot.",
 			ref("limit"), 10,
 		},
 		{"min_uptime", "An exit before that is unstable.", duration, "10s"},
@@ -74,7 +74,7 @@ func appKeyDocs() []keyDoc {
 		{"kill_timeout", "How long it may take to end before SIGKILL.", duration, "10s"},
 		{"shutdown_with_message", "Ask it to end with the IPC message `shutdown` instead of a signal.", flag, false},
 
-		{"watch", "Restart it when files change: true (below cwd), or globs.", either(flag, ref("list")), false},
+		{"watch", "Restart it when files change: true (below cwd), or globs. The profile pilot heeds its own overlay alone.", either(flag, ref("list")), false},
 		{"ignore_watch", "Globs that are not watched, beside .git, node_modules, logs and .gitignore.", ref("list"), nil},
 		{
 			"watch_options", "How files are watched.", ref("watchOptions"),
