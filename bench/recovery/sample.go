@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -31,6 +30,7 @@ type sample struct {
 	client *api.Client
 	url    string // of the orchestrator
 	docker bool   // its services are containers, whoever started them
+	last   string // the pipeline that was submitted last while the disk of the logs was full
 }
 
 // open needs a stack that is ready.
@@ -230,14 +230,16 @@ func parent(pid int) (int, error) {
 	return int(ppid), err
 }
 
-// logSize is how much of the orchestrator's output is on disk.
-func (s *sample) logSize() int64 {
-	var sum int64
-	_ = filepath.WalkDir(s.logDir, func(path string, d fs.DirEntry, err error) error {
-		if info, e := os.Stat(path); err == nil && e == nil && strings.HasPrefix(d.Name(), orchestrator) {
-			sum += info.Size()
+// logsAgain is nil when the orchestrator's log knows the end of the last pipeline.
+func (s *sample) logsAgain() error {
+	files, err := filepath.Glob(filepath.Join(s.logDir, orchestrator+"*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range files {
+		if data, err := os.ReadFile(path); err == nil && bytes.Contains(data, []byte(s.last+" completed")) {
+			return nil
 		}
-		return nil
-	})
-	return sum
+	}
+	return errors.New("no log knows that pipeline " + s.last + " has completed")
 }
