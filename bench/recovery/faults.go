@@ -17,6 +17,7 @@ type fault struct {
 	name     string
 	title    string
 	needs    func(*sample) bool // nil: everywhere
+	lasts    bool               // the time is counted from the end of the harm
 	restarts []string           // processes that may have another pid afterwards
 	harm     func(context.Context, *sample, *api.State) error
 	back     func(context.Context, *sample, *api.State) error // nil when it is over it
@@ -69,7 +70,7 @@ var faults = []fault{
 	},
 	{
 		name: "log-disk-full", title: "the disk of the logs is full; after there is room, until lines are written again",
-		needs: func(s *sample) bool { return s.logDir != "" },
+		needs: func(s *sample) bool { return s.logDir != "" }, lasts: true,
 		harm:  fillLogDisk, back: logsAgain,
 	},
 }

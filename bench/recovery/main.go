@@ -97,6 +97,9 @@ func (s *sample) round(ctx context.Context, f fault) (time.Duration, error) {
 	if err := f.harm(ctx, s, before); err != nil {
 		return 0, err
 	}
+	if f.lasts {
+		began = time.Now()
+	}
 	if err := until(ctx, func() error { return f.back(ctx, s, before) }); err != nil {
 		return 0, fmt.Errorf("not back: %w", err)
 	}
