@@ -71,7 +71,7 @@ var faults = []fault{
 	{
 		name: "log-disk-full", title: "the disk of the logs is full; after there is room, until lines are written again",
 		needs: func(s *sample) bool { return s.logDir != "" }, lasts: true,
-		harm:  fillLogDisk, back: logsAgain,
+		harm: fillLogDisk, back: logsAgain,
 	},
 }
 
