@@ -35,7 +35,18 @@ func Available(p *types.Project, environ []string) error {
 	return &infra.Error{Kind: infra.NoEngine, Message: "native services are not available"}
 }
 
+// Driver is the servers of one project directory.
+type Driver struct {
+	infra.Driver
+}
+
 // Connect finds the host's servers.
-func Connect(o Options) (infra.Driver, error) {
+func Connect(o Options) (*Driver, error) {
 	return nil, errors.New("native services are not available")
 }
+
+// Exited takes the keeper's word that a server has ended, and acks it; false: the launch is none of a server.
+func (d *Driver) Exited(e keeper.Exit) bool { return Owns(e.Key) }
+
+// Warnings are what p asks for and native services do otherwise, a sentence each, for people.
+func (d *Driver) Warnings(p *types.Project) []string { return nil }
