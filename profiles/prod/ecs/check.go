@@ -96,11 +96,15 @@ func (c *checker) length(where, value string, most int) {
 }
 
 // match is a text of a form.
-func (c *checker) match(where, value string, form *regexp.Regexp) {
-	if !form.MatchString(value) {
-		c.add(where, "format", strconv.Quote(value)+" is not of the form "+form.String(), "another name")
+func (c *checker) match(where, value, form string) {
+	if !is(value, form) {
+		c.add(where, "format", strconv.Quote(value)+" is not of the form "+form, "another name")
 	}
 }
+
+// is compiles the form for each question: compiled at package level, the forms would cost every start of the daemon more
+// than an export asks of them.
+func is(value, form string) bool { return regexp.MustCompile(form).MatchString(value) }
 
 // between is a number within limits; 0 is ECS's default.
 func (c *checker) between(where, rule string, value int, l limits) {

@@ -2,19 +2,18 @@ package ecs
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-var (
-	containerForm = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	parameterForm = regexp.MustCompile(`^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$`)
-	reservedForm  = regexp.MustCompile(`(?i)^/?(aws|ssm)`)
-	ssmForm       = regexp.MustCompile(`^arn:aws[a-z-]*:ssm:[^:]+:[^:]+:parameter/.+$`)
-	managerForm   = regexp.MustCompile(`^arn:aws[a-z-]*:secretsmanager:[^:]+:[^:]+:secret:[^:]+-[A-Za-z0-9]{6}(:[^:]*:[^:]*:[^:]*)?$`)
-	logGroupForm  = regexp.MustCompile(`^[A-Za-z0-9_/.#-]{1,512}$`)
+const (
+	containerForm = `^[A-Za-z0-9_-]+$`
+	parameterForm = `^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$`
+	reservedForm  = `(?i)^/?(aws|ssm)`
+	ssmForm       = `^arn:aws[a-z-]*:ssm:[^:]+:[^:]+:parameter/.+$`
+	managerForm   = `^arn:aws[a-z-]*:secretsmanager:[^:]+:[^:]+:secret:[^:]+-[A-Za-z0-9]{6}(:[^:]*:[^:]*:[^:]*)?$`
+	logGroupForm  = `^[A-Za-z0-9_/.#-]{1,512}$`
 )
 
 func (c *checker) container(where string, x ContainerDefinition, onFargate bool) {
@@ -88,12 +87,12 @@ func (c *checker) environment(where string, x ContainerDefinition) {
 func (c *checker) valueFrom(where, v string) {
 	fix := "/STACK/NAME, or the ARN of a parameter or a secret"
 	switch {
-	case strings.HasPrefix(v, "arn:") && !ssmForm.MatchString(v) && !managerForm.MatchString(v):
+	case strings.HasPrefix(v, "arn:") && !is(v, ssmForm) && !is(v, managerForm):
 		c.add(where, "secret-arn", strconv.Quote(v)+" is no ARN of a parameter or a secret (arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-6CHARS:KEY::)", fix)
 	case strings.HasPrefix(v, "arn:"):
-	case !parameterForm.MatchString(v) || len(v) > 1011 || strings.Count(v, "/") > 15:
+	case !is(v, parameterForm) || len(v) > 1011 || strings.Count(v, "/") > 15:
 		c.add(where, "parameter-name", strconv.Quote(v)+" is no name of a parameter", fix)
-	case reservedForm.MatchString(v):
+	case is(v, reservedForm):
 		c.add(where, "parameter-name", "names that begin with aws or ssm are Amazon's own", "another name of the stack")
 	}
 }

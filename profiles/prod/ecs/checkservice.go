@@ -2,17 +2,16 @@ package ecs
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
 
-var (
-	discoveryForm = regexp.MustCompile(`^[a-z0-9_-]+$`)
-	dnsForm       = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,127}$`)
-	scheduleForm  = regexp.MustCompile(`^[0-9a-zA-Z-_.]{1,64}$`)
-	zoneForm      = regexp.MustCompile(`^[A-Za-z0-9_+/-]{1,50}$`)
-	awsCronForm   = regexp.MustCompile(`^cron\(\S+ \S+ \S+ \S+ \S+ \S+\)$`)
+const (
+	discoveryForm = `^[a-z0-9_-]+$`
+	dnsForm       = `^[a-zA-Z0-9_.-]{1,127}$`
+	scheduleForm  = `^[0-9a-zA-Z-_.]{1,64}$`
+	zoneForm      = `^[A-Za-z0-9_+/-]{1,50}$`
+	awsCronForm   = `^cron\(\S+ \S+ \S+ \S+ \S+ \S+\)$`
 )
 
 func (c *checker) service(s Service) {

@@ -2,16 +2,15 @@ package ecs
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-var (
-	familyForm = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-	portForm   = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]*$`)
-	roleForm   = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}|\$\{\w+\}):role/([\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`)
+const (
+	familyForm = `^[A-Za-z0-9_-]+$`
+	portForm   = `^[a-z0-9_][a-z0-9_-]*$`
+	roleForm   = `^arn:aws[a-z-]*:iam::(\d{12}|\$\{\w+\}):role/([\w+=,.@-]+/)*[\w+=,.@-]{1,64}$`
 )
 
 func (c *checker) taskDefinition(d TaskDefinition) {
