@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"cmd/devstack/format":      {"daemon/api"},
 	"cmd/devstack/monit":       {"cmd/devstack/format", "daemon/api"},
 	"cmd/devstackd":            {"daemon", "daemon/api", "daemon/preflight", "infra", "infra/docker", "procs", "profiles/prod", "profiles/prod/drift", "profiles/prod/export", "profiles/prod/rehearse", "stack", "stack/draft"},
-	"daemon":                   {"daemon/api", "daemon/preflight", "infra", "infra/docker", "probe", "procs", "procs/keeper", "procs/node", "stack"},
+	"daemon":                   {"daemon/api", "daemon/preflight", "infra", "infra/docker", "infra/native", "probe", "procs", "procs/keeper", "procs/node", "stack"},
 	"daemon/api":               {},
 	"daemon/preflight":         {"daemon/api", "infra", "procs/node", "stack"},
 	"infra":                    {"probe", "stack"},
@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"procs":                    {"probe", "procs/keeper", "procs/node", "stack"},
 	"procs/keeper":             {},
 	"procs/node":               {},
+	"profiles/pilot":           {"stack"},
 	"profiles/prod":            {"stack"},
 	"profiles/prod/compose":    {"profiles/prod", "stack"},
 	"profiles/prod/drift":      {"profiles/prod", "stack"},
@@ -53,6 +54,7 @@ var mayExec = map[string]string{
 	"daemon/build.go":              "runs the user's build command",
 	"daemon/preflight/programs.go": "asks Node.js for its version",
 	"procs/execprobe.go":           "runs the user's healthchecks",
+	"profiles/pilot/run.go":        "asks this machine what it has, and runs systemctl, apt-get, useradd and the user's build",
 
 	"profiles/prod/rehearse/kubernetes_kubectl.go": "has kubectl apply what is rehearsed, and docker push its images",
 
