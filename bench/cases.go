@@ -25,5 +25,6 @@ func cases() []benchCase {
 		startStop("stop", 100),
 		memoryLimit(),
 		again(),
+		nativeUp(),
 	}
 }
