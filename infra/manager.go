@@ -2,7 +2,6 @@ package infra
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -113,57 +112,7 @@ func (i *Infra) Up(ctx context.Context, p *types.Project) error {
 	defer give()
 	i.adopt(p)
 	i.watchFrom(p.Name, time.Now())
-	for attempt := 0; ; attempt++ {
-		err := i.up(ctx, p)
-		var e *Error
-		// Somebody else made the same thing since we looked, which may also have our port by now: look again.
-		if attempt < 3 && errors.As(err, &e) && (e.Kind == raced || e.Kind == PortTaken) {
-			continue
-		}
-		return err
-	}
-}
-
-// raced is a Conflict that another look may resolve. It does not leave the package.
-const raced ErrorKind = "raced"
-
-// Raced is for drivers: an object exists that was not there when the plan was made.
-func Raced(service, message string) error {
-	return &Error{Kind: raced, Service: service, Message: message}
-}
-
-func (i *Infra) up(ctx context.Context, p *types.Project) error {
-	w := Wanted{Now: time.Now()}
-	plan, obs, err := i.plan(ctx, p, w)
-	if err != nil {
-		return err
-	}
-	if pulls := plan.pulls(); !pulls.Empty() {
-		// First all images, then a new look: nothing is made while one may not be had, and a new image changes the plan.
-		if err := i.execute(ctx, p, obs, pulls); err != nil {
-			return err
-		}
-		w.Fresh = map[string]bool{}
-		for _, o := range pulls.Ops {
-			w.Fresh[o.Name] = true
-		}
-		if plan, obs, err = i.plan(ctx, p, w); err != nil {
-			return err
-		}
-	}
-	i.want(p, plan, obs)
-	return i.execute(ctx, p, obs, plan)
-}
-
-// pulls are the plan's pulls alone.
-func (p Plan) pulls() Plan {
-	var out Plan
-	for _, o := range p.Ops {
-		if o.Kind == OpPull {
-			out.Ops = append(out.Ops, Op{ID: len(out.Ops) + 1, Kind: o.Kind, Service: o.Service, Name: o.Name, Cause: o.Cause})
-		}
-	}
-	return out
+	return i.raise(ctx, p, Order(p))
 }
 
 func (i *Infra) execute(ctx context.Context, p *types.Project, obs Observed, plan Plan) error {
@@ -200,13 +149,13 @@ func (i *Infra) adopt(p *types.Project) {
 	}
 }
 
-// want notes that every service shall run, and arms the gates of those that do already.
-func (i *Infra) want(p *types.Project, plan Plan, obs Observed) {
+// want notes that the named services shall run, and arms the gates of those that do already.
+func (i *Infra) want(names []string, plan Plan, obs Observed) {
 	planned := map[string]bool{}
 	for _, o := range plan.Ops {
 		planned[o.Service] = true
 	}
-	for _, name := range Order(p) {
+	for _, name := range names {
 		i.change(name, func(t *tracked) {
 			t.wanted, t.view.StoppedBy, t.busy = true, "", planned[name]
 		})

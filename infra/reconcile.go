@@ -51,11 +51,15 @@ type reconciler struct {
 	ranged    int              // the last start of a service whose ports the engine picks
 }
 
+func (r *reconciler) wants(name string) bool {
+	return r.wanted.Services == nil || slices.Contains(r.wanted.Services, name)
+}
+
 // services are the wanted ones in dependency order.
 func (r *reconciler) services() []types.ServiceConfig {
 	var out []types.ServiceConfig
 	for _, name := range Order(r.p) {
-		if r.wanted.Services == nil || slices.Contains(r.wanted.Services, name) {
+		if r.wants(name) {
 			out = append(out, r.p.Services[name])
 		}
 	}

@@ -153,7 +153,7 @@ func (r *reconciler) parentRestarts(s types.ServiceConfig) bool {
 // planStart starts a container after what it depends on has come as far as its condition says.
 func (r *reconciler) planStart(s types.ServiceConfig, o Op, after ...int) {
 	for _, name := range sorted(s.DependsOn) {
-		if _, known := r.p.Services[name]; !known || r.wanted.Services != nil {
+		if _, known := r.p.Services[name]; !known || !r.wants(name) {
 			continue // a repair of one service does not wait for others
 		}
 		before := r.started[name]
