@@ -15,6 +15,7 @@ type launch struct {
 	grace    Grace
 	launched Launched
 	holds    bool     // sockets that it listens on outlive it
+	server   bool     // it outlives a keeper that its daemon asked to end
 	channel  *channel // nil without IPC
 	streams  []*stream
 	ended    chan struct{} // closed when exit is set
@@ -42,6 +43,9 @@ func (k *keeper) launch(req Launch) (Launched, error) {
 	if k.launches[req.Key] != nil {
 		return Launched{}, fmt.Errorf("cannot launch %s: generation %d was launched before: %w",
 			req.Key.App, req.Key.Generation, syscall.EEXIST)
+	}
+	if req.Server != nil {
+		return k.launchServer(req)
 	}
 	defer k.held.sweep(req.Key.App) // what was bound for a launch that fails
 	born, err := k.born(req)

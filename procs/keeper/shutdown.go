@@ -11,7 +11,8 @@ import (
 const drainTime = 2 * time.Second
 
 // shutdown begins the end and returns at once; false if it has begun before. done, if not nil, is called when
-// nothing runs any more and the logs are on disk; the daemon that asked then exits by itself.
+// nothing runs any more and the logs are on disk; the daemon that asked then exits by itself. Servers go on then: the daemon
+// has ended those that it wanted to.
 func (k *keeper) shutdown(done func()) bool {
 	k.mu.Lock()
 	if done != nil {
@@ -29,7 +30,7 @@ func (k *keeper) shutdown(done func()) bool {
 	k.held.closeAll() // who listens does so still; afterwards clients see that nobody is there
 	var running []*launch
 	for _, l := range k.launches {
-		if l.exit == nil {
+		if l.exit == nil && (done == nil || !l.server) {
 			running = append(running, l)
 		}
 	}
@@ -61,13 +62,17 @@ func (k *keeper) hurryUp() {
 	}
 }
 
-// endLaunches climbs all stop ladders side by side.
+// endLaunches climbs all stop ladders side by side, those of servers when nothing needs them any more.
 func (k *keeper) endLaunches(running []*launch, ladders []chan struct{}) {
-	var all sync.WaitGroup
-	for i, l := range running {
-		all.Go(func() { k.endLaunch(l, ladders[i]) })
+	for _, servers := range []bool{false, true} {
+		var all sync.WaitGroup
+		for i, l := range running {
+			if l.server == servers {
+				all.Go(func() { k.endLaunch(l, ladders[i]) })
+			}
+		}
+		all.Wait()
 	}
-	all.Wait()
 }
 
 // endLaunch: signal or message, grace, SIGKILL; then whatever descends from it.

@@ -1,0 +1,49 @@
+package keeper
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// launchServer starts a process that outlives the keeper: it has a lock instead of the marker, so that no keeper takes it for
+// something left behind, and a file for its output instead of a pipe that would break. k.mu is held.
+func (k *keeper) launchServer(req Launch) (Launched, error) {
+	lock, err := os.OpenFile(req.Server.Lock, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
+	}
+	defer lock.Close() // the server has a descriptor of its own, of the same lock
+	if err := flock(lock, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return Launched{}, fmt.Errorf("cannot launch %s: cannot lock %s: %w", req.Key.App, req.Server.Lock, err)
+	}
+	output, err := os.OpenFile(req.Server.Output, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
+	}
+	defer output.Close()
+	attr := &syscall.ProcAttr{
+		Dir:   req.Dir,
+		Env:   req.Env,
+		Files: []uintptr{k.null.Fd(), output.Fd(), output.Fd(), lock.Fd()},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	}
+	if req.Server.UID != 0 {
+		attr.Sys.Credential = &syscall.Credential{Uid: uint32(req.Server.UID), Gid: uint32(req.Server.GID)}
+	}
+	l := &launch{key: req.Key, grace: req.Grace, server: true, ended: make(chan struct{})}
+	pid, err := k.children.start(req.Argv[0], req.Argv, attr, func(status syscall.WaitStatus) { k.exited(l, status) })
+	if err != nil {
+		return Launched{}, explainExec(req, err)
+	}
+	l.launched = Launched{Pid: pid, StartTime: startTime(pid), At: time.Now()}
+	k.launches[l.key] = l
+	k.journal.launched(l.key, l.launched)
+	return l.launched, nil
+}
+
+// SignalServer signals exactly the process that a Launched names, whoever its parent is by now. One that is gone is no error.
+func SignalServer(pid int, start uint64, sig syscall.Signal) {
+	signalProcess(process{pid: pid, start: start}, sig)
+}
