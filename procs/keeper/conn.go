@@ -20,12 +20,14 @@ type Handler struct {
 	IPC       func(IPCLine)
 	Listening func(Socket) // a launch with Hold listens by itself
 	Drained   func(Key)    // a launch that was asked to drain has no connection left
+	End       func()       // nil: cannot; else stop everything in order, in a goroutine of its own, and call Shutdown
 }
 
 // Conn is the daemon's end of the connection to its keeper. Its methods may be used concurrently.
 type Conn struct {
-	conn *wire
-	done chan struct{}
+	conn    *wire
+	done    chan struct{}
+	orderly bool // the handler serves End
 
 	sending sync.Mutex // one frame at a time
 
@@ -60,6 +62,7 @@ func Dial(f *os.File, h Handler) (*Conn, error) {
 	}
 	c := &Conn{
 		conn:    w,
+		orderly: h.End != nil,
 		done:    make(chan struct{}),
 		waiting: map[uint64]chan *Message{},
 		arrived: make(chan struct{}, 1),
@@ -77,7 +80,7 @@ func (c *Conn) Close() error { return c.conn.UnixConn.Close() }
 
 // Hello introduces the daemon and returns the keeper's identity and protocol version.
 func (c *Conn) Hello(ctx context.Context) (Identity, int, error) {
-	m, err := c.ask(ctx, &Message{Verb: Hello, Version: ProtocolVersion})
+	m, err := c.ask(ctx, &Message{Verb: Hello, Version: ProtocolVersion, Orderly: c.orderly})
 	if err != nil {
 		return Identity{}, 0, err
 	}
@@ -167,6 +170,18 @@ func (c *Conn) Release(ctx context.Context, r ReleaseReq) error {
 // a moment for the daemon to exit, releases the project and exits.
 func (c *Conn) Shutdown(ctx context.Context) error {
 	_, err := c.ask(ctx, &Message{Verb: Shutdown})
+	return err
+}
+
+// Fail is Shutdown after which the keeper ends with an error: the stack cannot run, for this reason and with this exit code.
+func (c *Conn) Fail(ctx context.Context, reason string, code int) error {
+	_, err := c.ask(ctx, &Message{Verb: Shutdown, Failed: reason, Code: code})
+	return err
+}
+
+// Notify tells the service manager that runs the keeper, in sd_notify's words; without one it does nothing.
+func (c *Conn) Notify(ctx context.Context, text string) error {
+	_, err := c.ask(ctx, &Message{Verb: Notify, Notify: text})
 	return err
 }
 
@@ -276,6 +291,8 @@ func (c *Conn) deliver(h Handler) {
 				h.Listening(*m.Listening)
 			case m.Verb == Drained && m.Key != nil && h.Drained != nil:
 				h.Drained(*m.Key)
+			case m.Verb == End && h.End != nil:
+				h.End()
 			}
 		}
 	}

@@ -111,7 +111,7 @@ func (k *keeper) daemonEnv() []string {
 		env = os.Environ()
 	}
 	out := make([]string, 0, len(env)+1)
-	for _, kv := range env {
+	for _, kv := range withoutServiceVariables(env) {
 		if !strings.HasPrefix(kv, MarkerEnv+"=") {
 			out = append(out, kv)
 		}

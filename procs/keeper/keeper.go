@@ -69,6 +69,9 @@ type keeper struct {
 	over     bool            // nothing runs any more, the logs are on disk
 	onOver   []func()        // answers to those who asked for it
 	hurry    []chan struct{} // one per stop ladder: halve what is left of the grace
+
+	signalled bool         // SIGTERM or SIGINT has come
+	failed    *FailedError // why Run returns an error
 }
 
 // Run is the keeper's life: it returns after a shutdown, or when the keeper could not begin. The caller is the
@@ -80,7 +83,7 @@ func Run(o Options) error {
 		return err
 	}
 	k.loop() // the lock ends with the process: who has waited for it finds no keeper any more
-	return nil
+	return k.failure()
 }
 
 func tellReady(w *os.File, err error) {
@@ -189,9 +192,7 @@ func (k *keeper) loop() {
 			k.children.reap()
 		case s := <-sigs:
 			k.log.Info("asked to end", "signal", s.String())
-			if !k.shutdown(nil) {
-				k.hurryUp()
-			}
+			k.askedToEnd()
 		case <-k.finished:
 			return
 		}

@@ -141,7 +141,7 @@ func (l *launch) settle(limit time.Duration) {
 func launchEnv(req Launch, project string, born []*heldSocket) []string {
 	env := slices.DeleteFunc(slices.Clone(req.Env), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains([]string{
+		return isServiceVariable(name) || slices.Contains([]string{
 			MarkerEnv, HeldEnv, "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE",
 			"LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "LISTEN_PIDFDID",
 		}, name)

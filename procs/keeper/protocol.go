@@ -39,6 +39,7 @@ const (
 	Exec     Verb = "exec"     // Message.Exec: become another executable in place; every launch goes on, the daemon is replaced
 	Notify   Verb = "notify"   // Message.Notify: tell the service manager that runs the keeper, in sd_notify's words
 
+	End       Verb = "end"       // notification: the keeper was told to end by a signal; stop everything in order, then ask for shutdown
 	Exited    Verb = "exited"    // notification: Message.Exit; repeated by List until acked
 	IPC       Verb = "ipc"       // notification: Message.IPC
 	Listening Verb = "listening" // notification: Message.Listening; also in List
@@ -68,7 +69,9 @@ type Message struct {
 	Listening *Socket     `json:"listening,omitempty"`
 	Exec      *ExecReq    `json:"exec,omitempty"`
 	Notify    string      `json:"notify,omitempty"`
-	Failed    string      `json:"failed,omitempty"` // of shutdown: why the keeper ends with an error
+	Failed    string      `json:"failed,omitempty"`  // of shutdown: why the keeper ends with an error
+	Code      int         `json:"code,omitempty"`    // beside Failed: the exit code
+	Orderly   bool        `json:"orderly,omitempty"` // of hello: this daemon serves end
 
 	attached *descriptor // travels beside the frame; the answer to connect has one
 }

@@ -18,6 +18,7 @@ type session struct {
 	out        *outbox
 	unanswered atomic.Int32  // pings in a row
 	ended      chan struct{} // closed when the daemon was reaped
+	orderly    atomic.Bool   // it serves end
 }
 
 func newSession(conn *wire) *session {
@@ -66,9 +67,11 @@ func (k *keeper) handle(s *session, m *Message) {
 	}
 	switch {
 	case m.Verb == Hello:
+		s.orderly.Store(m.Orderly)
 		a.Version = ProtocolVersion
 		a.Identity = &Identity{
 			Project: k.opts.ID, Dir: k.opts.Dir, StateDir: k.opts.StateDir, Pid: os.Getpid(), Since: k.since,
+			Service: serviceOf(os.Getenv, os.Getpid()),
 		}
 		answer(nil)
 	case m.Verb == Start && m.Launch != nil:
@@ -105,8 +108,11 @@ func (k *keeper) handle(s *session, m *Message) {
 		a.Blob = k.stash
 		k.mu.Unlock()
 		answer(nil)
+	case m.Verb == Notify && m.Notify != "":
+		answer(tellService(m.Notify))
 	case m.Verb == Shutdown:
-		k.log.Info("asked to end by the daemon")
+		k.log.Info("asked to end by the daemon", "failed", m.Failed)
+		k.fail(m.Failed, m.Code)
 		k.shutdown(func() { answer(nil) })
 	default:
 		answer(errors.New("cannot serve " + string(m.Verb) + ": unknown verb or empty request"))

@@ -27,11 +27,13 @@ func (k *keeper) shutdown(done func()) bool {
 		return false
 	}
 	k.ending = true
+	limit := drainTime
 	k.held.closeAll() // who listens does so still; afterwards clients see that nobody is there
 	var running []*launch
 	for _, l := range k.launches {
 		if l.exit == nil && (done == nil || !l.server) {
 			running = append(running, l)
+			limit = max(limit, l.grace.Timeout+drainTime)
 		}
 	}
 	ladders := make([]chan struct{}, len(running))
@@ -41,6 +43,7 @@ func (k *keeper) shutdown(done func()) bool {
 	k.hurry = ladders
 	k.mu.Unlock()
 	go func() {
+		k.tellStopping(limit)
 		k.endLaunches(running, ladders)
 		killMarked(ofLaunches(k.opts.ID)) // what launches left behind that exited before
 		k.logs.drain(drainTime)

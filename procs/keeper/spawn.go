@@ -99,7 +99,8 @@ func startKeeper(o SpawnOptions) error {
 	defer ready.Close()
 	cmd := exec.Command(o.Self, append([]string{"keeper", o.Dir, o.ID, o.StateDir, o.Socket}, o.Daemon...)...)
 	cmd.Dir = "/"
-	cmd.Env = slices.DeleteFunc(slices.Clone(o.Env), func(kv string) bool { return strings.HasPrefix(kv, MarkerEnv+"=") })
+	// A service manager waits for the process that it has started, never for one in the background.
+	cmd.Env = slices.DeleteFunc(withoutServiceVariables(o.Env), func(kv string) bool { return strings.HasPrefix(kv, MarkerEnv+"=") })
 	cmd.ExtraFiles = []*os.File{child}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
