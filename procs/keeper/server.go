@@ -25,7 +25,7 @@ func (k *keeper) launchServer(req Launch) (Launched, error) {
 	defer output.Close()
 	attr := &syscall.ProcAttr{
 		Dir:   req.Dir,
-		Env:   req.Env,
+		Env:   withoutServiceVariables(req.Env),
 		Files: []uintptr{k.null.Fd(), output.Fd(), output.Fd(), lock.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	}

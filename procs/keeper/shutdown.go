@@ -31,7 +31,7 @@ func (k *keeper) shutdown(done func()) bool {
 	k.held.closeAll() // who listens does so still; afterwards clients see that nobody is there
 	var running []*launch
 	for _, l := range k.launches {
-		if l.exit == nil && (done == nil || !l.server) {
+		if l.exit == nil && (done == nil || k.signalled || !l.server) {
 			running = append(running, l)
 			limit = max(limit, l.grace.Timeout+drainTime)
 		}
