@@ -57,7 +57,7 @@ func (d *Daemon) scaled(req api.ScaleRequest) (app stack.App, was int, refused *
 	st := d.desired.Stack
 	i := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == req.Name })
 	if i < 0 && st.Compose != nil && slices.Contains(st.Compose.ServiceNames(), req.Name) {
-		return app, 0, usage("name", req.Name+" is a container; scale is for apps", "")
+		return app, 0, usage("name", req.Name+" is a service; scale is for apps", "")
 	}
 	if i < 0 {
 		err := unknownName(st, req.Name)
@@ -162,7 +162,7 @@ func (d *Daemon) remove(ctx context.Context, req api.ActionRequest) *api.Result 
 // wholeApps refuses to delete containers and single instances.
 func wholeApps(st *stack.Stack, s selection) *api.Result {
 	if len(s.services) > 0 {
-		return usage("names", s.services[0]+" is a container; delete is for apps", "devstack stop "+s.services[0]+", or devstack down")
+		return usage("names", s.services[0]+" is a service; delete is for apps", "devstack stop "+s.services[0]+", or devstack down")
 	}
 	for _, app := range st.Apps {
 		chosen := 0

@@ -24,7 +24,7 @@ func TestScaled(t *testing.T) {
 		{name: "none", req: api.ScaleRequest{Name: "agent-a"}, says: "can have 1 to"},
 		{name: "less than none", req: api.ScaleRequest{Name: "agent-a", Instances: -2, Relative: true}, says: "agent-a has 2 instances and can have 1 to 1000, not 0"},
 		{name: "a slip", req: api.ScaleRequest{Name: "agent-a", Instances: 10000}, says: "not 10000"},
-		{name: "a container", req: api.ScaleRequest{Name: "redis", Instances: 2}, says: "redis is a container"},
+		{name: "a service", req: api.ScaleRequest{Name: "redis", Instances: 2}, says: "redis is a service"},
 		{name: "unknown", req: api.ScaleRequest{Name: "agent-c", Instances: 2}, says: "did you mean"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

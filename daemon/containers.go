@@ -1,16 +1,18 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"devstack/daemon/api"
 	"devstack/infra"
-	"devstack/infra/docker"
+	"devstack/infra/native"
 )
 
 // project is the part of the Compose project that is kept running: the services that some `up` has asked for.
@@ -25,19 +27,82 @@ func (d *desired) project() (*types.Project, error) {
 	return p.WithoutUnnecessaryResources(), nil
 }
 
-// connect is the running engine's Infra: the one that is there, or a new one, which fresh says.
-func (d *Daemon) connect(ctx context.Context, environment []string) (engine *infra.Infra, fresh bool, err error) {
+// driver is what runs the services, as `ps` says it.
+func (d *desired) driver() string {
+	if d.NoInfra || len(d.Services) == 0 {
+		return driverNone
+	}
+	return cmp.Or(d.Infra, driverDocker) // an older devstackd knew no other
+}
+
+// drivers finds what runs services, with the environment of who asked.
+func (d *Daemon) drivers(environment []string) Drivers {
+	return Drivers{ID: d.home.Project, StateDir: d.home.StateDir, Environ: environment, Keeper: d.keeper, Log: d.log}
+}
+
+// chooseEngine gives the proposal its Infra: the one that is there, or a new one with the driver that it has to have.
+func (d *Daemon) chooseEngine(ctx context.Context, p *proposal, asked string) error {
 	d.mu.Lock()
-	engine = d.engine
+	engine, servers, running := d.engine, d.servers, ""
+	if d.desired != nil && d.desired.driver() != driverNone {
+		running = d.desired.driver()
+	}
 	d.mu.Unlock()
-	if engine != nil {
-		return engine, false, nil
+	if engine != nil && running != "" && (asked == "" || asked == driverAuto || asked == running) {
+		p.engine, p.want.Infra = engine, running
+		if running == driverNative && servers != nil {
+			p.remarks = servers.Warnings(p.project)
+		}
+		return nil
 	}
-	driver, err := docker.Connect(ctx, environment, d.log)
+	driver, notes, err := d.drivers(p.want.Environment).Choose(ctx, p.project, asked, running)
 	if err != nil {
-		return nil, false, err
+		return err
 	}
-	return infra.New(driver, d.log, d.serviceEvent), true, nil
+	p.engine, p.fresh, p.want.Infra, p.remarks = d.newEngine(driver), true, driver.Name(), notes
+	return nil
+}
+
+// reconnect is a new Infra with the driver that the services run with.
+func (d *Daemon) reconnect(ctx context.Context, want *desired) (*infra.Infra, error) {
+	driver, err := d.drivers(want.Environment).Connect(ctx, want.driver())
+	if err != nil {
+		return nil, err
+	}
+	return d.newEngine(driver), nil
+}
+
+// rememberDriver makes the driver of services that are started the one of later commands.
+func (d *Daemon) rememberDriver(p *proposal) {
+	if p.engine == nil {
+		return
+	}
+	if err := d.drivers(nil).remember(p.want.Infra); err != nil {
+		d.warn("", "cannot remember what runs the services: "+err.Error())
+	}
+}
+
+// newEngine is an Infra of the driver, which from now on hears of its servers' exits.
+func (d *Daemon) newEngine(driver infra.Driver) *infra.Infra {
+	publish := d.serviceEvent
+	if servers, ok := driver.(*native.Driver); ok {
+		d.mu.Lock()
+		d.servers = servers
+		d.mu.Unlock()
+		publish = func(e infra.Event) {
+			e.Message = asServer(e.Kind, e.Message)
+			d.serviceEvent(e)
+		}
+	}
+	return infra.New(driver, d.log, publish)
+}
+
+// asServer says a step of a plan in the words of native services, which have no containers.
+func asServer(kind, message string) string {
+	if kind != string(api.KindOp) {
+		return message
+	}
+	return strings.Replace(message, "Container", "Server", 1)
 }
 
 // patienceAtStart is how long a new daemon lets its first clients wait until it knows about the containers.
@@ -62,7 +127,7 @@ func (d *Daemon) resumeContainers(ctx context.Context, want *desired, old savedS
 			if err == nil {
 				return
 			}
-			d.log.Warn("cannot watch the containers yet", "err", err)
+			d.log.Warn("cannot watch the services yet", "err", err)
 			select {
 			case <-time.After(pause):
 			case <-ctx.Done():
@@ -77,7 +142,7 @@ func (d *Daemon) resumeContainers(ctx context.Context, want *desired, old savedS
 }
 
 func (d *Daemon) resumeOnce(ctx context.Context, want *desired, p *types.Project, old savedState) error {
-	engine, _, err := d.connect(ctx, want.Environment)
+	engine, err := d.reconnect(ctx, want)
 	if err != nil {
 		return err
 	}
@@ -140,6 +205,10 @@ func infraFailures(err error) []api.Failure {
 	}
 	f := api.Failure{Resource: "containers", Exit: api.ExitEngine, Message: err.Error(), LastLines: []string{}}
 	var e *infra.Error
+	var refused *api.Error
+	if errors.As(err, &refused) {
+		f.Resource, f.Exit = "infra", refused.Exit
+	}
 	if errors.As(err, &e) {
 		f.Exit = CodeOf(e.Kind)
 		if e.Service != "" {
@@ -163,6 +232,10 @@ func CodeOf(k infra.ErrorKind) api.Code {
 // infraHint is the next step that an error of infra names.
 func infraHint(err error) string {
 	var e *infra.Error
+	var refused *api.Error
+	if errors.As(err, &refused) {
+		return refused.Hint
+	}
 	if errors.As(err, &e) {
 		return e.Hint
 	}

@@ -37,7 +37,7 @@ func (d *Daemon) rerun(
 	st, s, refused := d.named(req.Names)
 	engine := d.currentEngine()
 	if refused == nil && len(s.services) > 0 && engine == nil {
-		refused = refusal(api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: "its container is not devstack's to start: the stack runs with --no-infra"})
+		refused = refusal(api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: "it is not devstack's to start: the stack runs with --no-infra"})
 	}
 	g := goal{services: s.services, only: map[int]bool{}, began: began, after: map[int]int64{}}
 	for _, p := range s.processes {
@@ -70,7 +70,7 @@ func (d *Daemon) rerun(
 	processes(s.ids()...)
 	notes := []string{}
 	if len(s.processes)+len(s.services) == 0 {
-		notes = append(notes, "this stack has no processes; a container is meant by its name")
+		notes = append(notes, "this stack has no processes; a service is meant by its name")
 	}
 	return d.await(ctx, g, broken, timeout(req.Timeout), notes)
 }
@@ -179,7 +179,7 @@ func (d *Daemon) stop(ctx context.Context, req api.ActionRequest) *api.Result {
 	failures := d.stopProcesses(ctx, st, s.processes)
 	engine := d.currentEngine()
 	if engine == nil && len(s.services) > 0 {
-		failures = append(failures, api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: "its container is not devstack's to stop: the stack runs with --no-infra"})
+		failures = append(failures, api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: "it is not devstack's to stop: the stack runs with --no-infra"})
 	} else if err := eachService(s.services, func(name string) error { return engine.Stop(ctx, name) }); err != nil {
 		failures = append(failures, infraFailures(err)...)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/infra"
+	"devstack/infra/native"
 	"devstack/procs"
 	"devstack/procs/keeper"
 	"devstack/procs/node"
@@ -46,6 +47,7 @@ type Daemon struct {
 	mu        sync.Mutex
 	desired   *desired            // nil: nothing is to run
 	engine    *infra.Infra        // nil: the stack has no containers, or others run them
+	servers   *native.Driver      // of the newest engine that is native
 	wire      *wire               // with --no-infra
 	closed    map[string][]string // app -> what keeps its gate closed, as last judged
 	told      map[string]string   // app -> what it waits for, as last published
@@ -126,6 +128,7 @@ func (d *Daemon) takeOver(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot learn what is running: %w", err)
 	}
+	running = onlyProcesses(running)
 	blob, err := d.keeper.Fetch(ctx)
 	if err != nil {
 		return fmt.Errorf("cannot fetch the stash: %w", err)
@@ -232,9 +235,9 @@ func (d *Daemon) state() *api.State {
 	defer d.mu.Unlock()
 	self := &api.Daemon{Pid: os.Getpid(), Version: api.BuildVersion()}
 	if d.desired == nil {
-		return stateOf(nil, self, nil, nil, time.Now())
+		return stateOf(nil, "", self, nil, nil, time.Now())
 	}
-	return stateOf(d.desired.Stack, self, d.watchedServices(), processes, time.Now())
+	return stateOf(d.desired.Stack, d.desired.driver(), self, d.watchedServices(), processes, time.Now())
 }
 
 // describe is everything known about what a word means.

@@ -31,14 +31,14 @@ func (d *Daemon) down(_ context.Context, req api.DownRequest) *api.Result {
 	notes := []string{}
 	switch {
 	case want.NoInfra:
-		notes = append(notes, "the containers are left alone: the stack ran with --no-infra")
+		notes = append(notes, "the services are left alone: the stack ran with --no-infra")
 	case want.Stack.Compose == nil:
 	case req.KeepInfra:
-		notes = append(notes, "the containers are left running")
+		notes = append(notes, "the services are left running")
 	default:
 		if err := d.removeContainers(ctx, want, engine, req.Volumes); err != nil {
 			r := d.conclude(infraFailures(err), nil, notes)
-			r.Error, r.Hint = "the processes are stopped, the containers could not be removed", infraHint(err)
+			r.Error, r.Hint = "the processes are stopped, the services could not be removed", infraHint(err)
 			return r
 		}
 	}
@@ -49,7 +49,7 @@ func (d *Daemon) down(_ context.Context, req api.DownRequest) *api.Result {
 func (d *Daemon) removeContainers(ctx context.Context, want *desired, engine *infra.Infra, volumes bool) error {
 	var err error
 	if engine == nil { // an engine that was away when this daemon began
-		if engine, _, err = d.connect(ctx, want.Environment); err != nil {
+		if engine, err = d.reconnect(ctx, want); err != nil {
 			return err
 		}
 		defer engine.Close()

@@ -2,9 +2,11 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"devstack/infra"
+	"devstack/infra/native"
 	"devstack/procs"
 	"devstack/procs/keeper"
 	"devstack/stack"
@@ -16,6 +18,10 @@ const confirmTime = 500 * time.Millisecond
 // exited hands an exit to the manager. An exit while a dependency is down does not count, but a process can exit
 // milliseconds after its server, before the engine has said a word: so the services are asked first.
 func (d *Daemon) exited(e keeper.Exit) {
+	if native.Owns(e.Key) {
+		d.serverExited(e)
+		return
+	}
 	if engine, services := d.mayBlame(e); engine != nil {
 		ctx, cancel := context.WithTimeout(d.ctx, confirmTime)
 		engine.Confirm(ctx, services...)
@@ -23,6 +29,24 @@ func (d *Daemon) exited(e keeper.Exit) {
 		d.judgeOnce()
 	}
 	d.procs.Exited(e)
+}
+
+// serverExited hands the exit of a native server to its driver. Without one nobody waits for it, and the keeper may forget it.
+func (d *Daemon) serverExited(e keeper.Exit) {
+	d.mu.Lock()
+	servers := d.servers
+	d.mu.Unlock()
+	if servers != nil && servers.Exited(e) {
+		return
+	}
+	if err := d.keeper.Ack(d.ctx, e.Key); err != nil && d.ctx.Err() == nil {
+		d.log.Warn("cannot tell the keeper that an exit is known", "service", e.Key.App, "err", err)
+	}
+}
+
+// onlyProcesses leaves native servers out: they are their driver's.
+func onlyProcesses(running []keeper.Running) []keeper.Running {
+	return slices.DeleteFunc(slices.Clone(running), func(r keeper.Running) bool { return native.Owns(r.Key) })
 }
 
 // mayBlame are the services whose end may be why a process ended that nobody has asked to.

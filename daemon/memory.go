@@ -21,6 +21,7 @@ type desired struct {
 	Environment []string
 	Services    []string // that some `up` has asked for
 	NoInfra     bool
+	Infra       string          // docker or native; empty while no service was ever wanted
 	Loose       map[string]bool // apps started by `up --only`: they wait for nothing
 	Scaled      map[string]bool // apps whose number of instances is devstack scale's, not the file's
 }
@@ -32,6 +33,7 @@ type stash struct {
 	Environment []string        `json:"environment"`
 	Services    []string        `json:"services"`
 	NoInfra     bool            `json:"no_infra"`
+	Infra       string          `json:"infra"`
 	Loose       map[string]bool `json:"loose"`
 	Scaled      map[string]bool `json:"scaled"`
 }
@@ -41,7 +43,7 @@ func (d *desired) encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(stash{st, d.Files, d.Environment, d.Services, d.NoInfra, d.Loose, d.Scaled})
+	return json.Marshal(stash{st, d.Files, d.Environment, d.Services, d.NoInfra, d.Infra, d.Loose, d.Scaled})
 }
 
 // decodeDesired is nil for an empty blob: nothing was to run.
@@ -57,7 +59,7 @@ func decodeDesired(blob []byte) (*desired, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &desired{st, s.Files, s.Environment, s.Services, s.NoInfra, s.Loose, s.Scaled}, nil
+	return &desired{st, s.Files, s.Environment, s.Services, s.NoInfra, s.Infra, s.Loose, s.Scaled}, nil
 }
 
 // stateVersion is of the state file; a newer one is not read.

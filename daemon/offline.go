@@ -9,9 +9,10 @@ import (
 	"devstack/stack"
 )
 
-// Offline is the state of a stack that no daemon runs: its processes are stopped, its containers are as they were seen.
-func Offline(st *stack.Stack, services []infra.Service) *api.State {
-	return stateOf(st, nil, services, stopped(st), time.Now())
+// Offline is the state of a stack that no daemon runs: its processes are stopped, its services are as they were seen with
+// the driver.
+func Offline(st *stack.Stack, driver string, services []infra.Service) *api.State {
+	return stateOf(st, driver, nil, services, stopped(st), time.Now())
 }
 
 // PickLogs finds the logs that the words of a command mean in a stack that no daemon runs: files of processes, and

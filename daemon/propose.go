@@ -28,6 +28,7 @@ type proposal struct {
 	plan     infra.Plan
 	raised   bool     // the containers are started already
 	unscaled []string // apps whose number of instances devstack scale had changed, in words
+	remarks  []string // about what runs the services
 }
 
 // notes are what the user should know although it works.
@@ -36,7 +37,7 @@ func (p *proposal) notes() []string {
 	if keys := p.want.Stack.Overrides; len(keys) > 0 {
 		notes = append(notes, "your shell's value wins over the files' for "+strings.Join(keys, ", "))
 	}
-	return slices.Concat(notes, p.unscaled, p.want.Stack.Warnings)
+	return slices.Concat(notes, p.unscaled, p.remarks, p.want.Stack.Warnings)
 }
 
 // propose loads the files and finds everything that stands in the way, all at once.
@@ -44,9 +45,6 @@ func (d *Daemon) propose(ctx context.Context, req api.UpRequest) (*proposal, *ap
 	st, refused := d.load(ctx, req.Files, req.Environment)
 	if refused != nil {
 		return nil, refused
-	}
-	if req.Infra != "" && req.Infra != "auto" && req.Infra != "docker" {
-		return nil, usage("infra", fmt.Sprintf("there is no way to run containers called %q", req.Infra), "--infra is auto or docker")
 	}
 	names, err := wanted(st, req.Names, req.Only)
 	if err != nil {
@@ -67,7 +65,7 @@ func (d *Daemon) propose(ctx context.Context, req api.UpRequest) (*proposal, *ap
 	if p.project, err = p.want.project(); err != nil {
 		return nil, refusal(api.Failure{Resource: "compose", Exit: api.ExitFiles, Message: err.Error()})
 	}
-	failures, hints := d.obstacles(ctx, p, req.Build)
+	failures, hints := d.obstacles(ctx, p, req.Build, req.Infra)
 	if len(failures) > 0 {
 		p.giveUp()
 		r := refusal(failures...)
@@ -137,6 +135,7 @@ func (d *Daemon) carryOver(want *desired, names []string, only bool) (unscaled [
 	if old == nil {
 		return nil
 	}
+	want.Infra = old.Infra
 	for i, app := range want.Stack.Apps { // what is not spoken of keeps its definition
 		n := slices.IndexFunc(old.Stack.Apps, func(a stack.App) bool { return a.Name == app.Name })
 		if n < 0 {
@@ -154,7 +153,7 @@ func (d *Daemon) carryOver(want *desired, names []string, only bool) (unscaled [
 }
 
 // obstacles are what would keep the proposal from working, and how to clear them.
-func (d *Daemon) obstacles(ctx context.Context, p *proposal, build bool) (failures []api.Failure, hints []string) {
+func (d *Daemon) obstacles(ctx context.Context, p *proposal, build bool, driver string) (failures []api.Failure, hints []string) {
 	st := p.want.Stack
 	subject := preflight.Subject{Stack: st, Apps: p.selected, StateDir: d.home.StateDir}
 	for _, c := range preflight.Failures(preflight.Quick(subject)) {
@@ -175,8 +174,8 @@ func (d *Daemon) obstacles(ctx context.Context, p *proposal, build bool) (failur
 	if p.project == nil || p.want.NoInfra {
 		return failures, hints
 	}
-	var err error
-	if p.engine, p.fresh, err = d.connect(ctx, p.want.Environment); err == nil {
+	err := d.chooseEngine(ctx, p, driver)
+	if err == nil {
 		p.plan, err = p.engine.Plan(ctx, p.project)
 	}
 	if err != nil {
@@ -231,7 +230,7 @@ func (d *Daemon) dryRun(p *proposal) *api.Result {
 	var b strings.Builder
 	switch {
 	case p.engine != nil:
-		b.WriteString(p.plan.String())
+		b.WriteString(p.planText())
 	case p.want.NoInfra:
 		b.WriteString("no container is touched\n")
 	}
@@ -248,6 +247,14 @@ func (d *Daemon) dryRun(p *proposal) *api.Result {
 		b.WriteString(line + "\n")
 	}
 	return &api.Result{Plan: b.String(), Notes: p.notes(), Failures: []api.Failure{}}
+}
+
+// planText is the plan of the services, in the words of what runs them.
+func (p *proposal) planText() string {
+	if p.want.Infra == driverNative {
+		return strings.ReplaceAll(p.plan.String(), "Container", "Server")
+	}
+	return p.plan.String()
 }
 
 // planApps says what `up` would do with each app, one line each: start, restart, keep, leave or remove.

@@ -56,7 +56,7 @@ func (d *Daemon) reloadNow(ctx context.Context, req api.ActionRequest) *api.Resu
 		return refused
 	}
 	if len(s.services) > 0 {
-		return usage("names", s.services[0]+" is a container; reload is for apps", "devstack restart "+s.services[0])
+		return usage("names", s.services[0]+" is a service; reload is for apps", "devstack restart "+s.services[0])
 	}
 	names := s.apps()
 	if len(names) > 0 {

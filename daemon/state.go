@@ -10,13 +10,13 @@ import (
 	"devstack/stack"
 )
 
-// stateOf is what every view shows, from snapshots alone. A nil stack is an idle daemon.
-func stateOf(st *stack.Stack, self *api.Daemon, services []infra.Service, processes []procs.Process, now time.Time) *api.State {
-	s := &api.State{Infra: "none", Daemon: self, Services: []api.Service{}, Processes: []api.Process{}}
+// stateOf is what every view shows, from snapshots alone. A nil stack is an idle daemon; driver is what runs its services.
+func stateOf(st *stack.Stack, driver string, self *api.Daemon, services []infra.Service, processes []procs.Process, now time.Time) *api.State {
+	s := &api.State{Infra: driverNone, Daemon: self, Services: []api.Service{}, Processes: []api.Process{}}
 	if st != nil {
 		s.Project, s.Profile = st.Project, st.Profile
 		if st.Compose != nil && len(st.Compose.Services) > 0 {
-			s.Infra = "docker"
+			s.Infra = cmp.Or(driver, driverNone)
 		}
 	}
 	for _, v := range services {

@@ -17,7 +17,7 @@ import (
 // The shapes are part of the contract: nulls and empty lists, never absent keys.
 func TestStateShape(t *testing.T) {
 	got, err := json.MarshalIndent(stateOf(
-		&stack.Stack{Project: "p", Profile: "dev"},
+		&stack.Stack{Project: "p", Profile: "dev"}, driverDocker,
 		&api.Daemon{Pid: 1, Version: "v"},
 		[]infra.Service{{Name: "redis", Driver: "docker", Image: "redis:7", State: "absent", Health: infra.Stopped, EngineHealth: "none"}},
 		[]procs.Process{{App: "web", Namespace: "default", State: procs.Stopped, ReadyBy: "ipc", Memory: -1, CPU: -1}}, at(0),

@@ -85,7 +85,7 @@ func (d *Daemon) flush(_ context.Context, req api.ActionRequest) *api.Result {
 func (d *Daemon) processesOnly(words []string, command string) (*stack.Stack, selection, *api.Result) {
 	st, s, refused := d.named(words)
 	if refused == nil && len(s.services) > 0 {
-		refused = usage("names", s.services[0]+" is a container; "+command+" is for apps", "")
+		refused = usage("names", s.services[0]+" is a service; "+command+" is for apps", "")
 	}
 	return st, s, refused
 }

@@ -42,6 +42,7 @@ func (d *Daemon) up(ctx context.Context, req api.UpRequest) *api.Result {
 		d.endTurn()
 		return refusal
 	}
+	d.rememberDriver(p)
 	g := goal{services: p.services, apps: p.selected, began: began}
 	d.bus.publish(api.Event{Kind: api.KindOrder, To: strings.Join(g.order(p.want.Stack), ", ")})
 	broken := d.raiseContainers(ctx, p)

@@ -158,7 +158,7 @@ func serviceReason(s infra.Service) string {
 	case s.State == "unknown":
 		return because("cannot be seen", detail)
 	case s.StoppedBy == "other":
-		return "was stopped by somebody else (docker stop, docker compose or the like)"
+		return "was stopped by somebody else (docker stop, docker compose, a signal or the like)"
 	case s.StoppedBy != "":
 		return "was stopped by devstack"
 	case s.State == "exited" && s.Ready:

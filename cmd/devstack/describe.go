@@ -100,7 +100,11 @@ func (s *sheet) service(d api.ServiceDetails, now time.Time) {
 	}
 	s.pair("ready", yesNo(d.Ready))
 	s.pair("engine health", d.EngineHealth)
-	s.pair("container", d.ContainerName)
+	if d.Driver == "native" {
+		s.pair("server", "native, of this machine")
+	} else {
+		s.pair("container", d.ContainerName)
+	}
 	if d.ID != nil {
 		s.pair("id", *d.ID)
 	}

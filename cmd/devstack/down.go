@@ -20,14 +20,14 @@ func newCmdDown(f *Factory, runF func(context.Context, *DownOptions) error) *cob
 	o := &DownOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:     "down",
-		Short:   "End the stack: processes in reverse order, then containers, then the daemon",
+		Short:   "End the stack: processes in reverse order, then services, then the daemon",
 		GroupID: groupStack,
 		Args:    cobra.NoArgs,
-		Long: `Stops the processes in reverse order, removes the containers and the network, then ends the daemon. Volumes stay unless
--v is given. Nothing to end is no error.`,
+		Long: `Stops the processes in reverse order, removes the containers and the network, or ends the native servers, then ends the
+daemon. Their data stays unless -v is given. Nothing to end is no error.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Volumes && o.KeepInfra {
-				return usageError("-v removes the data of the containers that --keep-infra keeps: use one of them")
+				return usageError("-v removes the data of the services that --keep-infra keeps: use one of them")
 			}
 			if runF != nil {
 				return runF(cmd.Context(), o)
@@ -36,7 +36,7 @@ func newCmdDown(f *Factory, runF func(context.Context, *DownOptions) error) *cob
 		},
 	}
 	cmd.Flags().BoolVarP(&o.Volumes, "volumes", "v", false, "remove the volumes and their data, too")
-	cmd.Flags().BoolVar(&o.KeepInfra, "keep-infra", false, "leave the containers running")
+	cmd.Flags().BoolVar(&o.KeepInfra, "keep-infra", false, "leave the services running")
 	return cmd
 }
 
@@ -63,7 +63,7 @@ func downRun(ctx context.Context, o *DownOptions) error {
 	return o.WaitGone(ctx, p.Dir)
 }
 
-// downWithoutKeeper removes the containers that a keeper left behind. A keeper on its way out goes first; one that
+// downWithoutKeeper removes the services that a keeper left behind. A keeper on its way out goes first; one that
 // stays belongs to another DEVSTACK_HOME, and would repair what is removed here.
 func downWithoutKeeper(ctx context.Context, o *DownOptions, p *project) error {
 	if err := o.WaitLeaving(ctx, p.Dir); err != nil {

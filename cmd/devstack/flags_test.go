@@ -27,6 +27,7 @@ func TestUpFlags(t *testing.T) {
 		want UpOptions
 	}{
 		{"", UpOptions{Infra: "auto", Timeout: 2 * time.Minute}},
+		{"--infra native", UpOptions{Infra: "native", Timeout: 2 * time.Minute}},
 		{"-d --wait web", UpOptions{Infra: "auto", Timeout: 2 * time.Minute, Names: []string{"web"}}},
 		{
 			"--build --dry-run --attach --only --no-infra --infra docker --timeout 3s a b",
@@ -129,7 +130,7 @@ func TestUsageErrors(t *testing.T) {
 		"upp":                       `there is no command "upp": did you mean up`,
 		"nonsense":                  `there is no command "nonsense"`,
 		"up --nonsense":             "unknown flag: --nonsense",
-		"up --infra vm":             "--infra is auto or docker",
+		"up --infra vm":             "--infra is auto, docker or native",
 		"up --timeout soon":         "invalid argument",
 		"up --timeout 0s":           "--timeout is a time",
 		"down extra":                "extra",

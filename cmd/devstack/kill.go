@@ -17,11 +17,11 @@ func newCmdKill(f *Factory, runF func(context.Context, *KillOptions) error) *cob
 	o := &KillOptions{f}
 	return &cobra.Command{
 		Use:     "kill",
-		Short:   "Stop the processes and the daemon; leave the containers",
+		Short:   "Stop the processes and the daemon; leave the services",
 		GroupID: groupStack,
 		Args:    cobra.NoArgs,
-		Long: `Stops the processes in reverse order, in their own time, then the daemon and the keeper. Containers keep running:
-it is devstack down --keep-infra. Nothing to kill is no error.`,
+		Long: `Stops the processes in reverse order, in their own time, then the daemon and the keeper. Containers and native
+servers keep running: it is devstack down --keep-infra. Nothing to kill is no error.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if runF != nil {
 				return runF(cmd.Context(), o)

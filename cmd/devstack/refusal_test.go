@@ -40,6 +40,7 @@ func TestRefusals(t *testing.T) {
 		name  string
 		files map[string]string
 		env   []string
+		flags []string
 		exit  api.Code
 		says  []string
 	}{
@@ -83,6 +84,7 @@ apps:
 			name:  "no engine",
 			files: map[string]string{"ecosystem.yaml": withDatabases, "compose.yaml": databases},
 			env:   []string{"DOCKER_HOST=unix:///nonexistent"},
+			flags: []string{"--infra", "docker"},
 			exit:  api.ExitEngine,
 			says:  []string{"/nonexistent", "start"},
 		},
@@ -90,6 +92,7 @@ apps:
 			name:  "remote engine",
 			files: map[string]string{"ecosystem.yaml": withDatabases, "compose.yaml": databases},
 			env:   []string{"DOCKER_HOST=tcp://192.0.2.1:2375"},
+			flags: []string{"--infra", "docker"},
 			exit:  api.ExitEngine,
 			says:  []string{"tcp://192.0.2.1:2375", "not on this host", "DOCKER_HOST"},
 		},
@@ -120,7 +123,7 @@ apps:
 			for name, content := range c.files {
 				p.write(name, content)
 			}
-			p.refuses(p.runWith(p.dir, c.env, "up"), c.exit, c.says...)
+			p.refuses(p.runWith(p.dir, c.env, append([]string{"up"}, c.flags...)...), c.exit, c.says...)
 		})
 	}
 }

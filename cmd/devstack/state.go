@@ -39,7 +39,20 @@ func renderState(s *api.State, now time.Time, width int, c style) string {
 		}
 		return text
 	}
-	return t.render(width, 9, 0, 2) + remarks(s, c)
+	return t.render(width, 9, 0, 2) + remarks(s, c) + c.dim(footer(s))
+}
+
+// footer says what runs the services.
+func footer(s *api.State) string {
+	switch {
+	case len(s.Services) == 0:
+		return ""
+	case s.Infra == "docker":
+		return "services: docker\n"
+	case s.Infra == "native":
+		return "services: native, with the servers of this machine\n"
+	}
+	return ""
 }
 
 func serviceRow(s api.Service, now time.Time) []string {
@@ -119,7 +132,7 @@ func remarks(s *api.State, c style) string {
 
 func stopper(by string) string {
 	if by == "other" {
-		return "other (docker stop, docker compose or the like); devstack up starts it again"
+		return "other (docker stop, docker compose, a signal or the like); devstack up starts it again"
 	}
 	return by
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,8 +31,12 @@ func newCmdUp(f *Factory, runF func(context.Context, *UpOptions) error) *cobra.C
 		Use:     "up [NAME...]",
 		Short:   "Bring the stack to what the files say, and wait until it is ready",
 		GroupID: groupStack,
-		Long: `Checks the files, the environment and the ports, starts the containers, waits until they really answer, then starts the
+		Long: `Checks the files, the environment and the ports, starts the services, waits until they really answer, then starts the
 processes in dependency order. What already runs as it should is left alone. With names: these and what they depend on.
+
+Services run in containers (--infra docker), or, if they are redis, valkey or postgres, with the servers of this machine
+(--infra native). The data of the two is separate, so auto stays with what the stack had last, also after down. At first
+it is Docker where an engine answers, else native. To change: devstack down, then up with the other.
 
 Ends with 0 only if everything is ready. Ctrl-C leaves the stack as it is, still starting, and ends with 130; so does
 Ctrl-C under --attach.
@@ -40,8 +45,8 @@ Exit codes: 2 usage, 3 files, 4 environment, 9 a port is taken, 5 engine, image 
 		ValidArgsFunction: f.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Names = args
-			if o.Infra != "auto" && o.Infra != "docker" {
-				return usageError("--infra is auto or docker, not %q", o.Infra)
+			if !slices.Contains([]string{"auto", "docker", "native"}, o.Infra) {
+				return usageError("--infra is auto, docker or native, not %q", o.Infra)
 			}
 			if o.Timeout <= 0 {
 				return usageError("--timeout is a time like 90s or 2m, more than nothing")
@@ -60,8 +65,8 @@ Exit codes: 2 usage, 3 files, 4 environment, 9 a port is taken, 5 engine, image 
 	flags.BoolVar(&o.Attach, "attach", false, "follow the logs afterwards")
 	flags.BoolVar(&o.Only, "only", false, "without the dependencies of the names")
 	flags.DurationVar(&o.Timeout, "timeout", 2*time.Minute, "how long to wait until all is ready")
-	flags.StringVar(&o.Infra, "infra", "auto", "what runs the services: auto or docker")
-	flags.BoolVar(&o.NoInfra, "no-infra", false, "start no container; wait until the services answer all the same")
+	flags.StringVar(&o.Infra, "infra", "auto", "what runs the services: auto, docker or native")
+	flags.BoolVar(&o.NoInfra, "no-infra", false, "start no service; wait until the services answer all the same")
 	return cmd
 }
 

@@ -37,7 +37,7 @@ func run(args []string, stdout, stderr io.Writer) api.Code {
 		return runDaemon(ctx, stderr)
 	}
 	all := map[string]func(context.Context, *command, []string) error{
-		"config": runConfig, "down": runDown, "export": runExport, "import": runImport, "init": runInit, "logs": runLogs, "preflight": runPreflight, "ps": runPs, "rehearse": runRehearse, "schema": runSchema,
+		"config": runConfig, "down": runDown, "export": runExport, "import": runImport, "infra": runInfra, "init": runInit, "logs": runLogs, "preflight": runPreflight, "ps": runPs, "rehearse": runRehearse, "schema": runSchema,
 		"version": runVersion,
 	}
 	do := all[args[0]]
@@ -83,9 +83,13 @@ func (c *command) load(ctx context.Context) (*stack.Stack, error) {
 	return stack.Load(ctx, stack.Options{File: file, Project: c.name, Profile: c.prof, Environment: os.Environ()})
 }
 
-// stateDir is where the daemon of the stack's project lives, or lived.
+// location is where the daemon of the stack's project lives, or lived.
+func location(st *stack.Stack) (api.Location, error) {
+	return api.Locate(filepath.Dir(st.File), os.Getenv("DEVSTACK_HOME"))
+}
+
 func stateDir(st *stack.Stack) (string, error) {
-	at, err := api.Locate(filepath.Dir(st.File), os.Getenv("DEVSTACK_HOME"))
+	at, err := location(st)
 	return at.StateDir, err
 }
 

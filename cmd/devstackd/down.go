@@ -10,11 +10,11 @@ import (
 	"devstack/stack"
 )
 
-// runDown removes the project's containers and networks while no keeper runs. Nothing there is no error, and neither
-// is an engine that does not answer: then none of them runs.
+// runDown ends what the project's last driver runs of it, while no keeper does. Nothing there is no error, and neither is an
+// engine that does not answer: then none of it runs.
 func runDown(ctx context.Context, c *command, args []string) error {
 	volumes := c.flags.Bool("volumes", false, "remove the volumes, too")
-	keep := c.flags.Bool("keep-infra", false, "leave the containers running")
+	keep := c.flags.Bool("keep-infra", false, "leave the services running")
 	if err := c.parse(args); err != nil {
 		return err
 	}
@@ -26,11 +26,15 @@ func runDown(ctx context.Context, c *command, args []string) error {
 		fmt.Fprintln(c.stderr, "nothing is running")
 		return nil
 	}
-	return removeContainers(ctx, c, st, *volumes)
+	return removeServices(ctx, c, st, *volumes)
 }
 
-func removeContainers(ctx context.Context, c *command, st *stack.Stack, volumes bool) error {
-	driver, done, err := connect(ctx)
+func removeServices(ctx context.Context, c *command, st *stack.Stack, volumes bool) error {
+	drivers, err := drivers(st)
+	if err != nil {
+		return err
+	}
+	driver, err := drivers.Connect(ctx, drivers.Last())
 	var e *infra.Error
 	if errors.As(err, &e) && e.Kind == infra.NoEngine {
 		fmt.Fprintln(c.stderr, "nothing is running:", err)
@@ -39,7 +43,7 @@ func removeContainers(ctx context.Context, c *command, st *stack.Stack, volumes 
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer func() { _ = driver.Close() }()
 	steps := 0
 	engine := infra.New(driver, slog.New(slog.DiscardHandler), func(event infra.Event) {
 		if event.Kind == "op" && event.To == "started" {

@@ -51,19 +51,20 @@ func history(ctx context.Context, st *stack.Stack, req api.LogsRequest, words []
 	if err != nil {
 		return q, nil, err
 	}
-	dir, err := stateDir(st)
+	drivers, err := drivers(st)
 	if err != nil {
 		return q, nil, err
 	}
-	q = daemon.HistoryQuery{Request: req, Before: time.Now(), Sources: sources, StateDir: dir, Services: services}
+	q = daemon.HistoryQuery{Request: req, Before: time.Now(), Sources: sources, StateDir: drivers.StateDir, Services: services}
 	if len(services) == 0 {
 		return q, func() {}, nil
 	}
-	driver, done, err := connect(ctx)
+	driver, err := drivers.Connect(ctx, drivers.Last())
 	if err != nil { // what containers wrote is gone with their engine
 		q.Services = nil
 		return q, func() {}, nil
 	}
+	done = func() { _ = driver.Close() }
 	obs, err := driver.Observe(ctx, st.Project, st.Compose)
 	if err != nil {
 		done()

@@ -62,7 +62,8 @@ func allChecks(ctx context.Context, c *command) ([]api.Check, error) {
 		}
 	}
 	checks = append(checks, preflight.All(ctx, preflight.Subject{Stack: st, Apps: apps, StateDir: dir})...)
-	return append(checks, containerChecks(ctx, st)...), nil
+	more, err := serviceChecks(ctx, st)
+	return append(checks, more...), err
 }
 
 func services(st *stack.Stack) []string {
@@ -89,26 +90,33 @@ func fileChecks(err error) []api.Check {
 	return checks
 }
 
-// containerChecks asks the engine: is it there, can it do what the Compose file asks, are the ports free.
-func containerChecks(ctx context.Context, st *stack.Stack) []api.Check {
+// serviceChecks asks what would run the services: is it there, can it do what the Compose file asks, are the ports free.
+func serviceChecks(ctx context.Context, st *stack.Stack) ([]api.Check, error) {
 	engine := api.Check{Name: "engine", Status: preflight.OK, Detail: "not needed: no containers"}
 	if st.Compose == nil {
-		return []api.Check{engine}
+		return []api.Check{engine}, nil
 	}
-	driver, done, err := connect(ctx)
+	drivers, err := drivers(st)
 	if err != nil {
-		return []api.Check{infraCheck(engine.Name, err)}
+		return nil, err
 	}
-	defer done()
-	engine.Detail = driver.Name() + " answers"
+	driver, notes, err := drivers.Choose(ctx, st.Compose, "auto", "")
+	if err != nil {
+		return []api.Check{infraCheck(engine.Name, err)}, nil
+	}
+	defer func() { _ = driver.Close() }()
+	engine.Detail = map[string]string{"docker": "docker answers", "native": "not needed: the services run natively"}[driver.Name()]
 	checks := []api.Check{engine}
+	for _, note := range notes {
+		checks = append(checks, api.Check{Name: engine.Name, Status: preflight.Warning, Detail: note})
+	}
 	// Nothing is executed by this Infra: it only plans, as up would.
 	planner := infra.New(driver, slog.New(slog.DiscardHandler), func(infra.Event) {})
 	defer planner.Close()
 	row := api.Check{Name: "containers and ports", Status: preflight.OK, Detail: "nothing is in the way"}
 	plan, err := planner.Plan(ctx, st.Compose)
 	if err != nil {
-		return append(checks, infraCheck(row.Name, err))
+		return append(checks, infraCheck(row.Name, err)), nil
 	}
 	if plan.Empty() {
 		row.Detail = "all run as the Compose file wants them"
@@ -117,7 +125,7 @@ func containerChecks(ctx context.Context, st *stack.Stack) []api.Check {
 	for _, warning := range plan.Warnings {
 		checks = append(checks, api.Check{Name: row.Name, Status: preflight.Warning, Detail: warning})
 	}
-	return checks
+	return checks, nil
 }
 
 func infraCheck(name string, err error) api.Check {

@@ -9,12 +9,11 @@ import (
 
 	"devstack/daemon"
 	"devstack/infra"
-	"devstack/infra/docker"
 	"devstack/stack"
 )
 
-// runPs is what the files name and what the engine has of it, while no daemon runs. An engine that does not answer
-// has nothing of it.
+// runPs is what the files name and what runs of it, by the driver that ran it last, while no daemon does. An engine that
+// does not answer has nothing of it.
 func runPs(ctx context.Context, c *command, args []string) error {
 	if err := c.parse(args); err != nil {
 		return err
@@ -23,20 +22,24 @@ func runPs(ctx context.Context, c *command, args []string) error {
 	if err != nil {
 		return err
 	}
-	services, err := look(ctx, st)
+	drivers, err := drivers(st)
+	if err != nil {
+		return err
+	}
+	services, err := look(ctx, st, drivers)
 	if err != nil {
 		return err
 	}
 	encoder := json.NewEncoder(c.stdout)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(daemon.Offline(st, services))
+	return encoder.Encode(daemon.Offline(st, drivers.Last(), services))
 }
 
-func look(ctx context.Context, st *stack.Stack) ([]infra.Service, error) {
+func look(ctx context.Context, st *stack.Stack, drivers daemon.Drivers) ([]infra.Service, error) {
 	if st.Compose == nil {
 		return nil, nil
 	}
-	driver, done, err := connect(ctx)
+	driver, err := drivers.Connect(ctx, drivers.Last())
 	var e *infra.Error
 	if errors.As(err, &e) && e.Kind == infra.NoEngine {
 		return nil, nil
@@ -44,15 +47,12 @@ func look(ctx context.Context, st *stack.Stack) ([]infra.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	defer func() { _ = driver.Close() }()
 	return infra.Look(ctx, driver, st.Compose)
 }
 
-// connect finds the engine; call done when it is no longer needed.
-func connect(ctx context.Context) (driver infra.Driver, done func(), err error) {
-	driver, err = docker.Connect(ctx, os.Environ(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil, nil, err
-	}
-	return driver, func() { _ = driver.Close() }, nil
+// drivers finds what runs the services of the stack, while no keeper can start any.
+func drivers(st *stack.Stack) (daemon.Drivers, error) {
+	at, err := location(st)
+	return daemon.Drivers{ID: at.ID, StateDir: at.StateDir, Environ: os.Environ(), Log: slog.New(slog.DiscardHandler)}, err
 }
