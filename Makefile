@@ -66,7 +66,11 @@ test-sample: ## Test the sample's own code
 
 .PHONY: conformance
 conformance: ## Judge the exports by the code of AWS' SDK and of Kubernetes (minutes the first time)
-	cd conformance && go vet ./... && go test -count=1 -p 1 ./...
+	cd conformance && go vet ./... && go test -count=1 -p 1 $$(go list ./... | grep -v /pilot)
+
+.PHONY: pilot
+pilot: ## Prove the pilot profile on machines that boot: systemd in containers on the Docker Engine
+	cd conformance && go vet ./pilot && go test -count=1 -timeout 20m -v ./pilot
 
 .PHONY: race
 race: ## Test for data races
