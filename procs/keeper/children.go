@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"runtime"
 	"sync"
 	"syscall"
 )
@@ -16,12 +17,22 @@ type children struct {
 func (c *children) start(path string, argv []string, attr *syscall.ProcAttr, exited func(syscall.WaitStatus)) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	runtime.LockOSThread() // a child begins with its thread's signal mask
+	defer runtime.UnlockOSThread()
+	unblockSignals()
 	pid, err := syscall.ForkExec(path, argv, attr)
 	if err != nil {
 		return 0, err
 	}
 	c.alive[pid] = exited
 	return pid, nil
+}
+
+// adopt records a process that was our child before an upgrade.
+func (c *children) adopt(pid int, exited func(syscall.WaitStatus)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.alive[pid] = exited
 }
 
 // reap collects everything that has exited, orphans that were reparented to the keeper included.

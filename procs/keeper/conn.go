@@ -173,6 +173,13 @@ func (c *Conn) Shutdown(ctx context.Context) error {
 	return err
 }
 
+// Exec replaces the keeper's executable in its process, and this daemon. It returns when that begins, and then this daemon
+// should end, at once; or with an error when nothing has changed: syscall.EBUSY if an upgrade is under way, ENOTSUP on macOS.
+func (c *Conn) Exec(ctx context.Context, r ExecReq) error {
+	_, err := c.ask(ctx, &Message{Verb: Exec, Exec: &r})
+	return err
+}
+
 // Fail is Shutdown after which the keeper ends with an error: the stack cannot run, for this reason and with this exit code.
 func (c *Conn) Fail(ctx context.Context, reason string, code int) error {
 	_, err := c.ask(ctx, &Message{Verb: Shutdown, Failed: reason, Code: code})

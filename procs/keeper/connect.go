@@ -22,7 +22,7 @@ func (k *keeper) connect(r ConnectReq) (*descriptor, error) {
 		return nil, fmt.Errorf("cannot connect to %s: %w", r.Key.App, err)
 	}
 	arrived := make(chan bool, 1)
-	err = l.channel.pass(connectionLine(r.Address), far, arrived)
+	err = l.channel.pass(connectionLine(r.Address), far, passed{arrived: arrived})
 	far.close()
 	if err != nil {
 		near.close()

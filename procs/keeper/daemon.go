@@ -44,6 +44,7 @@ func (k *keeper) superviseDaemon(s *session) {
 			return
 		}
 		delay = nextDelay(delay, k.opts.RespawnDelay)
+		k.awaitUpgrade()
 		if k.isEnding() {
 			return
 		}
@@ -86,6 +87,10 @@ func (k *keeper) spawnDaemon() (*session, error) {
 	if k.ending {
 		own.Close()
 		return nil, syscall.ESHUTDOWN
+	}
+	if k.upgrading != nil {
+		own.Close()
+		return nil, fmt.Errorf("an upgrade is under way: %w", syscall.EBUSY)
 	}
 	s.pid, err = k.children.start(k.opts.Daemon[0], k.opts.Daemon, &syscall.ProcAttr{
 		Dir:   "/",

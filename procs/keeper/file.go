@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -25,6 +26,7 @@ type chunk struct {
 	at      time.Time
 	dropped int
 	reason  string
+	carried bool // it came through an upgrade: it counts for nobody's tokens
 }
 
 // file is the only writer of one path. Its queue is bounded by the tokens of the streams; its goroutine runs only
@@ -39,6 +41,7 @@ type file struct {
 	writing bool
 	waiting []chan struct{} // closed when everything is written
 	broken  string          // why the last write failed, "" if it did not
+	held    chan struct{}   // in an upgrade: nothing is written; closed when nothing is being written, either
 }
 
 func newFile(ls *logs, path string, maxSize int64, maxFiles int) *file {
@@ -93,7 +96,12 @@ func (f *file) drop(s *stream, lines int) {
 
 func (f *file) enqueue(c chunk) {
 	f.queue = append(f.queue, c)
-	if !f.writing {
+	f.begin()
+}
+
+// begin lets the queue be written. f.mu is held.
+func (f *file) begin() {
+	if !f.writing && f.held == nil && len(f.queue) > 0 {
 		f.writing = true
 		go f.write()
 	}
@@ -114,34 +122,74 @@ func (f *file) idle() <-chan struct{} {
 
 func (f *file) write() {
 	for {
-		f.mu.Lock()
-		batch := f.queue
-		f.queue = nil
-		if len(batch) == 0 {
-			f.writing = false
-			for _, w := range f.waiting {
-				close(w)
-			}
-			f.waiting = nil
-			f.mu.Unlock()
+		batch := f.next()
+		if batch == nil {
 			return
 		}
-		f.mu.Unlock()
-		for _, c := range batch {
-			if c.dropped > 0 {
-				text := fmt.Sprintf("[devstack] %d lines dropped: %s", c.dropped, c.reason)
-				f.writeAll(chunk{data: c.from.format.note(text, c.at), from: c.from, at: c.at})
-				continue
+		for i, c := range batch {
+			if f.isHeld() {
+				f.putBack(batch[i:])
+				break
 			}
-			data := c.data
-			f.writeAll(c)
-			c.from.giveBack(data)
+			if rest := f.writeChunk(c); rest != nil {
+				batch[i] = *rest
+				f.putBack(batch[i:])
+				break
+			}
 		}
 	}
 }
 
-// writeAll repeats until the disk has taken everything.
-func (f *file) writeAll(c chunk) {
+// next is what to write now. Nil: the writer ends.
+func (f *file) next() []chunk {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.held == nil && len(f.queue) > 0 {
+		batch := f.queue
+		f.queue = nil
+		return batch
+	}
+	f.writing = false
+	if f.held != nil {
+		close(f.held)
+	}
+	if len(f.queue) == 0 {
+		for _, w := range f.waiting {
+			close(w)
+		}
+		f.waiting = nil
+	}
+	return nil
+}
+
+func (f *file) isHeld() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.held != nil
+}
+
+func (f *file) putBack(chunks []chunk) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.queue = append(chunks, f.queue...)
+}
+
+// writeChunk returns what a hold kept from being written, else nil.
+func (f *file) writeChunk(c chunk) (rest *chunk) {
+	if c.dropped > 0 {
+		text := fmt.Sprintf("[devstack] %d lines dropped: %s", c.dropped, c.reason)
+		return f.writeAll(chunk{data: c.from.format.note(text, c.at), from: c.from, at: c.at, carried: true})
+	}
+	data := c.data
+	rest = f.writeAll(c)
+	if !c.carried {
+		c.from.giveBack(data)
+	}
+	return rest
+}
+
+// writeAll repeats until the disk has taken everything, or returns what a hold has left.
+func (f *file) writeAll(c chunk) (rest *chunk) {
 	for {
 		n, err := f.disk.write(c)
 		c.data = c.data[n:]
@@ -152,12 +200,17 @@ func (f *file) writeAll(c chunk) {
 		f.mu.Lock()
 		before := f.broken
 		f.broken = reason
+		held := f.held != nil
 		f.mu.Unlock()
 		if reason != before && reason != "" {
 			f.logs.log.Error("cannot write log", "path", f.path, "err", err)
 		}
 		if err == nil {
-			return
+			return nil
+		}
+		if held {
+			c.data, c.carried = bytes.Clone(c.data), true
+			return &c
 		}
 		time.Sleep(f.logs.retry)
 	}

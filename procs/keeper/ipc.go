@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -23,25 +24,38 @@ const maxUnacked = 8
 // channel is the keeper's end of a Node IPC channel: one line of JSON per message in both directions. Like Node,
 // each end acknowledges every descriptor that it gets.
 type channel struct {
-	wire   *wire
-	turn   chan struct{} // capacity 1: full while a line is being written
-	closed chan struct{} // closed when the process has closed its end
+	wire    *wire
+	turn    chan struct{} // capacity 1: full while a line is being written
+	closed  chan struct{} // closed when the process has closed its end
+	in      lineReader    // of the goroutine that reads
+	parking parking       // where that goroutine waits during an upgrade
+	turned  bool          // the upgrade has the turn
 
-	mu      sync.Mutex
-	unacked []chan<- bool // of the descriptors on their way, oldest first
+	mu        sync.Mutex
+	unacked   []passed // the descriptors on their way, oldest first
+	quiet     bool     // an upgrade is under way: nothing is written
+	unwritten []byte   // what is to be written after it
+}
+
+// passed is a descriptor on its way to a process.
+type passed struct {
+	arrived chan<- bool // has room for one word: whether the process has got it; nil: nobody wants to know
+	nack    string      // the message that follows if it has not; "": none
 }
 
 func newChannel(w *wire) *channel {
-	return &channel{wire: w, turn: make(chan struct{}, 1), closed: make(chan struct{})}
+	return &channel{
+		wire: w, turn: make(chan struct{}, 1), closed: make(chan struct{}),
+		in: lineReader{r: bufio.NewReaderSize(w, 4<<10)},
+	}
 }
 
 // send writes one message and gives up after a second: the process does not read.
-func (c *channel) send(line string) error { return c.pass(line, nil, nil) }
+func (c *channel) send(line string) error { return c.pass(line, nil, passed{}) }
 
-// pass is send with a descriptor; arrived, which has room for one word, is told once whether the process has got it.
-// EAGAIN: too many before it are still on their way. A line that has begun is written to its end, however long that
-// takes, so that the next one is a line, too.
-func (c *channel) pass(line string, d *descriptor, arrived chan<- bool) error {
+// pass is send with a descriptor. EAGAIN: too many before it are still on their way. A line that has begun is written
+// to its end, however long that takes, so that the next one is a line, too.
+func (c *channel) pass(line string, d *descriptor, p passed) error {
 	limit := time.NewTimer(sendTime)
 	defer limit.Stop()
 	select {
@@ -49,17 +63,17 @@ func (c *channel) pass(line string, d *descriptor, arrived chan<- bool) error {
 	case <-limit.C:
 		return fmt.Errorf("cannot send over IPC: %w", os.ErrDeadlineExceeded)
 	}
-	if d != nil && !c.expect(arrived) {
+	if d != nil && !c.expect(p) {
 		<-c.turn
 		return fmt.Errorf("cannot send over IPC: the process does not answer: %w", syscall.EAGAIN)
 	}
 	b := append([]byte(line), '\n')
-	_ = c.wire.SetWriteDeadline(time.Now().Add(sendTime))
+	c.writeUntil(time.Now().Add(sendTime))
 	n, err := c.wire.send(b, d)
-	_ = c.wire.SetWriteDeadline(time.Time{})
-	if n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+	quiet := c.writeUntil(time.Time{})
+	if errors.Is(err, os.ErrDeadlineExceeded) && (n > 0 || quiet && d == nil) {
 		go func() {
-			_, _ = c.wire.Write(b[n:])
+			c.finish(b[n:], n > 0)
 			<-c.turn
 		}()
 		return nil
@@ -78,18 +92,44 @@ func (c *channel) pass(line string, d *descriptor, arrived chan<- bool) error {
 // meanwhile: Node never blocks when it sends, so this ends as soon as its event loop turns.
 func (c *channel) ack() {
 	c.turn <- struct{}{}
-	_, _ = c.wire.Write([]byte(`{"cmd":"NODE_HANDLE_ACK"}` + "\n"))
+	c.finish([]byte(`{"cmd":"NODE_HANDLE_ACK"}`+"\n"), false)
 	<-c.turn
 }
 
+// finish writes b, the rest of a line if that has begun, however long it takes. What an upgrade interrupts is kept for
+// afterwards. The caller has the turn.
+func (c *channel) finish(b []byte, begun bool) {
+	n, err := c.wire.Write(b)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if begun || n > 0 {
+		c.unwritten = slices.Concat(b[n:], c.unwritten)
+	} else {
+		c.unwritten = append(c.unwritten, b...)
+	}
+}
+
+// writeUntil sets how long writes may take, except in an upgrade.
+func (c *channel) writeUntil(t time.Time) (quiet bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.quiet {
+		_ = c.wire.SetWriteDeadline(t)
+	}
+	return c.quiet
+}
+
 // expect and unexpect are called by who has the turn, so the order is that on the wire.
-func (c *channel) expect(arrived chan<- bool) bool {
+func (c *channel) expect(p passed) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.unacked) >= maxUnacked {
 		return false
 	}
-	c.unacked = append(c.unacked, arrived)
+	c.unacked = append(c.unacked, p)
 	return true
 }
 
@@ -101,13 +141,19 @@ func (c *channel) unexpect() {
 	}
 }
 
-// acked tells who sent the oldest descriptor.
+// acked tells who sent the oldest descriptor, and the process what follows if it did not arrive.
 func (c *channel) acked(arrived bool) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	var p passed
 	if len(c.unacked) > 0 {
-		c.unacked[0] <- arrived
-		c.unacked = c.unacked[1:]
+		p, c.unacked = c.unacked[0], c.unacked[1:]
+	}
+	c.mu.Unlock()
+	if p.arrived != nil {
+		p.arrived <- arrived
+	}
+	if !arrived && p.nack != "" {
+		_ = c.send(p.nack)
 	}
 }
 
@@ -117,9 +163,12 @@ func (k *keeper) readIPC(l *launch) {
 	defer c.wire.Close()
 	defer c.wire.discard()
 	defer close(c.closed)
-	r := bufio.NewReaderSize(c.wire, 4<<10)
 	for {
-		line, whole, err := readLine(r, maxIPCLine)
+		line, whole, err := c.in.next(maxIPCLine)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.parking.wait()
+			continue
+		}
 		if err != nil {
 			return
 		}
@@ -131,7 +180,7 @@ func (k *keeper) readIPC(l *launch) {
 		case len(line) > 0:
 			k.forwardLine(l, line)
 		}
-		if r.Buffered() == 0 {
+		if c.in.r.Buffered() == 0 {
 			c.wire.discard() // its line has been read, and did not take it
 		}
 	}
@@ -146,22 +195,30 @@ func (k *keeper) forwardLine(l *launch, line []byte) {
 	k.notify(&Message{Verb: IPC, IPC: &IPCLine{Key: l.key, Line: line}})
 }
 
-// readLine returns the next line without its end, or the beginning of one that is longer than limit.
-func readLine(r *bufio.Reader, limit int) (line []byte, whole bool, err error) {
-	whole = true
+// lineReader cuts what a process sends into lines. After an error it can go on where it was.
+type lineReader struct {
+	r    *bufio.Reader
+	line []byte // the beginning of the next line, as far as it was read
+	long bool   // that line is longer than the limit
+}
+
+// next returns the next line without its end, or the beginning of one that is longer than limit.
+func (r *lineReader) next(limit int) (line []byte, whole bool, err error) {
 	for {
-		part, err := r.ReadSlice('\n')
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return nil, false, err
+		part, err := r.r.ReadSlice('\n')
+		if len(r.line)+len(part) > limit {
+			r.long = true
 		}
-		if len(line)+len(part) > limit {
-			whole = false
-		}
-		if whole {
-			line = append(line, part...)
+		if !r.long {
+			r.line = append(r.line, part...)
 		}
 		if err == nil {
-			return bytes.TrimSuffix(line, []byte("\n")), whole, nil
+			line, whole = bytes.TrimSuffix(r.line, []byte("\n")), !r.long
+			r.line, r.long = nil, false
+			return line, whole, nil
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return nil, false, err
 		}
 	}
 }

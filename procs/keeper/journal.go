@@ -35,6 +35,20 @@ func openJournal(path string) (*journal, error) {
 	return &journal{path: path, file: f}, nil
 }
 
+// continueJournal goes on with the one that is there.
+func continueJournal(path string) (*journal, error) {
+	f, err := beginFile(path, maxJournal)
+	if err != nil {
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot look at %s: %w", path, err)
+	}
+	return &journal{path: path, file: f, size: fi.Size()}, nil
+}
+
 func (j *journal) launched(k Key, l Launched) {
 	j.write(journalLine{Verb: Start, Key: k, Launched: &l, At: l.At})
 }

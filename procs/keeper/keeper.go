@@ -6,9 +6,14 @@
 // status is lost, nothing runs twice. An exit is kept until the daemon has acked it. The sockets that a launch with
 // Hold listens on stay open when it dies: connections wait for the next launch, until the daemon releases them.
 //
-// Limits: a keeper killed with SIGKILL takes the reading end of every pipe with it, so processes that write die of
-// EPIPE; statuses and at most one unfinished line per stream are lost. The next keeper ends what survived before
-// it starts anything. Nothing is synced to the platter: after a power cut, logs lack what the kernel had not written.
+// The keeper itself is replaced in place (Exec): another executable goes on in its process with every launch, pipe, channel,
+// held socket and unacked exit; an unfinished line or message goes along. One that does not run is refused before.
+//
+// Limits: on macOS the daemon alone can be replaced. While no daemon runs, messages of processes other than "ready" and
+// what the preload says are dropped. A keeper killed with SIGKILL takes the reading end of every pipe with it, so
+// processes that write die of EPIPE; statuses and at most one unfinished line per stream are lost. The next keeper ends
+// what survived before it starts anything. Nothing is synced to the platter: after a power cut, logs lack what the
+// kernel had not written.
 package keeper
 
 import (
@@ -24,7 +29,7 @@ import (
 	"time"
 )
 
-// Options is what a keeper is started with.
+// Options is what a keeper is started with. An upgrade carries them under these names.
 type Options struct {
 	Dir      string   // the project directory, which is locked
 	ID       string   // 12 hex digits of its real path
@@ -35,7 +40,7 @@ type Options struct {
 
 	// Ready, if not nil, gets one line and is closed: "ok" once the socket is bound and the daemon runs, "locked"
 	// if another keeper has the project, or "error: ...".
-	Ready *os.File
+	Ready *os.File `json:"-"`
 
 	// For tests. 0: 5 s between pings, 1 s as the first delay of a respawn, 2 s until a failed log write is retried.
 	PingEvery, RespawnDelay, RetryWrite time.Duration
@@ -56,7 +61,9 @@ type keeper struct {
 	children *children
 	tree     *tree
 
-	finished chan struct{} // closed when the shutdown is complete
+	finished chan struct{}  // closed when the shutdown is complete
+	upgrades chan ExecReq   // for the loop to carry out
+	answers  sync.WaitGroup // to launches that waited for a socket, on their way
 
 	mu       sync.Mutex
 	launches map[Key]*launch  // running, or exited and not acked
@@ -70,8 +77,10 @@ type keeper struct {
 	onOver   []func()        // answers to those who asked for it
 	hurry    []chan struct{} // one per stop ladder: halve what is left of the grace
 
-	signalled bool         // SIGTERM or SIGINT has come
-	failed    *FailedError // why Run returns an error
+	signalled bool          // SIGTERM or SIGINT has come
+	upgrading chan struct{} // nil, except in an upgrade: no daemon is started; closed if it has failed
+	quiet     bool          // in an upgrade: nothing may begin that would have to be carried
+	failed    *FailedError  // why Run returns an error
 }
 
 // Run is the keeper's life: it returns after a shutdown, or when the keeper could not begin. The caller is the
@@ -111,7 +120,7 @@ func begin(o Options) (_ *keeper, err error) {
 			lock.Close()
 		}
 	}()
-	k, err := newKeeper(o)
+	k, err := newKeeper(o, openJournal)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +140,7 @@ func begin(o Options) (_ *keeper, err error) {
 	return k, nil
 }
 
-func newKeeper(o Options) (*keeper, error) {
+func newKeeper(o Options, openJournal func(path string) (*journal, error)) (*keeper, error) {
 	if err := privateDir(o.StateDir); err != nil {
 		return nil, err
 	}
@@ -170,6 +179,7 @@ func newKeeper(o Options) (*keeper, error) {
 		children: &children{alive: map[int]func(syscall.WaitStatus){}},
 		tree:     &tree{},
 		finished: make(chan struct{}),
+		upgrades: make(chan ExecReq, 1),
 		launches: map[Key]*launch{},
 		talking:  map[*launch]bool{},
 		held:     holding{},
@@ -193,6 +203,9 @@ func (k *keeper) loop() {
 		case s := <-sigs:
 			k.log.Info("asked to end", "signal", s.String())
 			k.askedToEnd()
+		case req := <-k.upgrades:
+			k.upgrade(req, func() bool { return len(sigs) > 0 })
+			k.children.reap()
 		case <-k.finished:
 			return
 		}

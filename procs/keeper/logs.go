@@ -29,8 +29,8 @@ type logs struct {
 
 	mu      sync.Mutex
 	files   map[string]*file // by path, for the keeper's life
-	open    int              // streams before EOF
-	drained chan struct{}    // closed when open falls to 0 in a drain
+	open    map[*stream]bool // before EOF
+	drained chan struct{}    // closed when none is open any more in a drain
 }
 
 func newLogs(stateDir string, retry time.Duration, log *slog.Logger) *logs {
@@ -41,28 +41,31 @@ func newLogs(stateDir string, retry time.Duration, log *slog.Logger) *logs {
 		tokens:   make(chan struct{}, poolBuffers),
 		buffers:  sync.Pool{New: func() any { return new([bufSize]byte) }},
 		files:    map[string]*file{},
+		open:     map[*stream]bool{},
 	}
 }
 
 // read starts reading r until its end, into the given file and into the combined one.
 func (ls *logs) read(r *os.File, key Key, kind string, cfg Logs, path string) *stream {
-	s := &stream{
-		logs:   ls,
-		r:      r,
-		own:    make(chan struct{}, ownBuffers),
-		format: newFormat(cfg, key, kind),
-		ended:  make(chan struct{}),
-	}
+	s := ls.newStream(r, newFormat(cfg, key, kind))
 	for _, p := range []string{path, cfg.Combined} {
 		if kept(p) {
 			s.sinks = append(s.sinks, ls.file(p, cfg))
 		}
 	}
-	ls.mu.Lock()
-	ls.open++
-	ls.mu.Unlock()
-	go s.run()
+	ls.begin(s)
 	return s
+}
+
+func (ls *logs) newStream(r *os.File, format format) *stream {
+	return &stream{logs: ls, r: r, own: make(chan struct{}, ownBuffers), format: format, ended: make(chan struct{})}
+}
+
+func (ls *logs) begin(s *stream) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.open[s] = true
+	go s.run()
 }
 
 // file returns the one writer of a path. Size and number of files are those of the path's first launch.
@@ -77,11 +80,11 @@ func (ls *logs) file(path string, cfg Logs) *file {
 	return f
 }
 
-func (ls *logs) streamEnded() {
+func (ls *logs) streamEnded(s *stream) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	ls.open--
-	if ls.open == 0 && ls.drained != nil {
+	delete(ls.open, s)
+	if len(ls.open) == 0 && ls.drained != nil {
 		close(ls.drained)
 		ls.drained = nil
 	}
@@ -91,7 +94,7 @@ func (ls *logs) streamEnded() {
 func (ls *logs) drain(limit time.Duration) {
 	ls.mu.Lock()
 	var drained chan struct{}
-	if ls.open > 0 {
+	if len(ls.open) > 0 {
 		drained = make(chan struct{})
 		ls.drained = drained
 	}

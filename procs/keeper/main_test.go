@@ -61,9 +61,11 @@ func run(m *testing.M) int {
 }
 
 func keeperRole(args []string) int {
-	if args[0] == execArg {
-		_ = becomeLaunch(args[1:])
-		return 2
+	if len(args) < 5 || args[0] == execArg || args[0] == resumeArg {
+		if Command(args) != nil {
+			return 2
+		}
+		return 0
 	}
 	o, err := commandOptions(args)
 	if err != nil {
@@ -128,7 +130,7 @@ func daemonRole() int {
 		}
 		m.attached.close()
 		mu.Unlock()
-		if m.Verb == Shutdown && m.Error == nil {
+		if (m.Verb == Shutdown || m.Verb == Exec) && m.Error == nil {
 			return 0
 		}
 	}

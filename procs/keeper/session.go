@@ -19,10 +19,13 @@ type session struct {
 	unanswered atomic.Int32  // pings in a row
 	ended      chan struct{} // closed when the daemon was reaped
 	orderly    atomic.Bool   // it serves end
+
+	requests sync.WaitGroup // that are answered later
+	served   chan struct{}  // closed when no request is taken any more
 }
 
 func newSession(conn *wire) *session {
-	return &session{conn: conn, out: newOutbox(), ended: make(chan struct{})}
+	return &session{conn: conn, out: newOutbox(), ended: make(chan struct{}), served: make(chan struct{})}
 }
 
 // serve answers requests in order; those that may take a while answer later, out of order.
@@ -30,6 +33,7 @@ func (k *keeper) serve(s *session) {
 	for {
 		m, err := readFrame(s.conn)
 		if err != nil {
+			close(s.served)
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) {
 				k.log.Error("connection to the daemon failed", "err", err)
 			}
@@ -81,7 +85,7 @@ func (k *keeper) handle(s *session, m *Message) {
 		}
 		answer(err)
 	case m.Verb == Signal && m.Signal != nil && (m.Signal.Tree || m.Signal.Message != ""):
-		go func() { answer(k.signal(*m.Signal)) }()
+		s.requests.Go(func() { answer(k.signal(*m.Signal)) })
 	case m.Verb == Signal && m.Signal != nil:
 		answer(k.signal(*m.Signal))
 	case m.Verb == Connect && m.Connect != nil:
@@ -108,6 +112,8 @@ func (k *keeper) handle(s *session, m *Message) {
 		a.Blob = k.stash
 		k.mu.Unlock()
 		answer(nil)
+	case m.Verb == Exec && m.Exec != nil:
+		go k.exec(s, *m.Exec, answer)
 	case m.Verb == Notify && m.Notify != "":
 		answer(tellService(m.Notify))
 	case m.Verb == Shutdown:

@@ -126,8 +126,15 @@ func startKeeper(o SpawnOptions) error {
 
 // Command is the hidden subcommand `keeper`: args are what Spawn passes after that word.
 func Command(args []string) error {
-	if len(args) > 0 && args[0] == execArg {
-		return becomeLaunch(args[1:])
+	if len(args) > 0 {
+		switch args[0] {
+		case execArg:
+			return becomeLaunch(args[1:])
+		case checkArg:
+			return checkCarried(args[1:])
+		case resumeArg:
+			return resume(args[1:])
+		}
 	}
 	o, err := commandOptions(args)
 	if err != nil {

@@ -87,13 +87,18 @@ func (k *keeper) readStdio(l *launch, req Launch, s *stdio) {
 	if s.ipcOwn != nil {
 		l.channel = newChannel(s.ipcOwn)
 		k.talking[l] = true
-		go func() {
-			k.readIPC(l)
-			k.mu.Lock()
-			delete(k.talking, l)
-			k.mu.Unlock()
-		}()
+		k.listenTo(l)
 	}
+}
+
+// listenTo starts reading a launch's IPC channel.
+func (k *keeper) listenTo(l *launch) {
+	go func() {
+		k.readIPC(l)
+		k.mu.Lock()
+		delete(k.talking, l)
+		k.mu.Unlock()
+	}()
 }
 
 // kept says whether a log path is a file at all.

@@ -19,13 +19,14 @@ type stream struct {
 	format format
 	ended  chan struct{} // closed when everything was read and queued
 
-	rest  []byte // an unfinished line, read but not yet passed on
-	stuck bool   // the disk stood still when we last waited for it
+	rest    []byte  // an unfinished line, read but not yet passed on
+	stuck   bool    // the disk stood still when we last waited for it
+	parking parking // where it waits during an upgrade
 }
 
 // run reads until every process that holds the pipe has closed it.
 func (s *stream) run() {
-	defer s.logs.streamEnded()
+	defer s.logs.streamEnded(s)
 	defer close(s.ended)
 	defer s.r.Close()
 	raw, err := s.r.SyscallConn()
@@ -36,6 +37,10 @@ func (s *stream) run() {
 	for {
 		buf, n, err := s.read(raw)
 		at := time.Now()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			s.parking.wait()
+			continue
+		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				s.logs.log.Error("cannot read output", "err", err)

@@ -27,8 +27,7 @@ func (k *keeper) want(l *launch, a Address, id int64) {
 	k.mu.Lock()
 	d, park := k.wanted(w)
 	if park {
-		k.wanting = append(k.wanting, w)
-		time.AfterFunc(parkTime, func() { k.giveUp(w) })
+		k.park(w)
 	}
 	k.mu.Unlock()
 	if !park {
@@ -88,21 +87,29 @@ func (k *keeper) answerWanting(app string) {
 		if s == nil {
 			return false
 		}
-		go w.answer(k.dupOf(s))
+		d := k.dupOf(s)
+		k.answers.Go(func() { w.answer(d) })
 		return true
 	})
 }
 
+// park lets a request wait. k.mu is held.
+func (k *keeper) park(w *wanting) {
+	k.wanting = append(k.wanting, w)
+	k.limitParking(w)
+}
+
+func (k *keeper) limitParking(w *wanting) { time.AfterFunc(parkTime, func() { k.giveUp(w) }) }
+
 func (k *keeper) giveUp(w *wanting) {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	i := slices.Index(k.wanting, w)
-	if i >= 0 {
-		k.wanting = slices.Delete(k.wanting, i, i+1)
+	if i < 0 || k.quiet {
+		return // it has its answer, or gets a new limit after the upgrade
 	}
-	k.mu.Unlock()
-	if i >= 0 {
-		w.answer(nil)
-	}
+	k.wanting = slices.Delete(k.wanting, i, i+1)
+	k.answers.Go(func() { w.answer(nil) })
 }
 
 // dupOf is for a launch: Node wants it non-blocking. Nil if we are out of descriptors.
@@ -125,19 +132,8 @@ func (w *wanting) answer(d *descriptor) {
 		return
 	}
 	defer d.close()
-	arrived := make(chan bool, 1)
 	held := fmt.Sprintf(`{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_DEVSTACK","held":%d}}`, w.id)
-	if c.pass(held, d, arrived) != nil {
+	if c.pass(held, d, passed{nack: free}) != nil {
 		_ = c.send(free)
-		return
 	}
-	go func() {
-		select {
-		case ok := <-arrived:
-			if !ok {
-				_ = c.send(free)
-			}
-		case <-c.closed:
-		}
-	}()
 }

@@ -1,0 +1,225 @@
+package keeper
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// carryVersion is that of carried. Fields are only ever added, and mean nothing when they are empty; a change that an older
+// keeper would misread gets the next number, which it then refuses in its check.
+const carryVersion = 1
+
+// carried is all that a keeper knows, as the next executable in its process gets it: JSON in a file that lies in memory
+// alone. Descriptors are numbers, which stay open across exec.
+type carried struct {
+	Version  int             `json:"version"`
+	Options  Options         `json:"options"`
+	Since    time.Time       `json:"since"`
+	Lock     int             `json:"lock"`
+	Listener int             `json:"listener"`
+	Stash    []byte          `json:"stash,omitempty"`
+	Launches []carriedLaunch `json:"launches,omitempty"`
+	Streams  []carriedStream `json:"streams,omitempty"`
+	Files    []carriedFile   `json:"files,omitempty"`
+	Held     []carriedSocket `json:"held,omitempty"`
+	Wanting  []carriedWant   `json:"wanting,omitempty"`
+}
+
+type carriedLaunch struct {
+	Running
+	Grace    Grace           `json:"grace"`
+	Holds    bool            `json:"holds,omitempty"`
+	Server   bool            `json:"server,omitempty"`
+	Released bool            `json:"released,omitempty"`
+	Acked    bool            `json:"acked,omitempty"` // its exit is on record: only its channel is still open
+	Streams  []int           `json:"streams,omitempty"`
+	Channel  *carriedChannel `json:"channel,omitempty"`
+}
+
+type carriedChannel struct {
+	FD        int      `json:"fd"`
+	Line      []byte   `json:"line,omitempty"` // the beginning of a message
+	Long      bool     `json:"long,omitempty"`
+	Arrived   []int    `json:"arrived,omitempty"`   // descriptors that came with it
+	Unwritten []byte   `json:"unwritten,omitempty"` // to the process
+	Unacked   []string `json:"unacked,omitempty"`   // descriptors on their way: what follows if one does not arrive
+}
+
+// carriedStream is one that is open, or that has ended and is still spoken of.
+type carriedStream struct {
+	FD     int      `json:"fd"` // -1: it has ended
+	Rest   []byte   `json:"rest,omitempty"`
+	Kind   string   `json:"kind,omitempty"` // of the format
+	Layout string   `json:"layout,omitempty"`
+	Head   []byte   `json:"head,omitempty"`
+	Sinks  []string `json:"sinks"`
+}
+
+type carriedFile struct {
+	Path     string         `json:"path"`
+	MaxSize  int64          `json:"max_size"`
+	MaxFiles int            `json:"max_files,omitempty"`
+	Torn     bool           `json:"torn,omitempty"` // it ends inside a line of the stream Last
+	Last     int            `json:"last,omitempty"`
+	Queue    []carriedChunk `json:"queue,omitempty"` // what the disk did not take
+}
+
+type carriedChunk struct {
+	Data    []byte    `json:"data,omitempty"`
+	From    int       `json:"from"`
+	At      time.Time `json:"at"`
+	Dropped int       `json:"dropped,omitempty"`
+	Reason  string    `json:"reason,omitempty"`
+}
+
+type carriedSocket struct {
+	App     string         `json:"app"`
+	Address Address        `json:"address"`
+	FD      int            `json:"fd"`
+	Claims  []carriedClaim `json:"claims"`
+}
+
+type carriedClaim struct {
+	Instance   int   `json:"instance"`
+	Generation int64 `json:"generation"`
+}
+
+// carriedWant is a launch's request that waits for a socket.
+type carriedWant struct {
+	Launch  int     `json:"launch"`
+	Address Address `json:"address"`
+	ID      int64   `json:"id"`
+}
+
+// gatherer collects what is carried and which descriptors belong to it.
+type gatherer struct {
+	carried
+	open    []int
+	streams map[*stream]int
+	err     error
+}
+
+// gather describes everything. k.mu is held, and all is quiet.
+func (k *keeper) gather(req ExecReq) (*carried, []int, error) {
+	g := &gatherer{carried: carried{Version: carryVersion, Options: k.opts, Since: k.since, Stash: k.stash}, streams: map[*stream]int{}}
+	g.Options.Ready, g.Options.Daemon = nil, req.Daemon
+	g.Lock, g.Listener = g.fd(k.lock), g.fd(k.listener)
+	indexes := map[*launch]int{}
+	for _, l := range k.launches {
+		indexes[l] = g.launch(l, false)
+	}
+	for l := range k.talking {
+		if _, known := indexes[l]; !known {
+			indexes[l] = g.launch(l, true)
+		}
+	}
+	for _, s := range k.logs.streams() {
+		g.stream(s) // also of launches that are forgotten
+	}
+	for _, f := range k.logs.all() {
+		g.file(f)
+	}
+	for app, sockets := range k.held {
+		for _, s := range sockets {
+			g.socket(app, s)
+		}
+	}
+	for _, w := range k.wanting {
+		if i, known := indexes[w.launch]; known && g.Launches[i].Channel != nil {
+			g.Wanting = append(g.Wanting, carriedWant{Launch: i, Address: w.address, ID: w.id})
+		}
+	}
+	return &g.carried, g.open, g.err
+}
+
+// fd is the number of a descriptor that stays open.
+func (g *gatherer) fd(c syscall.Conn) int {
+	raw, err := c.SyscallConn()
+	n := -1
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { n = int(fd) })
+	}
+	if err != nil {
+		g.err = fmt.Errorf("cannot hand a descriptor over: %w", err)
+	}
+	g.open = append(g.open, n)
+	return n
+}
+
+func (g *gatherer) launch(l *launch, acked bool) int {
+	c := carriedLaunch{
+		Running: Running{Key: l.key, Launched: l.launched, Ready: l.ready, Listening: l.listening, Drained: l.drained, Exit: l.exit},
+		Grace:   l.grace, Holds: l.holds, Server: l.server, Released: l.released, Acked: acked,
+	}
+	for _, s := range l.streams {
+		c.Streams = append(c.Streams, g.stream(s))
+	}
+	if l.channel != nil {
+		select {
+		case <-l.channel.closed:
+		default:
+			c.Channel = g.channel(l.channel)
+		}
+	}
+	g.Launches = append(g.Launches, c)
+	return len(g.Launches) - 1
+}
+
+func (g *gatherer) channel(c *channel) *carriedChannel {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := &carriedChannel{FD: g.fd(c.wire), Line: c.in.line, Long: c.in.long, Unwritten: c.unwritten}
+	for _, d := range c.wire.arrived {
+		out.Arrived = append(out.Arrived, d.fd)
+	}
+	g.open = append(g.open, out.Arrived...)
+	for _, p := range c.unacked {
+		out.Unacked = append(out.Unacked, p.nack)
+	}
+	return out
+}
+
+// stream is the index of a stream.
+func (g *gatherer) stream(s *stream) int {
+	if i, known := g.streams[s]; known {
+		return i
+	}
+	c := carriedStream{FD: -1, Rest: s.rest, Kind: s.format.kind, Layout: s.format.layout, Head: s.format.head}
+	select {
+	case <-s.ended:
+	default:
+		c.FD = g.fd(s.r)
+	}
+	for _, f := range s.sinks {
+		c.Sinks = append(c.Sinks, f.path)
+	}
+	g.streams[s] = len(g.Streams)
+	g.Streams = append(g.Streams, c)
+	return g.streams[s]
+}
+
+func (g *gatherer) file(f *file) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d := f.disk
+	c := carriedFile{Path: f.path, MaxSize: d.max, MaxFiles: d.out.MaxBackups}
+	if d.torn && d.last != nil && d.file != nil {
+		c.Torn, c.Last = true, g.stream(d.last)
+	}
+	for _, q := range f.queue {
+		c.Queue = append(c.Queue, carriedChunk{Data: q.data, From: g.stream(q.from), At: q.at, Dropped: q.dropped, Reason: q.reason})
+	}
+	g.Files = append(g.Files, c)
+}
+
+func (g *gatherer) socket(app string, s *heldSocket) {
+	c := carriedSocket{App: app, Address: s.address, FD: s.socket.fd}
+	for _, claim := range slices.Collect(maps.Keys(s.claims)) {
+		c.Claims = append(c.Claims, carriedClaim{Instance: claim.instance, Generation: claim.generation})
+	}
+	g.open = append(g.open, s.socket.fd)
+	g.Held = append(g.Held, c)
+}

@@ -1,0 +1,178 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// An upgrade in place: the keeper executes another executable in its own process, so that it stays the parent of all that
+// it runs, and starts a new daemon. What it knows goes along in memory (carry.go), descriptors stay open.
+
+// The hidden subcommand `keeper` of the executable that takes over: `keeper check N` says by its exit code whether it
+// understands version N of what it would be handed, `keeper resume FD DIR` goes on with it; DIR is for who reads ps.
+const (
+	checkArg  = "check"
+	resumeArg = "resume"
+)
+
+const (
+	checkTime = 10 * time.Second // for an executable to say that it runs
+	flushTime = 2 * time.Second  // for queued output to be written; of a disk that is full it is carried
+	quietTime = 5 * time.Second  // for everything that is under way in the keeper to come to a stop
+)
+
+// exec serves ExecReq: answer is called before anything is touched if the upgrade is refused, else when it begins.
+func (k *keeper) exec(s *session, req ExecReq, answer func(error)) {
+	if err := k.tryExecutables(req); err != nil {
+		answer(fmt.Errorf("cannot upgrade: %w", err))
+		return
+	}
+	if err := k.beginUpgrade(); err != nil {
+		answer(err)
+		return
+	}
+	k.log.Info("upgrade", "keeper", req.Self, "daemon", req.Daemon)
+	answer(nil)
+	k.retire(s)
+	k.upgrades <- req
+}
+
+// tryExecutables finds out whether what is to take over runs at all.
+func (k *keeper) tryExecutables(req ExecReq) error {
+	if err := upgradable(); err != nil {
+		return err
+	}
+	if len(req.Daemon) == 0 || !filepath.IsAbs(req.Self) || !filepath.IsAbs(req.Daemon[0]) {
+		return fmt.Errorf("the executables are not given by absolute paths: %w", syscall.EINVAL)
+	}
+	if fi, err := os.Stat(req.Daemon[0]); err != nil {
+		return err
+	} else if !fi.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a file: %w", req.Daemon[0], syscall.EACCES)
+	}
+	if err := unix.Access(req.Daemon[0], unix.X_OK); err != nil {
+		return fmt.Errorf("%s: %w", req.Daemon[0], err)
+	}
+	ended := make(chan syscall.WaitStatus, 1)
+	null := k.null.Fd()
+	pid, err := k.children.start(req.Self, []string{req.Self, "keeper", checkArg, strconv.Itoa(carryVersion)}, &syscall.ProcAttr{
+		Dir: "/", Env: k.daemonEnv(), Files: []uintptr{null, null, null}, Sys: &syscall.SysProcAttr{Setsid: true},
+	}, func(status syscall.WaitStatus) { ended <- status })
+	if err != nil {
+		return fmt.Errorf("%s: %w", req.Self, err)
+	}
+	select {
+	case status := <-ended:
+		if status != 0 {
+			return fmt.Errorf("%s cannot go on with what this keeper runs: its check ends with %d: %w", req.Self, status.ExitStatus(), syscall.ENOEXEC)
+		}
+		return nil
+	case <-time.After(checkTime):
+		_ = k.children.signalGroup(pid, syscall.SIGKILL)
+		return fmt.Errorf("%s does not answer: %w", req.Self, syscall.ETIMEDOUT)
+	}
+}
+
+// checkCarried is `keeper check`.
+func checkCarried(args []string) error {
+	if len(args) < 1 {
+		return errors.New("usage: keeper check VERSION; run by the keeper")
+	}
+	version, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	if version > carryVersion {
+		return fmt.Errorf("this keeper goes on with version %d, not %d", carryVersion, version)
+	}
+	return nil
+}
+
+// beginUpgrade keeps daemons from being started until resumeDaemons.
+func (k *keeper) beginUpgrade() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.ending || k.signalled:
+		return fmt.Errorf("cannot upgrade: the keeper is ending: %w", syscall.ESHUTDOWN)
+	case k.upgrading != nil:
+		return fmt.Errorf("cannot upgrade: another upgrade is under way: %w", syscall.EBUSY)
+	}
+	k.upgrading = make(chan struct{})
+	return nil
+}
+
+// awaitUpgrade waits while there is an upgrade, which then has failed.
+func (k *keeper) awaitUpgrade() {
+	k.mu.Lock()
+	upgrading := k.upgrading
+	k.mu.Unlock()
+	if upgrading != nil {
+		<-upgrading
+	}
+}
+
+func (k *keeper) resumeDaemons() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	close(k.upgrading)
+	k.upgrading = nil
+}
+
+// retire returns when the daemon, which was told, has left, by itself or not, and what it asked for is done.
+func (k *keeper) retire(s *session) {
+	select {
+	case <-s.ended:
+	case <-time.After(leaveTime):
+		k.endDaemon(s, syscall.SIGTERM)
+	}
+	<-s.served
+	done := make(chan struct{})
+	go func() {
+		s.requests.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(quietTime):
+	}
+}
+
+// upgrade is carried out by the loop: nobody reaps, and no signal is served, meanwhile. It returns only if it fails; then
+// everything goes on as before, with a new daemon. asked says whether somebody has asked the keeper to end.
+//
+// A SIGTERM in the microseconds between the last look at asked and exec is lost. From there on it waits until the new
+// keeper listens to it.
+func (k *keeper) upgrade(req ExecReq, asked func() bool) {
+	err := k.quiesce()
+	if err == nil {
+		err = k.become(req, asked)
+	}
+	k.log.Error("cannot upgrade: everything goes on as before", "err", err)
+	k.unquiesce()
+	k.resumeDaemons()
+}
+
+func (k *keeper) become(req ExecReq, asked func() bool) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c, open, err := k.gather(req)
+	if err != nil {
+		return err
+	}
+	k.children.mu.Lock() // no child is on its way
+	defer k.children.mu.Unlock()
+	return handOver(req.Self, c, open, func() error {
+		if k.ending || asked() {
+			return fmt.Errorf("the keeper is ending: %w", syscall.ESHUTDOWN)
+		}
+		return nil
+	}, k.opts.Dir)
+}

@@ -1,0 +1,185 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"syscall"
+)
+
+// resume is `keeper resume`: the keeper's life after an upgrade in place. What was blocked or happened since exec is served
+// by the loop: signals wait, exits have not been reaped.
+func resume(args []string) error {
+	if len(args) < 1 {
+		return errors.New("usage: keeper resume FD DIR; run by the keeper")
+	}
+	fd, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	c, err := readCarried(fd)
+	if err != nil {
+		return fmt.Errorf("cannot go on after an upgrade: %w", err)
+	}
+	k, err := newKeeper(c.Options, continueJournal)
+	if err != nil {
+		return fmt.Errorf("cannot go on after an upgrade: %w", err)
+	}
+	if err := k.restore(c); err != nil {
+		k.log.Error("cannot go on after an upgrade", "err", err)
+		return fmt.Errorf("cannot go on after an upgrade: %w", err)
+	}
+	k.log.Info("upgraded", "launches", len(c.Launches), "daemon", c.Options.Daemon)
+	k.loop()
+	return k.failure()
+}
+
+// restore takes everything over, then lets it go on: the daemon first.
+func (k *keeper) restore(c *carried) error {
+	k.since, k.stash = c.Since, c.Stash
+	k.lock = inherited(c.Lock, "lock")
+	api := inherited(c.Listener, "api")
+	defer api.Close()
+	l, err := net.FileListener(api)
+	if err != nil {
+		return fmt.Errorf("cannot use the API socket: %w", err)
+	}
+	listener, ok := l.(*net.UnixListener)
+	if !ok {
+		return errors.New("the API socket is none")
+	}
+	listener.SetUnlinkOnClose(false)
+	k.listener = listener
+	streams := k.restoreLogs(c)
+	launches, err := k.restoreLaunches(c, streams)
+	if err != nil {
+		return err
+	}
+	if err := k.restoreHeld(c.Held); err != nil {
+		return err
+	}
+	go k.superviseDaemon(nil) // starts one at once
+	for _, s := range streams {
+		if s.r != nil {
+			k.logs.begin(s)
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, w := range c.Wanting {
+		k.park(&wanting{launch: launches[w.Launch], address: w.Address, id: w.ID})
+	}
+	for l := range k.talking {
+		k.listenTo(l)
+		l.channel.speak()
+	}
+	return nil
+}
+
+// inherited is a descriptor that the executable before has left open; no child gets it.
+func inherited(fd int, name string) *os.File {
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), name)
+}
+
+// restoreLogs returns the streams by their index. Nothing is read yet.
+func (k *keeper) restoreLogs(c *carried) []*stream {
+	for _, f := range c.Files {
+		k.logs.file(f.Path, Logs{MaxSize: f.MaxSize, MaxFiles: f.MaxFiles})
+	}
+	streams := make([]*stream, len(c.Streams))
+	for i, s := range c.Streams {
+		var r *os.File
+		if s.FD >= 0 {
+			r = inherited(s.FD, "log pipe")
+		}
+		streams[i] = k.logs.newStream(r, format{kind: s.Kind, layout: s.Layout, head: s.Head})
+		streams[i].rest = s.Rest
+		if r == nil {
+			close(streams[i].ended)
+		}
+		for _, path := range s.Sinks {
+			streams[i].sinks = append(streams[i].sinks, k.logs.file(path, Logs{}))
+		}
+	}
+	for _, carried := range c.Files {
+		f := k.logs.files[carried.Path]
+		if carried.Torn && f.disk.open() == nil {
+			f.disk.torn, f.disk.last = true, streams[carried.Last]
+		}
+		f.mu.Lock()
+		for _, q := range carried.Queue {
+			f.enqueue(chunk{data: q.Data, from: streams[q.From], at: q.At, dropped: q.Dropped, reason: q.Reason, carried: true})
+		}
+		f.mu.Unlock()
+	}
+	return streams
+}
+
+// restoreLaunches returns the launches by their index. What they say over IPC is not read yet.
+func (k *keeper) restoreLaunches(c *carried, streams []*stream) ([]*launch, error) {
+	launches := make([]*launch, len(c.Launches))
+	for i, r := range c.Launches {
+		l := &launch{
+			key: r.Key, grace: r.Grace, launched: r.Launched, holds: r.Holds, server: r.Server, ended: make(chan struct{}),
+			ready: r.Ready, listening: r.Listening, drained: r.Drained, released: r.Released, exit: r.Exit,
+		}
+		launches[i] = l
+		for _, s := range r.Streams {
+			l.streams = append(l.streams, streams[s])
+		}
+		if l.exit != nil {
+			close(l.ended)
+		} else {
+			k.children.adopt(l.launched.Pid, func(status syscall.WaitStatus) { k.exited(l, status) })
+		}
+		if !r.Acked {
+			k.launches[l.key] = l
+		}
+		if r.Channel == nil {
+			continue
+		}
+		var err error
+		if l.channel, err = restoreChannel(r.Channel); err != nil {
+			return nil, fmt.Errorf("cannot use the IPC channel of %s: %w", l.key.App, err)
+		}
+		k.talking[l] = true
+	}
+	return launches, nil
+}
+
+func restoreChannel(r *carriedChannel) (*channel, error) {
+	w, err := newWire(inherited(r.FD, "socket"))
+	if err != nil {
+		return nil, err
+	}
+	for _, fd := range r.Arrived {
+		syscall.CloseOnExec(fd)
+		w.arrived = append(w.arrived, &descriptor{fd: fd})
+	}
+	c := newChannel(w)
+	c.in.line, c.in.long, c.unwritten = r.Line, r.Long, r.Unwritten
+	for _, nack := range r.Unacked {
+		c.unacked = append(c.unacked, passed{nack: nack})
+	}
+	return c, nil
+}
+
+func (k *keeper) restoreHeld(sockets []carriedSocket) error {
+	for _, r := range sockets {
+		syscall.CloseOnExec(r.FD)
+		d := &descriptor{fd: r.FD}
+		at, err := boundTo(d)
+		if err != nil {
+			return fmt.Errorf("cannot hold the socket of %s: %w", r.App, err)
+		}
+		s := &heldSocket{address: r.Address, bound: at, socket: d, claims: map[claim]bool{}}
+		for _, c := range r.Claims {
+			s.claims[claim{instance: c.Instance, generation: c.Generation}] = true
+		}
+		k.held[r.App] = append(k.held[r.App], s)
+	}
+	return nil
+}
