@@ -37,7 +37,7 @@ func run(args []string, stdout, stderr io.Writer) api.Code {
 		return runDaemon(ctx, stderr)
 	}
 	all := map[string]func(context.Context, *command, []string) error{
-		"config": runConfig, "down": runDown, "export": runExport, "import": runImport, "infra": runInfra, "init": runInit, "logs": runLogs, "preflight": runPreflight, "ps": runPs, "rehearse": runRehearse, "schema": runSchema,
+		"config": runConfig, "down": runDown, "export": runExport, "import": runImport, "init": runInit, "logs": runLogs, "preflight": runPreflight, "ps": runPs, "rehearse": runRehearse, "schema": runSchema,
 		"version": runVersion,
 	}
 	do := all[args[0]]
