@@ -82,6 +82,7 @@ const (
 	groupLook  = "look"
 	groupFiles = "files"
 
+	groupBoot       = "boot"
 	groupProduction = "production"
 )
 
@@ -118,6 +119,7 @@ func newCmdRoot(f *Factory) *cobra.Command {
 	root.AddGroup(
 		&cobra.Group{ID: groupStack, Title: "Run the stack:"},
 		&cobra.Group{ID: groupLook, Title: "Look at it:"},
+		&cobra.Group{ID: groupBoot, Title: "Run it on a pilot machine:"},
 		&cobra.Group{ID: groupProduction, Title: "Take it to production:"},
 		&cobra.Group{ID: groupFiles, Title: "Files and installation:"},
 	)
@@ -138,6 +140,7 @@ func commands(f *Factory) []*cobra.Command {
 		newCmdPid(f, nil), newCmdEnv(f, nil), newCmdPing(f, nil),
 		newCmdPs(f, nil), newCmdJlist(f, nil), newCmdDescribe(f, nil), newCmdLogs(f, nil), newCmdMonit(f, nil), newCmdPreflight(f, nil),
 		newCmdWhy(f, nil), newCmdHealth(f, nil), newCmdSchema(f, nil), newCmdInit(f, nil), newCmdImport(f, nil), newCmdExport(f, nil), newCmdRehearse(f, nil),
+		newCmdStartup(f, nil), newCmdUnstartup(f, nil), newCmdBootstrap(f, nil),
 		newCmdConfig(f, nil), newCmdVersion(f, nil), newCmdKeeper(),
 	}
 }

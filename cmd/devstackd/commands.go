@@ -37,6 +37,7 @@ func run(args []string, stdout, stderr io.Writer) api.Code {
 		return runDaemon(ctx, stderr)
 	}
 	all := map[string]func(context.Context, *command, []string) error{
+		"bootstrap": runBootstrap, "startup": runStartup, "unstartup": runUnstartup,
 		"config": runConfig, "down": runDown, "export": runExport, "import": runImport, "init": runInit, "logs": runLogs, "preflight": runPreflight, "ps": runPs, "rehearse": runRehearse, "schema": runSchema,
 		"version": runVersion,
 	}

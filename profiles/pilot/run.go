@@ -1,0 +1,82 @@
+package pilot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Runner runs a command line as root, in dir and with env beside a PATH. Its output goes where the Runner was made to
+// write it.
+type Runner func(ctx context.Context, argv []string, dir string, env []string) error
+
+// Commands is the Runner of this machine; what the commands write goes to out.
+func Commands(out io.Writer) Runner {
+	return func(ctx context.Context, argv []string, dir string, env []string) error {
+		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+		if cmd.Dir = dir; dir == "" {
+			cmd.Dir = "/"
+		}
+		cmd.Env = append([]string{"PATH=" + defaultPath + ":/sbin:/bin", "LC_ALL=C.UTF-8"}, env...)
+		cmd.Stdout, cmd.Stderr = out, out
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("%s: %w", strings.Join(argv, " "), err)
+		}
+		return nil
+	}
+}
+
+// ask runs a command and returns what it says, whatever its exit code is; empty if it cannot be run.
+func ask(ctx context.Context, argv ...string) string {
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = []string{"PATH=" + defaultPath + ":/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/root"}
+	out, _ := cmd.Output() //nolint:errcheck // what did not answer is absent
+	return string(out)
+}
+
+// Carry does an action.
+func Carry(ctx context.Context, a Action, run Runner) error {
+	switch {
+	case a.Write != nil:
+		return writeFile(a.Write.Path, os.FileMode(a.Write.Mode), strings.NewReader(a.Write.Text))
+	case a.Copy[0] != "":
+		return copyExecutable(a.Copy[0], a.Copy[1])
+	case a.Remove != "":
+		if err := os.Remove(a.Remove); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	return run(ctx, a.Run, a.Dir, a.Env)
+}
+
+func copyExecutable(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return writeFile(to, 0o755, in)
+}
+
+// writeFile puts a new file in the place of an old one, at once.
+func writeFile(path string, mode os.FileMode, content io.Reader) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = io.Copy(f, content)
+	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	return os.Rename(f.Name(), path)
+}
