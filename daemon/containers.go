@@ -203,7 +203,7 @@ func infraFailures(err error) []api.Failure {
 		}
 		return out
 	}
-	f := api.Failure{Resource: "containers", Exit: api.ExitEngine, Message: err.Error(), LastLines: []string{}}
+	f := api.Failure{Resource: "services", Exit: api.ExitEngine, Message: err.Error(), LastLines: []string{}}
 	var e *infra.Error
 	var refused *api.Error
 	if errors.As(err, &refused) {

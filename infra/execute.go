@@ -89,20 +89,16 @@ func (k OpKind) verb() string {
 	switch k {
 	case OpPull:
 		return "pull"
-	case OpCreateNetwork, OpCreateVolume:
+	case OpCreateNetwork, OpCreateVolume, OpCreateContainer:
 		return "create"
-	case OpRemoveNetwork:
+	case OpRemoveNetwork, OpRemove:
 		return "remove"
-	case OpCreateContainer:
-		return "create the container of"
 	case OpStart:
 		return "start"
 	case OpStop:
 		return "stop"
-	case OpRemove:
-		return "remove the container of"
 	case OpRename:
-		return "rename the container of"
+		return "rename"
 	case OpConnect:
 		return "attach to its network"
 	case OpDisconnect:

@@ -113,7 +113,7 @@ func serviceChecks(ctx context.Context, st *stack.Stack) ([]api.Check, error) {
 	// Nothing is executed by this Infra: it only plans, as up would.
 	planner := infra.New(driver, slog.New(slog.DiscardHandler), func(infra.Event) {})
 	defer planner.Close()
-	row := api.Check{Name: "containers and ports", Status: preflight.OK, Detail: "nothing is in the way"}
+	row := api.Check{Name: "services and ports", Status: preflight.OK, Detail: "nothing is in the way"}
 	plan, err := planner.Plan(ctx, st.Compose)
 	if err != nil {
 		return append(checks, infraCheck(row.Name, err)), nil

@@ -18,7 +18,7 @@ type Daemon struct {
 	Version string `json:"version"`
 }
 
-// Service is one container of the stack.
+// Service is one service of the stack: a container or, natively, a server of the host.
 type Service struct {
 	Name         string        `json:"name"`
 	Driver       string        `json:"driver"`
