@@ -80,7 +80,7 @@ func TestInfraFailures(t *testing.T) {
 	for _, f := range infraFailures(err) {
 		got = append(got, fmt.Sprint(f.Resource, " ", f.Exit))
 	}
-	if want := []string{"redis 9", "containers 5", "containers 5"}; !slices.Equal(got, want) {
+	if want := []string{"redis 9", "services 5", "services 5"}; !slices.Equal(got, want) {
 		t.Errorf("failures %q, want %q", got, want)
 	}
 	if got := CodeOf(infra.Unsupported); got != api.ExitFiles {
