@@ -38,7 +38,7 @@ func run(args []string, stdout, stderr io.Writer) api.Code {
 	}
 	all := map[string]func(context.Context, *command, []string) error{
 		"bootstrap": runBootstrap, "startup": runStartup, "unstartup": runUnstartup,
-		"config": runConfig, "down": runDown, "export": runExport, "import": runImport, "init": runInit, "logs": runLogs, "preflight": runPreflight, "ps": runPs, "rehearse": runRehearse, "schema": runSchema,
+		"config": runConfig, "down": runDown, "export": runExport, "import": runImport, "infra": runInfra, "init": runInit, "logs": runLogs, "preflight": runPreflight, "ps": runPs, "rehearse": runRehearse, "schema": runSchema,
 		"version": runVersion,
 	}
 	do := all[args[0]]
