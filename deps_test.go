@@ -53,6 +53,7 @@ var mayExec = map[string]string{
 	"cmd/devstackd/evaluate.go":    "asks the user's Node.js for what PM2's ecosystem file exports",
 	"daemon/build.go":              "runs the user's build command",
 	"daemon/preflight/programs.go": "asks Node.js for its version",
+	"infra/native/execute.go":      "asks servers for their versions and runs initdb",
 	"procs/execprobe.go":           "runs the user's healthchecks",
 	"profiles/pilot/run.go":        "asks this machine what it has, and runs systemctl, apt-get, useradd and the user's build",
 

@@ -1,0 +1,249 @@
+package native
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/infra"
+)
+
+// definition is a service of the Compose file as the host's server understands it.
+type definition struct {
+	Kind     kind
+	Major    int
+	Argv     []string          // as the Compose file says it, for the gate
+	Env      map[string]string // with what *_FILE variables point to
+	Login    infra.Login
+	HostIP   string
+	Port     int // 0: any from Low to High, or any at all
+	Low      int
+	High     int
+	Options  []option
+	Init     []string // files to run in a new database
+	Grace    time.Duration
+	Mounts   []infra.Mount
+	Networks map[string]string
+}
+
+// option is one line of a server's configuration.
+type option struct {
+	Name   string
+	Values []string
+	File   bool // the value is a file of the host that the server must be able to read
+}
+
+// defaultGrace is Docker's.
+const defaultGrace = 10 * time.Second
+
+// define reads a service. refused is what native services cannot do for it, in words that follow "service NAME: ".
+func define(p *types.Project, s types.ServiceConfig) (d definition, refused []string) {
+	d.Kind, d.Major = recognise(s.Image)
+	if d.Kind == "" {
+		return d, []string{fmt.Sprintf("the image %s can only be run by Docker; native services are redis, valkey and postgres", infra.ImageName(p.Name, s))}
+	}
+	refuse := func(format string, args ...any) { refused = append(refused, fmt.Sprintf(format, args...)) }
+	if strings.HasPrefix(s.Name, ".") {
+		refuse("its name begins with a dot")
+	}
+	if slices.ContainsFunc(s.Entrypoint, func(w string) bool { return !strings.Contains(w, "docker-entrypoint") }) {
+		refuse("entrypoint: there is no container to run it in")
+	}
+	if s.GetScale() != 1 {
+		refuse("scale: one server per service")
+	}
+	d.Grace = defaultGrace
+	if s.StopGracePeriod != nil {
+		d.Grace = time.Duration(*s.StopGracePeriod)
+	}
+	files := filesOf(p, s)
+	var problem string
+	if d.Env, problem = resolveEnv(s.Environment, files); problem != "" {
+		refuse("%s", problem)
+	}
+	if d.Argv, problem = plainCommand(s.Command, d.Env); problem != "" {
+		refuse("%s", problem)
+	}
+	d.Login = infra.LoginOf(d.Kind.protocol(), d.Argv, d.Env)
+	if problem := d.publish(s.Ports); problem != "" {
+		refuse("%s", problem)
+	}
+	parse := redisOptions
+	if d.Kind == postgres {
+		parse = postgresOptions
+		if d.Init, problem = files.initScripts(); problem != "" {
+			refuse("%s", problem)
+		}
+	}
+	if d.Options, problem = parse(d.Argv, files); problem != "" {
+		refuse("command: %s", problem)
+	}
+	d.Networks = map[string]string{}
+	for key := range s.Networks {
+		d.Networks[p.Networks[key].Name] = networkID(p.Networks[key].Name)
+	}
+	for _, v := range s.Volumes {
+		if named, known := p.Volumes[v.Source]; known && v.Type == types.VolumeTypeVolume {
+			d.Mounts = append(d.Mounts, infra.Mount{Volume: named.Name, Target: v.Target})
+		}
+	}
+	return d, refused
+}
+
+// publish reads where the server listens on this host.
+func (d *definition) publish(ports []types.ServicePortConfig) (problem string) {
+	d.HostIP = "127.0.0.1"
+	for n, p := range ports {
+		if n > 0 {
+			return "ports: the server listens on one port"
+		}
+		if int(p.Target) != d.Login.Port || p.Protocol != "" && p.Protocol != "tcp" {
+			return fmt.Sprintf("ports: %d/%s is not the server's port, which is %d", p.Target, p.Protocol, d.Login.Port)
+		}
+		if p.HostIP != "" {
+			d.HostIP = p.HostIP
+		}
+		if low, high, ranged := strings.Cut(p.Published, "-"); ranged {
+			d.Low, _ = strconv.Atoi(low)
+			d.High, _ = strconv.Atoi(high)
+		} else {
+			d.Port, _ = strconv.Atoi(p.Published)
+		}
+	}
+	return ""
+}
+
+// resolveEnv fills in what variables with the ending _FILE point to, as the images do.
+func resolveEnv(environment types.MappingWithEquals, files files) (env map[string]string, problem string) {
+	env = map[string]string{}
+	for key, value := range environment {
+		if value != nil {
+			env[key] = *value
+		}
+	}
+	for key, at := range env {
+		name, isFile := strings.CutSuffix(key, "_FILE")
+		if !isFile || at == "" {
+			continue
+		}
+		text, err := files.read(at)
+		if err != nil {
+			problem = fmt.Sprintf("%s: %v", key, err)
+			continue
+		}
+		delete(env, key)
+		env[name] = strings.TrimRight(text, "\n")
+	}
+	return env, problem
+}
+
+// plainCommand is the command without a shell around it. One that needs a shell has no place to run in.
+func plainCommand(command []string, env map[string]string) (argv []string, problem string) {
+	argv = infra.Words(command, env)
+	if len(command) > 0 && !slices.Equal(argv, command) && strings.ContainsAny(command[len(command)-1], "`;|&<>\n(") {
+		return nil, "command: a shell script needs a container"
+	}
+	if len(argv) > 0 && argv[0] == "exec" {
+		argv = argv[1:]
+	}
+	return argv, ""
+}
+
+// files are what a container would see, by its paths: bind mounts, secrets and configs.
+type files map[string]source
+
+// source is a path of the host, or a text.
+type source struct {
+	path string
+	text string
+}
+
+func filesOf(p *types.Project, s types.ServiceConfig) files {
+	out := files{}
+	for _, v := range s.Volumes {
+		if v.Type == types.VolumeTypeBind {
+			out[path.Clean(v.Target)] = source{path: v.Source}
+		}
+	}
+	add := func(base string, ref types.FileReferenceConfig, what types.FileObjectConfig) {
+		target := ref.Target
+		if target == "" {
+			target = ref.Source
+		}
+		if !path.IsAbs(target) {
+			target = path.Join(base, target)
+		}
+		out[target] = source{path: what.File, text: what.Content}
+	}
+	for _, r := range s.Secrets {
+		add("/run/secrets", types.FileReferenceConfig(r), types.FileObjectConfig(p.Secrets[r.Source]))
+	}
+	for _, r := range s.Configs {
+		add("/", types.FileReferenceConfig(r), types.FileObjectConfig(p.Configs[r.Source]))
+	}
+	return out
+}
+
+// onHost is the host's path of a container's; false: it is only in the image.
+func (f files) onHost(at string) (string, bool) {
+	for dir := path.Clean(at); ; dir = path.Dir(dir) {
+		if s, ok := f[dir]; ok && s.path != "" {
+			return filepath.Join(s.path, strings.TrimPrefix(path.Clean(at), dir)), true
+		}
+		if dir == path.Dir(dir) {
+			return "", false
+		}
+	}
+}
+
+func (f files) read(at string) (string, error) {
+	if s, ok := f[path.Clean(at)]; ok && s.path == "" {
+		return s.text, nil
+	}
+	host, ok := f.onHost(at)
+	if !ok {
+		return "", fmt.Errorf("%s is only in the image", at)
+	}
+	b, err := os.ReadFile(host)
+	return string(b), err
+}
+
+const initDir = "/docker-entrypoint-initdb.d"
+
+// initScripts are the files that the image of postgres runs in a new database, in order.
+func (f files) initScripts() (out []string, problem string) {
+	for at, s := range f {
+		if at != initDir && !strings.HasPrefix(at, initDir+"/") {
+			continue
+		}
+		if s.path == "" {
+			return nil, initDir + ": a file with inline content is not run natively"
+		}
+		found := []string{s.path}
+		if isDir(s.path) {
+			entries, err := os.ReadDir(s.path)
+			if err != nil {
+				return nil, fmt.Sprintf("%s: %v", initDir, err)
+			}
+			found = nil
+			for _, e := range entries {
+				found = append(found, filepath.Join(s.path, e.Name()))
+			}
+		}
+		out = append(out, found...)
+	}
+	slices.SortFunc(out, func(a, b string) int { return strings.Compare(filepath.Base(a), filepath.Base(b)) })
+	for _, file := range out {
+		if !strings.HasSuffix(file, ".sql") {
+			return nil, fmt.Sprintf("%s: only *.sql is run natively, not %s", initDir, filepath.Base(file))
+		}
+	}
+	return out, ""
+}

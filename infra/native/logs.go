@@ -1,0 +1,168 @@
+package native
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"devstack/infra"
+)
+
+const (
+	maxLog   = 10 << 20 // bytes at which a log begins anew with the next start; one older file is kept
+	logAgain = 100 * time.Millisecond
+)
+
+// rotate sets a large log aside. Its failure must not keep a server from starting.
+func rotate(path string) {
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
+		_ = os.Rename(path, path+".1")
+	}
+}
+
+// announce begins a start in the log, with a time for lines of the server that have none.
+func announce(path, text string) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return // the launch will say so
+	}
+	defer f.Close()
+	_, _ = fmt.Fprintf(f, "%s UTC [devstack] %s\n", time.Now().UTC().Format("2006-01-02 15:04:05.000"), text)
+}
+
+// Logs are the lines of the server's output since the container was made. Their times are the server's own; a line without
+// one has that of the line before.
+func (d *Driver) Logs(ctx context.Context, id string, o infra.LogOptions) (<-chan infra.LogLine, error) {
+	r, err := d.layout.load(id)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(d.layout.place(r.Project, r.Service).log())
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	out := make(chan infra.LogLine, 64)
+	if f == nil { // it was never started
+		close(out)
+		return out, nil
+	}
+	d.spawn(func() {
+		defer close(out)
+		defer f.Close()
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(d.ctx, cancel)()
+		d.copyLog(ctx, f, r, o, out)
+	})
+	return out, nil
+}
+
+func (d *Driver) copyLog(ctx context.Context, f *os.File, r record, o infra.LogOptions, out chan<- infra.LogLine) {
+	c := cutter{since: r.Created.Truncate(time.Millisecond)}
+	if o.Since.After(c.since) {
+		c.since = o.Since
+	}
+	if info, err := f.Stat(); err == nil && info.Size() > maxLog {
+		_, _ = f.Seek(-maxLog, io.SeekEnd)
+	}
+	lines := c.read(f)
+	if o.Tail >= 0 && len(lines) > o.Tail {
+		lines = lines[len(lines)-o.Tail:]
+	}
+	again := time.NewTicker(logAgain)
+	defer again.Stop()
+	for {
+		for _, l := range lines {
+			select {
+			case out <- l:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if !o.Follow || !d.current(r) {
+			break
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return
+		}
+		lines = c.read(f)
+	}
+	for _, l := range append(c.read(f), c.last()...) {
+		select {
+		case out <- l:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// current says whether the container runs still, so that more lines may come.
+func (d *Driver) current(r record) bool {
+	now, err := d.layout.load(r.ID)
+	return err == nil && (d.alive(now) || now.State == starting)
+}
+
+// cutter makes lines of what is read.
+type cutter struct {
+	since time.Time
+	rest  []byte    // of an unfinished line
+	at    time.Time // of the last line with one
+}
+
+func (c *cutter) read(r io.Reader) []infra.LogLine {
+	b, _ := io.ReadAll(r)
+	c.rest = append(c.rest, b...)
+	var out []infra.LogLine
+	for {
+		end := bytes.IndexByte(c.rest, '\n')
+		if end < 0 {
+			return out
+		}
+		out = append(out, c.line(string(c.rest[:end]))...)
+		c.rest = c.rest[end+1:]
+	}
+}
+
+// last is a line without an end.
+func (c *cutter) last() []infra.LogLine {
+	if len(c.rest) == 0 {
+		return nil
+	}
+	return c.line(string(c.rest))
+}
+
+// line is one line, or none: from before the time that was asked for.
+func (c *cutter) line(text string) []infra.LogLine {
+	if at, ok := timeIn(text); ok {
+		c.at = at
+	}
+	if c.at.Before(c.since) {
+		return nil
+	}
+	return []infra.LogLine{{Time: c.at, Stream: "stderr", Text: strings.TrimSuffix(text, "\r")}}
+}
+
+var (
+	redisTime    = regexp.MustCompile(`^\d+:[A-Z] (\d\d \w{3} \d{4} \d\d:\d\d:\d\d\.\d{3}) `)
+	postgresTime = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) UTC \[`)
+)
+
+// timeIn reads a server's own timestamp, which is in UTC: we have told it to.
+func timeIn(line string) (time.Time, bool) {
+	if m := redisTime.FindStringSubmatch(line); m != nil {
+		at, err := time.Parse("02 Jan 2006 15:04:05.000", m[1])
+		return at, err == nil
+	}
+	if m := postgresTime.FindStringSubmatch(line); m != nil {
+		at, err := time.Parse("2006-01-02 15:04:05.000", m[1])
+		return at, err == nil
+	}
+	return time.Time{}, false
+}

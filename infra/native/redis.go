@@ -1,0 +1,71 @@
+package native
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// redisConfig is the whole configuration of a server. It is a file so that passwords are in no command line.
+func redisConfig(r record, at place, options []option) string {
+	var b strings.Builder
+	line := func(name string, values ...string) {
+		b.WriteString(name)
+		for _, v := range values {
+			b.WriteString(" " + redisQuoted(v))
+		}
+		b.WriteByte('\n')
+	}
+	for _, o := range options {
+		if o.Name == "" {
+			line("include", o.Values...)
+		} else {
+			line(o.Name, o.Values...)
+		}
+	}
+	def := r.Definition
+	line("port", strconv.Itoa(r.Port))
+	if def.HostIP == "127.0.0.1" && r.Program.major() >= 7 {
+		line("bind", "127.0.0.1", "-::1") // localhost may be either
+	} else {
+		line("bind", def.HostIP)
+		line("protected-mode", "no") // as in the image: the Compose file has opened it
+	}
+	line("dir", at.data())
+	line("daemonize", "no")
+	line("pidfile", at.data()+"/redis.pid")
+	line("logfile", "")
+	return b.String()
+}
+
+// foreign is a user's redis.conf without what is ours to say.
+func foreign(text string) string {
+	var out []string
+	for _, line := range strings.Split(text, "\n") {
+		words := strings.Fields(line)
+		if len(words) == 0 || !slices.Contains(ownRedis, strings.ToLower(words[0])) {
+			out = append(out, line)
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// redisQuoted is a word as Redis reads it back.
+func redisQuoted(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range []byte(s) {
+		switch {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < ' ' || c > '~':
+			fmt.Fprintf(&b, `\x%02x`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
