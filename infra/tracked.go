@@ -238,6 +238,8 @@ func exitOf(c Container) Exit {
 	e := Exit{Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt}
 	if c.FinishedAt.After(c.StartedAt) {
 		e.Uptime = c.FinishedAt.Sub(c.StartedAt)
+	} else {
+		e.At = c.StartedAt // it ended before the engine had noted that it began
 	}
 	return e
 }

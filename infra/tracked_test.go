@@ -21,3 +21,16 @@ func TestOneDeathIsKeptOnce(t *testing.T) {
 		}
 	}
 }
+
+// A process can end before the engine has noted that it began; its end is then told twice, and is still one.
+func TestALifeThatWasTooShortForTheEngineIsKeptOnce(t *testing.T) {
+	noted := time.Unix(1000, 0)
+	look := exitOf(Container{State: "exited", StartedAt: noted, FinishedAt: noted.Add(-time.Millisecond)})
+	event := Exit{At: noted.Add(33 * time.Millisecond), Uptime: 33 * time.Millisecond, LastLines: []string{"OK"}}
+	var got tracked
+	got.died(look)
+	got.died(event)
+	if exits := got.view.Exits; len(exits) != 1 || len(exits[0].LastLines) != 1 {
+		t.Errorf("kept %+v", exits)
+	}
+}
