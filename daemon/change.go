@@ -151,6 +151,7 @@ func (d *Daemon) remove(ctx context.Context, req api.ActionRequest) *api.Result 
 		delete(next.Scaled, name)
 		delete(next.Loose, name)
 	}
+	next.Will = next.Will.stopped(names...)
 	if refused := d.adopt(ctx, next); refused != nil {
 		return refused
 	}

@@ -109,6 +109,7 @@ func notRunning() *api.Result {
 func (d *Daemon) readAnew(ctx context.Context, environment, names []string, after map[int]int64) (*stack.Stack, *api.Result) {
 	next, refused := d.redefined(ctx, environment, names)
 	if refused == nil {
+		next.Will = next.Will.ran(slices.DeleteFunc(slices.Clone(next.Stack.Apps), func(a stack.App) bool { return !slices.Contains(names, a.Name) })...)
 		refused = d.adopt(ctx, next)
 	}
 	if refused != nil {
@@ -185,6 +186,9 @@ func (d *Daemon) stop(ctx context.Context, req api.ActionRequest) *api.Result {
 	}
 	if ctx.Err() != nil {
 		return d.cancelled(context.Cause(ctx))
+	}
+	if refused := d.stayStopped(ctx, s.apps()); refused != nil {
+		return refused
 	}
 	r := d.conclude(failures, nil, []string{})
 	if r.Exit != api.ExitDone {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"devstack/daemon/api"
@@ -44,6 +45,10 @@ type Daemon struct {
 	ended      chan struct{} // closed when the keeper has ended all and this daemon may go
 	saving     sync.Mutex    // one write of the state file at a time
 
+	unit    *unit          // nil: no service manager is told
+	asked   *api.UpRequest // to be brought up without a command; nil: nothing
+	booting atomic.Bool    // that is not done yet
+
 	mu        sync.Mutex
 	desired   *desired            // nil: nothing is to run
 	engine    *infra.Infra        // nil: the stack has no containers, or others run them
@@ -54,25 +59,30 @@ type Daemon struct {
 	before    savedState          // what the predecessor wrote
 	answering int                 // actions whose answer is not finished
 	gone      bool
+	starting  string          // how far an up without a command has come that nothing runs of yet
 	work      context.Context // of actions; ends when `down` begins
 	stopWork  context.CancelCauseFunc
 }
 
 // Run is the life of a daemon that a keeper started: it takes over what its predecessor left, or begins with nothing,
 // and answers until the stack is down, ctx ends or the keeper is gone.
-func Run(ctx context.Context, log *slog.Logger) error {
+func Run(ctx context.Context, log *slog.Logger) error { return run(ctx, log, nil) }
+
+// run is Run, and with boot what Resurrect adds to it.
+func run(ctx context.Context, log *slog.Logger, boot *api.UpRequest) error {
 	listener, err := keeper.Listener()
 	if err != nil {
 		return err
 	}
 	ready := make(chan struct{})
-	d := &Daemon{}
+	d := &Daemon{asked: boot, starting: "starting"}
 	conn, err := keeper.Inherited(keeper.Handler{
 		Exited: func(e keeper.Exit) { <-ready; d.exited(e) },
 		IPC:    func(l keeper.IPCLine) { <-ready; d.procs.IPC(l) },
 
 		Listening: func(l keeper.Socket) { <-ready; d.procs.Listening(l) },
 		Drained:   func(k keeper.Key) { <-ready; d.procs.Drained(k) },
+		End:       func() { <-ready; go d.endInOrder() },
 	})
 	if err != nil {
 		return err
@@ -91,6 +101,7 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	if d.home, _, err = conn.Hello(ctx); err != nil {
 		return fmt.Errorf("cannot greet the keeper: %w", err)
 	}
+	d.unit = newUnit(d.home.Service, conn.Notify, log)
 	shim, err := node.Install(d.home.StateDir)
 	if err != nil {
 		return err
@@ -107,7 +118,9 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	idle := time.AfterFunc(idleTime, d.retireIfIdle)
 	defer idle.Stop()
 	failed := make(chan error, 1)
+	d.background.Go(func() { d.unit.run(ctx) })
 	d.background.Go(func() { d.judgeGates(ctx) })
+	d.bootIfAsked(ctx)
 	d.background.Go(func() { failed <- (&server{d: d, log: log}).serve(ctx, l) })
 	select {
 	case err := <-failed:
@@ -161,11 +174,19 @@ func (d *Daemon) takeOver(ctx context.Context) error {
 
 // judgeGates opens and closes gates whenever something has changed.
 func (d *Daemon) judgeGates(ctx context.Context) {
+	signs, stop := d.unit.signs()
+	defer stop()
+	d.unit.alive() // the predecessor's last sign may be old
 	for {
 		changed := d.changed.next()
 		d.judgeOnce()
+		if d.unit != nil {
+			d.unit.is(d.progress())
+		}
 		select {
 		case <-changed:
+		case <-signs:
+			d.unit.alive()
 		case <-ctx.Done():
 			return
 		}
@@ -180,7 +201,7 @@ func (d *Daemon) judgeOnce() {
 		return
 	}
 	processes := d.procs.Snapshot()
-	now := gates(d.desired.Stack.Apps, d.desired.Loose, d.services(), processes)
+	now := gates(d.desired.gated(), d.desired.Loose, d.services(), processes)
 	for _, app := range d.desired.Stack.Apps {
 		if before, known := d.closed[app.Name]; !known || !slices.Equal(before, now[app.Name]) {
 			d.procs.SetGate(app.Name, now[app.Name])

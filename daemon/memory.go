@@ -24,6 +24,7 @@ type desired struct {
 	Infra       string          // docker or native; empty while no service was ever wanted
 	Loose       map[string]bool // apps started by `up --only`: they wait for nothing
 	Scaled      map[string]bool // apps whose number of instances is devstack scale's, not the file's
+	Will        will
 }
 
 // stash is desired on its way through the keeper.
@@ -36,6 +37,7 @@ type stash struct {
 	Infra       string          `json:"infra"`
 	Loose       map[string]bool `json:"loose"`
 	Scaled      map[string]bool `json:"scaled"`
+	Will        will            `json:"will"`
 }
 
 func (d *desired) encode() ([]byte, error) {
@@ -43,7 +45,7 @@ func (d *desired) encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(stash{st, d.Files, d.Environment, d.Services, d.NoInfra, d.Infra, d.Loose, d.Scaled})
+	return json.Marshal(stash{st, d.Files, d.Environment, d.Services, d.NoInfra, d.Infra, d.Loose, d.Scaled, d.Will})
 }
 
 // decodeDesired is nil for an empty blob: nothing was to run.
@@ -59,7 +61,7 @@ func decodeDesired(blob []byte) (*desired, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &desired{st, s.Files, s.Environment, s.Services, s.NoInfra, s.Infra, s.Loose, s.Scaled}, nil
+	return &desired{st, s.Files, s.Environment, s.Services, s.NoInfra, s.Infra, s.Loose, s.Scaled, s.Will}, nil
 }
 
 // stateVersion is of the state file; a newer one is not read.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -46,12 +47,14 @@ func (d *Daemon) propose(ctx context.Context, req api.UpRequest) (*proposal, *ap
 	if refused != nil {
 		return nil, refused
 	}
-	names, err := wanted(st, req.Names, req.Only)
+	made, err := d.decide(st, req)
 	if err != nil {
 		return nil, usage("names", err.Error(), "known: "+strings.Join(st.Order(), ", "))
 	}
-	p := &proposal{want: &desired{Stack: st, Files: req.Files, Environment: req.Environment, NoInfra: req.NoInfra}}
-	p.unscaled = d.carryOver(p.want, names, req.Only)
+	names := made.names
+	p := &proposal{want: &desired{Stack: st, Files: req.Files, Environment: req.Environment, NoInfra: req.NoInfra, Will: made.will}}
+	p.unscaled = append(made.notes, d.carryOver(p.want, names, req.Only)...)
+	maps.Copy(p.want.Scaled, made.scaled)
 	for _, n := range st.Graph() {
 		if n.Service && slices.Contains(names, n.Name) {
 			p.services = append(p.services, n.Name)

@@ -33,6 +33,7 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("GET /v1/processes", s.processes)
 	mux.HandleFunc("GET /v1/why/{name}", s.why)
 	mux.HandleFunc("POST /v1/health", s.health)
+	mux.HandleFunc("POST /v1/save", s.save)
 	mux.HandleFunc("POST /v1/up", act(s, (*Daemon).up))
 	mux.HandleFunc("POST /v1/down", act(s, (*Daemon).down))
 	mux.HandleFunc("POST /v1/start", act(s, (*Daemon).start))
@@ -104,6 +105,15 @@ func (s *server) describe(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, d)
+}
+
+func (s *server) save(w http.ResponseWriter, _ *http.Request) {
+	saved, refused := s.d.saveNow()
+	if refused != nil {
+		refuse(w, http.StatusNotFound, refused)
+		return
+	}
+	reply(w, saved)
 }
 
 // events streams what is published after `since`, for ever.

@@ -105,6 +105,10 @@ func (d *Daemon) adopt(ctx context.Context, want *desired) *api.Result {
 	d.desired = want
 	d.mu.Unlock()
 	d.changed.fire()
+	if _, err := d.remember(want); err != nil {
+		d.log.Warn("cannot remember what is wanted", "err", err)
+		d.warn("", "what is stopped and scaled could not be saved for a resurrect: "+err.Error())
+	}
 	return nil
 }
 

@@ -21,6 +21,8 @@ type Factory struct {
 	SiblingOutput func(ctx context.Context, args []string) ([]byte, error)
 	// Spawn starts the project's keeper if none runs, and returns when its API answers.
 	Spawn func(p *project) error
+	// KeepHere is the project's keeper in this process; its daemon gets args.
+	KeepHere func(p *project, args []string) error
 	// WaitGone returns when no keeper of the project in dir runs.
 	WaitGone func(ctx context.Context, dir string) error
 	// WaitLeaving does so, too, but not for ever: a keeper that stays without answering here is an error.
@@ -30,7 +32,7 @@ type Factory struct {
 }
 
 func newFactory() *Factory {
-	f := &Factory{Getenv: os.Getenv, Environ: os.Environ, IO: systemStreams(os.Getenv), Spawn: spawnKeeper}
+	f := &Factory{Getenv: os.Getenv, Environ: os.Environ, IO: systemStreams(os.Getenv), Spawn: spawnKeeper, KeepHere: keepHere}
 	f.Sibling = func(ctx context.Context, args []string) error { return runSibling(ctx, f.IO, args) }
 	f.SiblingOutput = func(ctx context.Context, args []string) ([]byte, error) { return siblingOutput(ctx, f.IO, args) }
 	f.WaitGone, f.WaitLeaving = keeper.WaitGone, keeper.WaitLeaving

@@ -14,7 +14,7 @@ func newCmdKeeper() *cobra.Command {
 		Hidden:             true,
 		DisableFlagParsing: true,
 		Args:               cobra.ArbitraryArgs,
-		RunE:               func(_ *cobra.Command, args []string) error { return keeper.Command(args) },
+		RunE:               func(_ *cobra.Command, args []string) error { return keeperError("", keeper.Command(args)) },
 	}
 }
 

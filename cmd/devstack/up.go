@@ -22,6 +22,8 @@ type UpOptions struct {
 	NoInfra bool
 	Infra   string
 	Timeout time.Duration
+
+	Resurrect bool // devstack resurrect: leave stopped what was
 }
 
 func newCmdUp(f *Factory, runF func(context.Context, *UpOptions) error) *cobra.Command {
@@ -89,7 +91,7 @@ func upRun(ctx context.Context, o *UpOptions) error {
 func runUp(ctx context.Context, o *UpOptions, p *project) (*api.Result, error) {
 	request := api.UpRequest{
 		Files: p.Files, Names: o.Names, Only: o.Only, Build: o.Build, DryRun: o.DryRun, NoInfra: o.NoInfra, Infra: o.Infra,
-		Timeout: o.Timeout, Environment: o.Environ(),
+		Timeout: o.Timeout, Environment: o.Environ(), Resurrect: o.Resurrect,
 	}
 	result, err := askUp(ctx, o, p, request)
 	if errors.Is(err, api.ErrNotRunning) {

@@ -39,7 +39,7 @@ func run(args []string, stdout, stderr io.Writer) api.Code {
 	all := map[string]func(context.Context, *command, []string) error{
 		"bootstrap": runBootstrap, "startup": runStartup, "unstartup": runUnstartup,
 		"config": runConfig, "down": runDown, "export": runExport, "import": runImport, "infra": runInfra, "init": runInit, "logs": runLogs, "preflight": runPreflight, "ps": runPs, "rehearse": runRehearse, "schema": runSchema,
-		"version": runVersion,
+		"resurrect": runResurrect, "version": runVersion,
 	}
 	do := all[args[0]]
 	if do == nil {

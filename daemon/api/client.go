@@ -144,6 +144,24 @@ func (c *Client) Down(ctx context.Context, r DownRequest, each func(Event)) (*Re
 	return c.actTwice(ctx, "/down", r, each)
 }
 
+// Save writes down what a resurrect goes by. The daemon does so by itself after every action; this says what it is.
+func (c *Client) Save(ctx context.Context) (*Saved, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/save", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	var s Saved
+	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
+		return nil, fmt.Errorf("cannot read the daemon's answer: %w", err)
+	}
+	return &s, nil
+}
+
 // Start starts processes.
 func (c *Client) Start(ctx context.Context, r ActionRequest, each func(Event)) (*Result, error) {
 	return c.actTwice(ctx, "/start", r, each)

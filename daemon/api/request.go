@@ -13,6 +13,7 @@ type UpRequest struct {
 	Infra       string        `json:"infra"`       // auto, docker
 	Timeout     time.Duration `json:"timeout_ns"`  // 0: 120 s
 	Environment []string      `json:"environment"` // the caller's whole environment, KEY=VALUE; memory only
+	Resurrect   bool          `json:"resurrect"`   // without Names: leave stopped what was, with the last numbers of instances
 }
 
 // Files says which stack is meant.
@@ -20,6 +21,15 @@ type Files struct {
 	File    string `json:"file"`    // absolute path of ecosystem.yaml
 	Project string `json:"project"` // -p; empty: as docker compose finds it
 	Profile string `json:"profile"`
+}
+
+// Saved is POST /v1/save: what of the running stack outlives it, for a resurrect.
+type Saved struct {
+	Path      string         `json:"path"`
+	SavedAt   time.Time      `json:"saved_at"`
+	Stopped   []string       `json:"stopped"`   // apps that were stopped or deleted
+	Started   []string       `json:"started"`   // apps with autostart: false that were started
+	Instances map[string]int `json:"instances"` // of apps that were scaled
 }
 
 // DownRequest is POST /v1/down.

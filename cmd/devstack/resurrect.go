@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"devstack/daemon/api"
+	"devstack/procs/keeper"
+)
+
+// ResurrectOptions is what `devstack resurrect` was asked for.
+type ResurrectOptions struct {
+	*Factory
+	Foreground bool
+	NoInfra    bool
+	Timeout    time.Duration
+}
+
+func newCmdResurrect(f *Factory, runF func(context.Context, *ResurrectOptions) error) *cobra.Command {
+	o := &ResurrectOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:     "resurrect",
+		Short:   "Bring the stack up as it was: what was stopped stays stopped",
+		GroupID: groupStack,
+		Args:    cobra.NoArgs,
+		Long: `It is devstack up without the apps that devstack stop or delete has ended, and with as many instances as devstack scale
+has made. What that is, devstack save shows. A running app that needs a stopped one does not wait for it.
+
+With --foreground the command itself stays and supervises the stack, for a service manager: it tells systemd when the
+stack is ready (Type=notify) and that it is alive (WatchdogSec=). SIGTERM, Ctrl-C and devstack down end it with 0;
+containers go on unless it was devstack down. If the stack cannot be brought up at all, it ends with the reason and its
+exit code: 2 usage, 3 files, 4 environment, 9 a port is taken. An engine or a service that does not answer yet is waited
+for, and a stack that is not ready yet stays up.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Timeout <= 0 {
+				return usageError("--timeout is a time like 90s or 2m, more than nothing")
+			}
+			if runF != nil {
+				return runF(cmd.Context(), o)
+			}
+			return resurrectRun(cmd.Context(), o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&o.Foreground, "foreground", false, "stay and supervise, for systemd")
+	flags.BoolVar(&o.NoInfra, "no-infra", false, "start no service; wait until the services answer all the same")
+	flags.DurationVar(&o.Timeout, "timeout", 2*time.Minute, "how long to wait until all is ready")
+	return cmd
+}
+
+func resurrectRun(ctx context.Context, o *ResurrectOptions) error {
+	if o.Foreground {
+		return foregroundRun(o)
+	}
+	return upRun(ctx, &UpOptions{Factory: o.Factory, Resurrect: true, NoInfra: o.NoInfra, Infra: "auto", Timeout: o.Timeout})
+}
+
+// foregroundRun is the keeper's whole life, in this process.
+func foregroundRun(o *ResurrectOptions) error {
+	p, err := o.Project()
+	if err != nil {
+		return err
+	}
+	flags := []string{"--timeout", o.Timeout.String()}
+	if o.NoInfra {
+		flags = append(flags, "--no-infra")
+	}
+	return keeperError(p.Dir, o.KeepHere(p, p.siblingArgs("resurrect", flags...)))
+}
+
+// keepHere is the keeper of p with a daemon that has these arguments; it returns when the stack has ended.
+func keepHere(p *project, args []string) error {
+	daemon, err := siblingPath()
+	if err != nil {
+		return err
+	}
+	return keeper.Foreground(keeper.Options{
+		Dir: p.Dir, ID: p.ID, StateDir: p.StateDir, Socket: p.Socket, Daemon: append([]string{daemon}, args...),
+	})
+}
+
+// keeperError is why a keeper has ended, with the exit code that its daemon found for it.
+func keeperError(dir string, err error) error {
+	var failed *keeper.FailedError
+	switch {
+	case errors.As(err, &failed):
+		return &api.Error{Exit: max(api.Code(failed.Code), api.ExitBug), Message: failed.Text}
+	case errors.Is(err, keeper.ErrLocked):
+		return &api.Error{Exit: api.ExitBug, Message: "another keeper runs the stack in " + dir, Hint: "devstack down ends it"}
+	}
+	return err
+}

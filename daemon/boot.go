@@ -1,0 +1,175 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"devstack/daemon/api"
+)
+
+// Resurrect is Run for a daemon whose keeper is a service: with nothing to take over it brings the stack up by itself, as it
+// was wanted last, with its own environment as the caller's. What waiting can cure is waited for; for anything else the
+// keeper ends with the reason. A stack that is up and not ready stays, is supervised, and may become ready later.
+func Resurrect(ctx context.Context, log *slog.Logger, req api.UpRequest) error {
+	req.Resurrect = true
+	return run(ctx, log, &req)
+}
+
+// bootPauses are between two attempts to bring the stack up.
+const (
+	firstBootPause = time.Second
+	lastBootPause  = 30 * time.Second
+)
+
+// bootStep is what follows an attempt.
+type bootStep int
+
+const (
+	bootDone  bootStep = iota // the stack is up, ready or not, or somebody has ended it
+	bootFails                 // waiting cannot cure it
+	bootAgain                 // nothing was started, or not every service: later it may work
+)
+
+// afterBoot judges an attempt: what is missing in the files, the environment or the machine stays missing. An engine, an image
+// or a service may come. With --no-infra services are somebody else's, and gates wait for them.
+func afterBoot(r *api.Result, noInfra bool) bootStep {
+	services := func(f api.Failure) bool { return f.Exit == api.ExitEngine }
+	switch {
+	case r.Exit == api.ExitDone, r.Exit == api.ExitInterrupted:
+		return bootDone
+	case r.State == nil && r.Exit == api.ExitEngine:
+		return bootAgain
+	case r.State == nil:
+		return bootFails
+	case !noInfra && slices.ContainsFunc(r.Failures, services):
+		return bootAgain
+	}
+	return bootDone
+}
+
+// bootIfAsked begins with what this daemon was started for, unless an earlier one has done it.
+func (d *Daemon) bootIfAsked(ctx context.Context) {
+	d.mu.Lock()
+	due := d.asked != nil && (d.desired == nil || d.desired.Will.Booting)
+	d.mu.Unlock()
+	if !due || !d.enter() { // counted in: a daemon at work does not retire
+		return
+	}
+	d.background.Go(func() {
+		d.boot(ctx, *d.asked)
+		if ctx.Err() == nil {
+			d.leave()
+		}
+	})
+}
+
+// boot brings the stack up, as often as it takes.
+func (d *Daemon) boot(ctx context.Context, req api.UpRequest) {
+	d.booting.Store(true)
+	for pause := firstBootPause; ; pause = min(2*pause, lastBootPause) {
+		r := d.up(d.actionContext(), req)
+		if r.Exit != api.ExitDone {
+			d.log.Warn("the stack is not ready", "err", allReasons(r))
+		}
+		switch afterBoot(r, req.NoInfra) {
+		case bootFails:
+			d.failBoot(r)
+			return
+		case bootDone:
+			d.endBoot(ctx)
+			return
+		}
+		if r.State != nil { // what is up stays as it is: only services are tried again
+			req.Resurrect, req.Names = false, d.wantedServices()
+		}
+		d.says("not started yet: " + strings.ReplaceAll(r.Error, "\n", "; "))
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// failBoot ends the keeper, and with it the unit, for a reason that its user has to read.
+func (d *Daemon) failBoot(r *api.Result) {
+	d.mu.Lock()
+	gone := d.gone
+	d.gone = true
+	d.mu.Unlock()
+	if gone {
+		return
+	}
+	text := allReasons(r)
+	if r.Hint != "" {
+		text += "\nnext:  " + strings.ReplaceAll(r.Hint, "\n", "\n       ")
+	}
+	go func() {
+		if err := d.keeper.Fail(d.ctx, text, int(r.Exit)); err != nil && d.ctx.Err() == nil {
+			d.log.Error("cannot end the keeper", "err", err)
+		}
+		close(d.ended)
+	}()
+}
+
+// allReasons is everything that stands in the way, a line each.
+func allReasons(r *api.Result) string {
+	if len(r.Failures) < 2 {
+		return r.Error
+	}
+	text := r.Error
+	for _, f := range r.Failures {
+		text += "\n  " + f.Resource + ": " + f.Message
+	}
+	return text
+}
+
+// endBoot notes that the next daemon has nothing left to do of it.
+func (d *Daemon) endBoot(ctx context.Context) {
+	d.booting.Store(false)
+	if d.takeTurn(ctx) != nil {
+		return
+	}
+	defer d.endTurn()
+	d.mu.Lock()
+	down := d.desired == nil
+	d.mu.Unlock()
+	if down {
+		return
+	}
+	next := d.desiredCopy()
+	next.Will.Booting = false
+	if refused := d.adopt(ctx, next); refused != nil && ctx.Err() == nil {
+		d.log.Error("cannot note the end of the start", "err", refused.Error)
+	}
+}
+
+func (d *Daemon) wantedServices() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.desired == nil {
+		return nil
+	}
+	return d.desired.Services
+}
+
+// says is what the service manager shows while there is no stack.
+func (d *Daemon) says(status string) {
+	d.mu.Lock()
+	d.starting = status
+	d.mu.Unlock()
+	d.changed.fire()
+}
+
+// endInOrder is the answer to a keeper that was told to end by a signal: processes in reverse order. Services stay, as the
+// keeper's own way of ending leaves them.
+func (d *Daemon) endInOrder() {
+	if !d.enter() {
+		return // it is on its way
+	}
+	d.down(d.ctx, api.DownRequest{KeepInfra: true})
+	d.leave()
+}
