@@ -80,7 +80,7 @@ const (
 	ExitProcess     Code = 7 // a process exited
 	ExitNotRunning  Code = 8 // needs a running stack
 	ExitPortTaken   Code = 9
-	ExitStale       Code = 10 // an export on disk is not what would be written now
+	ExitStale       Code = 10 // an export on disk is not what would be written now, or a machine not what bootstrap would make of it
 	ExitEdited      Code = 11 // somebody has edited it
 	ExitConflict    Code = 12 // both, or a file in the way that was never devstack's
 	ExitLosses      Code = 13 // export --strict

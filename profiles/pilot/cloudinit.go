@@ -108,7 +108,8 @@ func fetch(source, dir, name string) (commands [][]string, packages []string, er
 	remote := err == nil && (u.Scheme == "http" || u.Scheme == "https")
 	if err == nil && u.User != nil {
 		if _, password := u.User.Password(); password || remote {
-			return nil, nil, fmt.Errorf("%s holds a password or token, and user data is no place for one", u.Redacted())
+			u.User = nil
+			return nil, nil, fmt.Errorf("the URL of %s holds a password or token, and user data is no place for one", u)
 		}
 	}
 	if remote && u.RawQuery != "" {

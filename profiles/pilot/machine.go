@@ -31,11 +31,15 @@ func systemd(f Facts) Step {
 
 // packageLists is a step of its own where packages are missing that apt-get has not heard of yet.
 func packageLists(w Wanted, f Facts) *Step {
-	if f.Lists || !f.Apt || len(packages(w, f)) == 0 && enough(f.Node, w.Node) {
+	missing := packages(w, f)
+	if !enough(f.Node, w.Node) {
+		missing = append([]string{"nodejs"}, missing...)
+	}
+	if f.Lists || !f.Apt || len(missing) == 0 {
 		return nil
 	}
 	return &Step{
-		Name: "package lists", Found: "none", Do: "have apt-get fetch them", Again: true,
+		Name: "package lists", Found: "none", Do: "have apt-get fetch them, for " + strings.Join(missing, ", "), Again: true,
 		Actions: []Action{run("apt-get", "update", "-qq")},
 	}
 }
@@ -67,13 +71,16 @@ func nodejs(w Wanted, f Facts) Step {
 
 // enough compares the major version, of Node.js' own or a package's words.
 func enough(version string, major int) bool {
+	if major == 0 {
+		return true
+	}
 	digits, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
 	n, err := strconv.Atoi(digits)
 	return err == nil && n >= major
 }
 
 // services are the engine, or the servers of this machine.
-func services(w Wanted, f Facts) []Step {
+func services(w Wanted, f Facts) Step {
 	s := Step{Name: "services", Found: "not used"}
 	switch w.Driver {
 	case Docker:
@@ -85,13 +92,13 @@ func services(w Wanted, f Facts) []Step {
 				s.Problem = &Problem{
 					Message: "only Docker runs " + image + ": native services are redis and postgres", Fix: "leave out --infra native", Engine: true,
 				}
-				return []Step{s}
+				return s
 			}
 		}
 	}
 	names := packages(w, f)
 	if len(names) == 0 {
-		return []Step{s}
+		return s
 	}
 	s.Found, s.Do = "not installed", "install "+strings.Join(names, ", ")
 	for _, name := range names {
@@ -100,7 +107,7 @@ func services(w Wanted, f Facts) []Step {
 				Message: "apt-get has no package " + name, Engine: true,
 				Fix: "install a Docker Engine (https://docs.docker.com/engine/install), or redis-server and postgresql, and run it again",
 			}
-			return []Step{s}
+			return s
 		}
 	}
 	if _, ok := f.Files[daemonJSON]; w.Driver == Docker && !ok {
@@ -118,7 +125,7 @@ func services(w Wanted, f Facts) []Step {
 			s.Actions = append(s.Actions, run("systemctl", "disable", "--now", unit))
 		}
 	}
-	return []Step{s}
+	return s
 }
 
 // packages are the missing ones of the services.

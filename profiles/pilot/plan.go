@@ -60,12 +60,11 @@ const startStep = "start"
 // Bootstrap plans a whole pilot machine, in order. Steps without actions and problem are as they should be.
 func Bootstrap(w Wanted, f Facts) []Step {
 	w.User, w.Home = account(w.User, w.Home, f)
-	steps := []Step{systemd(f)}
+	packaged := []Step{nodejs(w, f), services(w, f)}
 	if lists := packageLists(w, f); lists != nil {
-		return append(steps, *lists)
+		packaged = []Step{*lists} // which Node.js there is to be had is known after it
 	}
-	steps = append(steps, nodejs(w, f))
-	return slices.Concat(steps, services(w, f), []Step{
+	return slices.Concat([]Step{systemd(f)}, packaged, []Step{
 		user(w, f), project(w, f), directories(w, f), executables(w, f), environment(w, f), build(w, f), logLimits(w, f),
 		units(w, f), start(w, f),
 	})
