@@ -58,12 +58,12 @@ func (s *infraService) run(ctx context.Context) error {
 			if err != nil && ctx.Err() == nil {
 				return err
 			}
-			s.booted = err == nil
+			booted, s.booted = nil, err == nil
 			s.systemd.moreTime(toGetReady)
 		case <-s.changed:
 		case <-tick.C:
 		case <-ctx.Done():
-			if !s.booted {
+			if booted != nil {
 				s.booted = <-booted == nil // what it has begun is finished
 			}
 			return s.stop()
