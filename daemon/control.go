@@ -66,6 +66,7 @@ func (d *Daemon) rerun(
 		if err := eachService(s.services, func(name string) error { return service(engine, ctx, name) }); err != nil {
 			broken <- err
 		}
+		d.saveServices(s.services)
 	}()
 	processes(s.ids()...)
 	notes := []string{}
@@ -184,6 +185,7 @@ func (d *Daemon) stop(ctx context.Context, req api.ActionRequest) *api.Result {
 	} else if err := eachService(s.services, func(name string) error { return engine.Stop(ctx, name) }); err != nil {
 		failures = append(failures, infraFailures(err)...)
 	}
+	d.saveServices(s.services)
 	if ctx.Err() != nil {
 		return d.cancelled(context.Cause(ctx))
 	}
@@ -195,6 +197,17 @@ func (d *Daemon) stop(ctx context.Context, req api.ActionRequest) *api.Result {
 		r.Error = "not everything could be stopped"
 	}
 	return r
+}
+
+// saveServices writes down who stopped which service; of processes the manager sees to that. A daemon that comes later could
+// not tell a service that devstack has stopped from one that others have.
+func (d *Daemon) saveServices(changed []string) {
+	if len(changed) == 0 {
+		return
+	}
+	if err := d.save(); err != nil {
+		d.log.Warn("cannot write the state file", "err", err)
+	}
 }
 
 // stopLayers are the apps in the order of stopping: each layer at once, dependents before what they need.

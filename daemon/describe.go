@@ -46,8 +46,10 @@ func describeService(s infra.Service, all []infra.Service) *api.ServiceDetails {
 		v.Probes = append(v.Probes, api.ProbeRecord{At: p.At, Ready: p.Ready, Detail: stack.MaskText(p.Detail)})
 	}
 	for _, e := range s.Exits {
-		code := e.Code
-		record := api.ExitRecord{Exit: api.Exit{Code: &code, Reason: "crash", At: e.At}, UptimeMS: e.Uptime.Milliseconds(), LastLines: orEmpty(e.LastLines)}
+		record := api.ExitRecord{Exit: api.Exit{Reason: "crash", At: e.At}, UptimeMS: e.Uptime.Milliseconds(), LastLines: orEmpty(e.LastLines)}
+		if code := e.Code; code >= 0 {
+			record.Code = &code
+		}
 		switch {
 		case e.By != "":
 			record.Reason = "manual"

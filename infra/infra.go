@@ -71,7 +71,7 @@ type ProbeRecord struct {
 
 // Exit is one death of a container.
 type Exit struct {
-	Code      int
+	Code      int // -1: nobody knows
 	OOM       bool
 	By        string // devstack, other, or empty when nobody asked for it
 	At        time.Time

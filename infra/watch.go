@@ -214,8 +214,11 @@ func (i *Infra) died(ctx context.Context, service string, c Container, exit Exit
 }
 
 func deathDetail(e Exit) string {
-	if e.OOM {
+	switch {
+	case e.OOM:
 		return fmt.Sprintf("out of memory, exit code %d", e.Code)
+	case e.Code < 0:
+		return "ended, nobody knows how"
 	}
 	return fmt.Sprintf("ended with exit code %d", e.Code)
 }

@@ -26,6 +26,7 @@ type project struct {
 	t    *testing.T
 	dir  string // of ecosystem.yaml
 	home string
+	data string // XDG_DATA_HOME, for stacks with native services; empty: the caller's
 	name string // STACK_NAME and the Compose project's name
 	api.Location
 
@@ -149,6 +150,9 @@ func (p *project) environment() []string {
 		}
 		return strings.HasPrefix(key, "DEVSTACK_") || strings.HasPrefix(key, "COMPOSE_")
 	})
+	if p.data != "" {
+		env = append(env, "XDG_DATA_HOME="+p.data, "XDG_CACHE_HOME="+nativeCache())
+	}
 	return append(env, "DEVSTACK_HOME="+p.home)
 }
 

@@ -20,14 +20,17 @@ import (
 var agents = []string{"scaffold", "validation", "e2e", "integration", "deployment"}
 
 // ready makes sure, as `make test` does, that an engine, the images and the compiled sample are there.
-var ready = sync.OnceValue(func() error {
+var ready = sync.OnceValue(func() error { return setUp("docker") })
+
+// setUp runs the project's own script for a kind of services.
+func setUp(kind string) error {
 	cmd := exec.Command("scripts/setup")
-	cmd.Dir, cmd.Env = repository, append(os.Environ(), "INFRA=docker")
+	cmd.Dir, cmd.Env = repository, append(os.Environ(), "INFRA="+kind)
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("scripts/setup: %w\n%s", err, output)
 	}
 	return nil
-})
+}
 
 const sample = repository + "/examples/agentic-sdlc"
 
@@ -38,6 +41,14 @@ func newSample(t *testing.T) *project {
 		t.Fatal(err)
 	}
 	p := newProject(t)
+	p.writeSample()
+	return p
+}
+
+// writeSample makes the project the sample stack.
+func (p *project) writeSample() {
+	p.t.Helper()
+	t := p.t
 	for name, as := range map[string]string{"compose.yaml": "compose.yaml", "ecosystem.yaml": "ecosystem.yaml", ".env.example": ".env"} {
 		content, err := os.ReadFile(filepath.Join(repository, name))
 		if err != nil {
@@ -58,7 +69,6 @@ func newSample(t *testing.T) *project {
 	if err := os.Symlink(packages, filepath.Join(p.dir, "examples/agentic-sdlc")); err != nil {
 		t.Fatal(err)
 	}
-	return p
 }
 
 // pipeline is the orchestrator's answer to GET /pipelines/:id.
@@ -140,7 +150,12 @@ func (p *project) resultRows(id string) []string {
 // postgres connects as the app does: its user, over TCP, at the first try.
 func (p *project) postgres() *pgx.Conn {
 	p.t.Helper()
-	db, err := pgx.Connect(p.t.Context(), fmt.Sprintf("postgresql://agentic:agentic_dev@localhost:%d/agentic_sdlc", p.postgresPort))
+	return p.postgresAs("agentic", "agentic_dev", "agentic_sdlc")
+}
+
+func (p *project) postgresAs(user, password, database string) *pgx.Conn {
+	p.t.Helper()
+	db, err := pgx.Connect(p.t.Context(), fmt.Sprintf("postgresql://%s:%s@localhost:%d/%s", user, password, p.postgresPort, database))
 	if err != nil {
 		p.t.Fatal(err)
 	}

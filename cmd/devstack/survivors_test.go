@@ -21,7 +21,8 @@ type running struct {
 	marker string // DEVSTACK_LAUNCH: ID/app/instance/generation of a launch, ID/ of a daemon, empty for a keeper
 }
 
-// processes lists what runs of the project, found by what is in its environment, never by name.
+// processes lists what runs of the project, found by what is in its environment or, of native servers, which overwrite that,
+// by the folder that they work in; never by name.
 func (p *project) processes() []running {
 	p.t.Helper()
 	entries, err := os.ReadDir("/proc")
@@ -39,7 +40,8 @@ func (p *project) processes() []running {
 		if err != nil {
 			continue // it has ended
 		}
-		var ours bool
+		cwd, _ := os.Readlink(filepath.Join(dir, "cwd"))
+		ours := p.data != "" && strings.HasPrefix(cwd, p.data+"/")
 		r := running{pid: pid}
 		for kv := range strings.SplitSeq(string(environ), "\x00") {
 			if marker, ok := strings.CutPrefix(kv, "DEVSTACK_LAUNCH="+p.ID); ok {
@@ -132,8 +134,10 @@ func (p *project) cleanUp() {
 			docker(p.t, append(remove, ids...)...)
 		}
 	}
-	if err := os.RemoveAll(p.home); err != nil {
-		p.t.Errorf("cannot clean up: %v", err)
+	for _, dir := range []string{p.home, p.data} {
+		if err := os.RemoveAll(dir); err != nil {
+			p.t.Errorf("cannot clean up: %v", err)
+		}
 	}
 }
 
