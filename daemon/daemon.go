@@ -43,6 +43,7 @@ type Daemon struct {
 
 	background sync.WaitGroup
 	ended      chan struct{} // closed when the keeper has ended all and this daemon may go
+	replaced   chan struct{} // closed when the next daemon is to come
 	saving     sync.Mutex    // one write of the state file at a time
 
 	unit    *unit          // nil: no service manager is told
@@ -60,6 +61,7 @@ type Daemon struct {
 	answering int                 // actions whose answer is not finished
 	gone      bool
 	starting  string          // how far an up without a command has come that nothing runs of yet
+	replacing bool            // no action begins any more: the next daemon carries it out
 	work      context.Context // of actions; ends when `down` begins
 	stopWork  context.CancelCauseFunc
 }
@@ -96,7 +98,7 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	d.ctx, d.log, d.keeper = ctx, log, conn
 	d.bus, d.changed, d.turn = newBus(time.Now()), newBroadcast(), make(chan struct{}, 1)
 	d.work, d.stopWork = context.WithCancelCause(ctx)
-	d.ended = make(chan struct{})
+	d.ended, d.replaced = make(chan struct{}), make(chan struct{})
 	var err error
 	if d.home, _, err = conn.Hello(ctx); err != nil {
 		return fmt.Errorf("cannot greet the keeper: %w", err)
@@ -128,6 +130,8 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	case <-ctx.Done():
 		return nil
 	case <-d.ended:
+		return nil
+	case <-d.replaced:
 		return nil
 	case <-conn.Done():
 		log.Error("the keeper is gone: what it ran may have survived, the next up ends it")
@@ -293,7 +297,7 @@ func (d *Daemon) snapshot() ([]infra.Service, []procs.Process) {
 func (d *Daemon) enter() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.gone {
+	if d.gone || d.replacing {
 		return false
 	}
 	d.answering++
@@ -307,6 +311,7 @@ func (d *Daemon) leave() {
 	d.answering--
 	quiet := d.answering == 0
 	d.mu.Unlock()
+	d.changed.fire() // who waits for the actions to end
 	d.retireIfIdle()
 	if quiet {
 		go debug.FreeOSMemory() // the answer does not wait for it
@@ -318,7 +323,7 @@ func (d *Daemon) leave() {
 func (d *Daemon) retireIfIdle() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.answering > 0 || d.desired != nil || d.gone {
+	if d.answering > 0 || d.desired != nil || d.gone || d.replacing {
 		return
 	}
 	d.gone = true

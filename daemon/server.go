@@ -46,6 +46,7 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("POST /v1/signal", act(s, (*Daemon).signal))
 	mux.HandleFunc("POST /v1/flush", act(s, (*Daemon).flush))
 	mux.HandleFunc("GET /v1/env/{name}", s.environments)
+	mux.HandleFunc("POST /v1/daemon/restart", s.restartDaemon)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, &api.Error{
 			Exit: api.ExitBug, Message: "this daemon has no " + r.Method + " " + r.URL.Path,
@@ -154,7 +155,11 @@ func act[Request any](s *server, do func(*Daemon, context.Context, Request) *api
 			return
 		}
 		if !s.d.enter() {
-			refuseLeaving(w)
+			if s.d.isReplaced() {
+				refuseReplaced(w)
+			} else {
+				refuseLeaving(w)
+			}
 			return
 		}
 		defer s.d.leave()

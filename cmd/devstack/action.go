@@ -103,7 +103,7 @@ func otherVersion(s *api.State) string {
 		return ""
 	}
 	return "the running devstackd is " + s.Daemon.Version + ", this devstack is " + api.BuildVersion() +
-		": install both together, then devstack down and devstack up"
+		": install both together, then devstack daemon restart"
 }
 
 func anythingRuns(s *api.State) bool {

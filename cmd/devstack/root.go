@@ -136,7 +136,7 @@ func newCmdRoot(f *Factory) *cobra.Command {
 func commands(f *Factory) []*cobra.Command {
 	return []*cobra.Command{
 		newCmdUp(f, nil), newCmdDown(f, nil), newCmdStart(f, nil), newCmdStop(f, nil), newCmdRestart(f, nil),
-		newCmdReload(f, nil), newCmdScale(f, nil), newCmdDelete(f, nil), newCmdReset(f, nil), newCmdSignal(f, nil), newCmdFlush(f, nil), newCmdKill(f, nil),
+		newCmdReload(f, nil), newCmdScale(f, nil), newCmdDelete(f, nil), newCmdReset(f, nil), newCmdSignal(f, nil), newCmdFlush(f, nil), newCmdKill(f, nil), newCmdDaemon(f, nil),
 		newCmdSave(f, nil), newCmdResurrect(f, nil),
 		newCmdPid(f, nil), newCmdEnv(f, nil), newCmdPing(f, nil),
 		newCmdPs(f, nil), newCmdJlist(f, nil), newCmdDescribe(f, nil), newCmdLogs(f, nil), newCmdMonit(f, nil), newCmdPreflight(f, nil),

@@ -23,6 +23,9 @@ var ErrNotRunning = errors.New("no stack is running here")
 // ErrInterrupted says that the daemon went away in the middle of an action and that its outcome is not known.
 var ErrInterrupted = errors.New("the daemon went away before it said how the command ended")
 
+// errAskAgain says that the next daemon answers.
+var errAskAgain = errors.New("the daemon is being replaced")
+
 // Client talks to the daemon of one project. The keeper holds the listening socket, so that a connection made while no
 // daemon runs waits for the next one; what a dying daemon had already accepted breaks. Reads that break before their
 // answer are asked again for up to ReadRetry, streams go on where they broke.
@@ -207,6 +210,20 @@ func (c *Client) Flush(ctx context.Context, r ActionRequest, each func(Event)) (
 	return c.actTwice(ctx, "/flush", r, each)
 }
 
+// RestartDaemon replaces keeper and daemon. It returns when that has begun; State shows the next daemon by its pid.
+func (c *Client) RestartDaemon(ctx context.Context, r UpgradeRequest) (*Upgraded, error) {
+	resp, err := c.post(ctx, "/daemon/restart", r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	var u Upgraded
+	if err := json.NewDecoder(resp.Body).Decode(&u); err != nil {
+		return nil, ErrInterrupted
+	}
+	return &u, nil
+}
+
 // actTwice is act for actions that may be repeated.
 func (c *Client) actTwice(ctx context.Context, path string, body any, each func(Event)) (*Result, error) {
 	result, err := c.act(ctx, path, body, each)
@@ -218,20 +235,8 @@ func (c *Client) actTwice(ctx context.Context, path string, body any, each func(
 
 // act posts body and hands the events of the answer to each, the result included.
 func (c *Client) act(ctx context.Context, path string, body any, each func(Event)) (*Result, error) {
-	data, err := json.Marshal(body)
+	resp, err := c.post(ctx, path, body)
 	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+path, bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := c.do(req)
-	if err != nil {
-		if ctx.Err() == nil && broke(err) {
-			return nil, ErrInterrupted
-		}
 		return nil, err
 	}
 	for e, err := range stream[Event](resp.Body) {
@@ -247,6 +252,36 @@ func (c *Client) act(ctx context.Context, path string, body any, each func(Event
 		return nil, ctx.Err()
 	}
 	return nil, ErrInterrupted
+}
+
+// AskAgain is the header of a daemon that has not looked at a request because the next one is to answer it.
+const AskAgain = "Retry-After"
+
+// post sends body. A daemon that is being replaced is followed by one that is asked again.
+func (c *Client) post(ctx context.Context, path string, body any) (*http.Response, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	deadline := time.Now().Add(c.ReadRetry)
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+path, bytes.NewReader(data))
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := c.do(req)
+		switch {
+		case err == nil:
+			return resp, nil
+		case errors.Is(err, errAskAgain) && time.Now().Before(deadline):
+			pause(ctx)
+		case ctx.Err() == nil && broke(err):
+			return nil, ErrInterrupted
+		default:
+			return nil, err
+		}
+	}
 }
 
 // read decodes the answer to a GET into answer.
@@ -300,6 +335,9 @@ func (c *Client) do(req *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get(AskAgain) != "" {
+		return nil, errAskAgain
+	}
 	answer := &Error{}
 	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil || answer.Message == "" {
 		return nil, &Error{Exit: ExitBug, Message: "the daemon answered " + resp.Status + " to " + req.URL.Path}

@@ -59,6 +59,20 @@ type SignalRequest struct {
 	Signal string   `json:"signal"` // SIGUSR2, USR2
 }
 
+// UpgradeRequest is POST /v1/daemon/restart: the executables that take over, by their absolute paths.
+type UpgradeRequest struct {
+	Keeper  string        `json:"keeper"`     // devstack
+	Daemon  string        `json:"daemon"`     // devstackd
+	Timeout time.Duration `json:"timeout_ns"` // for the commands that are under way; 0: 60 s
+}
+
+// Upgraded is its answer: the replacement has begun.
+type Upgraded struct {
+	KeeperPid int    `json:"keeper_pid"` // stays the same
+	Keeper    bool   `json:"keeper"`     // false: the daemon alone is replaced, by the one at the path of its predecessor
+	Why       string `json:"why"`        // if so
+}
+
 // LogsRequest is the query of GET /v1/logs, which streams LogRecords as NDJSON.
 type LogsRequest struct {
 	Names  []string  `json:"names"`
