@@ -90,6 +90,7 @@ type Container struct {
 	Ports    []Port
 	Networks map[string]string // name -> ID; an empty ID means not attached yet
 	Mounts   []Mount
+	Data     string // where the data are, for people; empty: in the container or in Mounts
 	// SameConfig says that the effective configuration equals what the Compose file asks for. It is looked at only where the
 	// hash differs and another version of Compose made the container.
 	SameConfig bool

@@ -246,6 +246,9 @@ func gateOf(c Container, exec func(ctx context.Context, argv []string) (Executio
 			g.wire = execProbe(exec, loopbackCheck(server, l), server)
 		}
 	}
+	if g.wire != nil && c.Data != "" {
+		g.wire = namingData(g.wire, c.Data)
+	}
 	if test := testArgv(c); test != nil {
 		g.check = execProbe(exec, test, server)
 		if server == redisServer && l.password == "" {
@@ -253,6 +256,17 @@ func gateOf(c Container, exec func(ctx context.Context, argv []string) (Executio
 		}
 	}
 	return g
+}
+
+// namingData says where the data are that a server refuses the login for.
+func namingData(p probe.Probe, data string) probe.Probe {
+	return probe.Func(func(ctx context.Context) probe.Result {
+		r := p.Check(ctx)
+		if r.Broken {
+			r.Detail += "; they are in " + data
+		}
+		return r
+	})
 }
 
 // anyAnswer is for a redis whose password only the container knows, from a file: that it asks for one shows that it is up,

@@ -52,8 +52,8 @@ func postgresConfig(addr, user, password, database string) (*pgconn.Config, erro
 }
 
 // onlyEmpty is why a changed login does not help.
-const onlyEmpty = "POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB act only on an empty data directory: an old volume keeps " +
-	"its old login (docker volume rm, or change it in the database)"
+const onlyEmpty = "POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB act only on an empty data directory: old data keep the " +
+	"old login (delete them with devstack down -v, or change the login in the database)"
 
 func postgresResult(ctx context.Context, addr, user, database string, err error) Result {
 	var answer *pgconn.PgError

@@ -88,6 +88,9 @@ func (f *finder) all(k kind) []program {
 			continue
 		}
 		seen[real] = true
+		if k == postgres {
+			path = real // a link may lack what is beside the program
+		}
 		if p, err := f.look(path); err == nil {
 			out = append(out, p)
 		}

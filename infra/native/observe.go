@@ -26,7 +26,7 @@ func (d *Driver) Observe(ctx context.Context, project string, p *types.Project) 
 		return obs, err
 	}
 	for _, r := range all {
-		obs.Containers = append(obs.Containers, d.settled(ctx, r).container())
+		obs.Containers = append(obs.Containers, d.settled(ctx, r).container(d.layout.place(r.Project, r.Service).data()))
 	}
 	labels := map[string]string{infra.LabelProject: project}
 	if p == nil {
@@ -72,16 +72,16 @@ func (d *Driver) Inspect(ctx context.Context, id string) (infra.Container, error
 	if err != nil {
 		return infra.Container{}, err
 	}
-	return d.settled(ctx, r).container(), nil
+	return d.settled(ctx, r).container(d.layout.place(r.Project, r.Service).data()), nil
 }
 
 // container is a record in the words of an engine.
-func (r record) container() infra.Container {
+func (r record) container(data string) infra.Container {
 	def := r.Definition
 	c := infra.Container{
 		ID: r.ID, Name: r.Name, Service: r.Service, Labels: r.Labels, Image: r.Image, State: r.State,
 		ExitCode: r.ExitCode, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, EngineHealth: "none",
-		Argv: def.Argv, Networks: def.Networks, Mounts: def.Mounts,
+		Argv: def.Argv, Networks: def.Networks, Mounts: def.Mounts, Data: data,
 		Ports: []infra.Port{{HostIP: def.HostIP, HostPort: r.Port, ContainerPort: def.Login.Port, Protocol: "tcp"}},
 	}
 	if c.State == starting {
