@@ -140,7 +140,7 @@ func (u Unit) infra() *document {
 	d := &document{}
 	d.section("Unit")
 	d.set("Description", "devstack: containers of "+u.Project)
-	d.set("Requires", "docker.service")
+	d.set("Wants", "docker.service") // not Requires: an engine that is restarted leaves its containers, which this waits for
 	d.set("After", "docker.service")
 	d.set("RequiresMountsFor", list(filepath.Dir(u.File)))
 	d.set("StartLimitIntervalSec", "300")
@@ -154,7 +154,8 @@ func (u Unit) infra() *document {
 	d.set("NotifyAccess", "main")
 	d.set("ExecStart", command(u.Devstackd, args...))
 	d.set("TimeoutStartSec", "300")
-	d.set("TimeoutStopSec", "120") // Compose's stop_grace_period is the containers' own, 10 s each unless they say more
+	d.set("TimeoutStopSec", "120") // it asks for more where stop_grace_period does
+	d.set("WatchdogSec", "60")
 	d.restarts(u.Systemd)
 	d.set("KillMode", "mixed")
 	d.set("OOMPolicy", "continue")
