@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 
@@ -76,7 +77,8 @@ func runUnstartup(ctx context.Context, c *command, args []string) error {
 	return nil
 }
 
-// startupUser is who the unit names already, who called sudo, or who owns the project.
+// startupUser is who the unit names already, who asks, who called sudo, or who owns the project: root only if nobody else
+// comes into question.
 func (c *command) startupUser(ctx context.Context) (string, error) {
 	w, err := c.machine(ctx, machineFlags{user: pilot.User, infra: "auto"})
 	if err != nil {
@@ -89,8 +91,14 @@ func (c *command) startupUser(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	if name := os.Getenv("SUDO_USER"); name != "" && name != "root" {
+	if name := os.Getenv("SUDO_USER"); os.Geteuid() == 0 && name != "" && name != "root" {
 		return name, nil
+	}
+	if me, err := user.Current(); err == nil && me.Uid != "0" {
+		return me.Username, nil
+	}
+	if _, err := user.Lookup(pilot.User); err == nil && w.Owner == "root" {
+		return pilot.User, nil
 	}
 	return w.Owner, nil
 }
