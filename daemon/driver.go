@@ -67,7 +67,7 @@ func choose(c choice, engine, native func() error) (string, error) {
 	}
 	return "", &infra.Error{
 		Kind: infra.NoEngine, Message: fmt.Sprintf("%s; and natively: %s", oneLine(noEngine), oneLine(noNative)),
-		Hint: ways(infraHint(noEngine), infraHint(noNative)),
+		Hint: ways(repairing(noEngine), repairing(noNative)),
 	}
 }
 
@@ -81,8 +81,16 @@ func stay(err error, driver, other string) error {
 		e.Kind, e.Service = known.Kind, known.Service
 	}
 	e.Message = fmt.Sprintf("%s; the services of this project ran with %s last", oneLine(err), driver)
-	e.Hint = ways(infraHint(err), fmt.Sprintf("devstack up --infra %s, without that data: %s", other, separate))
+	e.Hint = ways(repairing(err), fmt.Sprintf("devstack up --infra %s, without that data: %s", other, separate))
 	return e
+}
+
+// repairing is how to have after all what is missing. What cannot be done has no such way: its hint names the other driver.
+func repairing(err error) string {
+	if known := (*infra.Error)(nil); errors.As(err, &known) && known.Kind == infra.Unsupported {
+		return ""
+	}
+	return infraHint(err)
 }
 
 // ways are next steps of which one is enough.
