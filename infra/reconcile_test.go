@@ -287,6 +287,37 @@ func TestReconcileOfOneServiceDoesNotWaitForOthers(t *testing.T) {
 	}
 }
 
+// After a boot, what somebody has stopped stays down, and nobody waits for it; what is started with them is waited for.
+func TestReconcileOfSomeServicesWaitsForThoseOfThem(t *testing.T) {
+	p := project()
+	obs := observed(t, p)
+	for i := range obs.Containers {
+		obs.Containers[i].State = "exited"
+		obs.Containers[i].ExitCode = 1
+	}
+	waits := func(services ...string) string {
+		plan, err := Reconcile(p, obs, Wanted{Services: services})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for _, o := range plan.Ops {
+			out = append(out, string(o.Kind)+" "+o.Service)
+		}
+		return strings.Join(out, ", ")
+	}
+	for want, services := range map[string][]string{
+		"StartContainer db, WaitHealthy db, StartContainer seed":      {"db", "seed"},
+		"StartContainer seed, WaitCompleted seed, StartContainer app": {"seed", "app"},
+		"StartContainer app": {"app"},
+		"":                   {"none"},
+	} {
+		if got := waits(services...); got != want {
+			t.Errorf("%v: %s, want %s", services, got, want)
+		}
+	}
+}
+
 func TestReconcileRefuses(t *testing.T) {
 	for _, test := range []struct {
 		name string
