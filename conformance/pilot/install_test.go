@@ -22,15 +22,26 @@ func TestMain(m *testing.M) {
 
 var built = filepath.Join(os.TempDir(), fmt.Sprintf("devstack-pilot-%d", os.Getpid()))
 
-// executables are devstack and devstackd, and the program that does harm, as an archive.
-var executables = sync.OnceValues(func() ([]byte, error) {
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", built+"/", "./cmd/devstack", "./cmd/devstackd", "./bench/recovery")
-	build.Dir, build.Env = repository, append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("cannot build the executables: %w\n%s", err, output)
-	}
-	return archive(built, ".")
-})
+// release is a version of the executables, built once per test run, with what does harm and what asks under load, as an
+// archive.
+func release(version string) func() ([]byte, error) {
+	return sync.OnceValues(func() ([]byte, error) {
+		dir := filepath.Join(built, version)
+		for from, packages := range map[string][]string{
+			repository: {"./cmd/devstack", "./cmd/devstackd", "./bench/recovery"},
+			".":        {"./asker"},
+		} {
+			build := exec.Command("go", append([]string{"build", "-trimpath", "-ldflags", "-s -w -X devstack/daemon/api.linked=" + version, "-o", dir + "/"}, packages...)...)
+			build.Dir, build.Env = from, append(os.Environ(), "CGO_ENABLED=0")
+			if output, err := build.CombinedOutput(); err != nil {
+				return nil, fmt.Errorf("cannot build the executables: %w\n%s", err, output)
+			}
+		}
+		return archive(dir, ".")
+	})
+}
+
+var first, second = release("v1"), release("v2")
 
 // project is the sample, compiled and with its packages, as it is rolled out: no source of another program is in it.
 var project = sync.OnceValues(func() ([]byte, error) {
@@ -92,10 +103,10 @@ func pack(w *tar.Writer, root, file string, d fs.DirEntry) error {
 // at is where the sample is on the machine.
 const at = "/opt/agentic-sdlc"
 
-// withExecutables puts devstack into dir.
-func (m *vm) withExecutables(dir string) {
+// withExecutables puts a release into dir.
+func (m *vm) withExecutables(release func() ([]byte, error), dir string) {
 	m.t.Helper()
-	data, err := executables()
+	data, err := release()
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func TestUnits(t *testing.T) {
 	if state := m.run("systemctl is-system-running"); state != "running" {
 		t.Fatalf("the machine is %s:\n%s", state, m.run("systemctl --failed"))
 	}
-	m.withExecutables("/usr/local/bin")
+	m.withExecutables(first, "/usr/local/bin")
 	m.run("useradd --system --user-group --home-dir %s %s && mkdir %s", pilot.Home, pilot.User, at)
 	// The containers' unit names the engine's, which is not installed here.
 	m.write("/etc/systemd/system/docker.service", "[Service]\nExecStart=/bin/true\n")

@@ -25,8 +25,7 @@ const repository = "../.."
 type vm struct {
 	t    *testing.T
 	name string
-	// booted hears READY=1 of its systemd when everything that starts at boot has started or failed.
-	booted *net.UnixConn
+	dir  string // with the socket to which its systemd says READY=1 when everything that starts at boot has started or failed
 }
 
 // image is built by the project's own script, once per content.
@@ -57,41 +56,42 @@ func newVM(t *testing.T, args ...string) *vm {
 	name := make([]byte, 4)
 	_, _ = rand.Read(name) // never fails
 	m := &vm{t: t, name: "devstack-pilot-" + hex.EncodeToString(name)}
-	dir, err := os.MkdirTemp("", "ds-vm-") // short, for the socket in it
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.booted, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
-	if err != nil {
+	if m.dir, err = os.MkdirTemp("", "ds-vm-"); err != nil { // short, for the socket in it
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if _, err := docker(context.Background(), nil, "rm", "-f", "-v", m.name); err != nil {
 			t.Error(err)
 		}
-		_ = m.booted.Close()
-		_ = os.RemoveAll(dir)
+		_ = os.RemoveAll(m.dir)
 	})
 	run := append([]string{
 		"run", "-d", "--name", m.name, "--hostname", "pilot", "--label", "devstack.pilot-test=1", "--stop-signal", "SIGRTMIN+3",
 		"--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--cgroupns", "private",
-		"--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec", "-v", dir + ":/run/host", "-e", "NOTIFY_SOCKET=/run/host/notify",
+		"--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec", "-v", m.dir + ":/run/host", "-e", "NOTIFY_SOCKET=/run/host/notify",
 	}, args...)
-	if _, err := docker(t.Context(), nil, append(run, from)...); err != nil {
-		t.Fatal(err)
-	}
-	m.awaitBoot()
+	m.boot(append(run, from)...)
 	return m
 }
 
-// awaitBoot returns when systemd says that it has finished booting.
-func (m *vm) awaitBoot() {
+// boot runs the docker command that starts the machine, and returns when systemd says that it has finished booting.
+func (m *vm) boot(args ...string) {
 	m.t.Helper()
-	if err := m.booted.SetReadDeadline(deadline(m.t)); err != nil {
+	name := filepath.Join(m.dir, "notify")
+	_ = os.Remove(name) // a new one each time, without what was said before
+	booted, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer func() { _ = booted.Close() }()
+	if err := booted.SetReadDeadline(deadline(m.t)); err != nil {
+		m.t.Fatal(err)
+	}
+	if _, err := docker(m.t.Context(), nil, args...); err != nil {
 		m.t.Fatal(err)
 	}
 	for message := make([]byte, 4096); ; {
-		n, err := m.booted.Read(message)
+		n, err := booted.Read(message)
 		if err != nil {
 			log, _ := docker(context.Background(), nil, "logs", m.name)
 			m.t.Fatalf("the machine did not boot: %v\n%s", err, log)
@@ -113,10 +113,7 @@ func (m *vm) shutDown() {
 // start boots it again, with the same disk.
 func (m *vm) start() {
 	m.t.Helper()
-	if _, err := docker(m.t.Context(), nil, "start", m.name); err != nil {
-		m.t.Fatal(err)
-	}
-	m.awaitBoot()
+	m.boot("start", m.name)
 }
 
 // try runs a shell command as root of the machine and returns what it says.
@@ -152,16 +149,6 @@ func (m *vm) unpack(archive io.Reader, dir string) {
 	if _, err := docker(m.t.Context(), archive, "exec", "-i", m.name, "sh", "-c", command); err != nil {
 		m.t.Fatal(err)
 	}
-}
-
-// address is where this host reaches the machine.
-func (m *vm) address() string {
-	m.t.Helper()
-	out, err := docker(m.t.Context(), nil, "inspect", "-f", "{{.NetworkSettings.IPAddress}}", m.name)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	return out
 }
 
 // docker runs the docker command; its standard output, or an error with all that it said.

@@ -1,0 +1,61 @@
+package pilot_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// survives does harm: bench/recovery does the same to every place in which the sample runs, and fails if a pipeline that is
+// under way is lost or a process is restarted for no reason.
+func (s *stack) survives() {
+	out := s.run("cd / && HOME=/var/lib/devstack /root/v1/recovery -C %s -place pilot -devstack /usr/local/bin/devstack -unit %s.service -rounds 1 -only %s",
+		at, s.project, s.faults())
+	lost := map[string]string{
+		"keeper-killed": "lines in pipes and exit codes; every process is another one",
+		"restarted":     "nothing: every process ends in peace",
+	}
+	for line := range strings.Lines(out) {
+		var f struct {
+			Fault string
+			MS    []int64
+		}
+		if err := json.Unmarshal([]byte(line), &f); err != nil {
+			s.t.Fatal(err)
+		}
+		if lost[f.Fault] == "" {
+			lost[f.Fault] = "nothing"
+		}
+		s.took(f.Fault, time.Duration(f.MS[0])*time.Millisecond, lost[f.Fault])
+	}
+	s.hungKeeper()
+}
+
+// faults are those that root of the machine can do: containers are processes of its host.
+func (s *stack) faults() string {
+	services := map[string]string{"native": "redis-killed,postgres-killed", "docker": "redis-removed"}
+	return "agent-killed,orchestrator-killed,orchestrator-hangs,daemon-killed,daemon-hangs,keeper-killed,restarted," + services[s.infra]
+}
+
+// hungKeeper: what watches everything else is watched by systemd.
+func (s *stack) hungKeeper() {
+	const watchdog = 6 // seconds, instead of the unit's 60
+	s.run("mkdir -p /etc/systemd/system/%[1]s.service.d && printf '[Service]\nWatchdogSec=%[2]d\n' >/etc/systemd/system/%[1]s.service.d/watchdog.conf && "+
+		"systemctl daemon-reload && systemctl restart %[1]s", s.project, watchdog)
+	keeper := s.unit("MainPID")
+	began := time.Now()
+	s.run("kill -STOP %s", keeper)
+	waitFor(s.t, "systemd starts the stack again", func() error {
+		now, err := s.try(fmt.Sprintf("systemctl show -P MainPID -P ActiveState %s.service", s.project))
+		if err == nil && (strings.Contains(now, keeper+"\n") || !strings.Contains(now, "\nactive")) {
+			err = fmt.Errorf("the unit is %s", s.journal())
+		}
+		return err
+	})
+	s.took(fmt.Sprintf("the keeper hangs (SIGSTOP), with WatchdogSec=%d", watchdog), time.Since(began), "as after its kill -9")
+	s.mustBeReady()
+	s.completes(s.submit())
+	s.run("rm -r /etc/systemd/system/%[1]s.service.d && systemctl daemon-reload && systemctl restart %[1]s", s.project)
+	s.mustBeReady()
+}
