@@ -19,6 +19,7 @@ func TestStashRoundTrip(t *testing.T) {
 		Stack:       &stack.Stack{Project: "p", Dir: "/d", Apps: []stack.App{{Name: "web", Hash: "h"}}},
 		Files:       api.Files{File: "/d/ecosystem.yaml", Profile: "dev"},
 		Environment: []string{"TOKEN=hunter2"}, NoInfra: true, Infra: driverNative, Loose: map[string]bool{"web": true}, Scaled: map[string]bool{"web": true},
+		Will: will{Stopped: set("agent"), Started: set("extra"), LeftOut: set("agent"), Booting: true},
 	}
 	blob, err := want.encode()
 	if err != nil {
@@ -28,7 +29,7 @@ func TestStashRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Stack.Project != "p" || got.Stack.Apps[0].Hash != "h" || got.Files != want.Files || !got.NoInfra || got.Infra != want.Infra || !got.Loose["web"] || !got.Scaled["web"] ||
+	if got.Stack.Project != "p" || got.Stack.Apps[0].Hash != "h" || got.Files != want.Files || !got.NoInfra || got.Infra != want.Infra || !got.Loose["web"] || !got.Scaled["web"] || !got.Will.Stopped["agent"] || !got.Will.Started["extra"] || !got.Will.LeftOut["agent"] || !got.Will.Booting ||
 		got.Environment[0] != "TOKEN=hunter2" {
 		t.Errorf("came back as %+v", got)
 	}

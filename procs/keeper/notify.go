@@ -66,7 +66,7 @@ func tellService(text string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if err := conn.SetWriteDeadline(time.Now().Add(notifyTime)); err != nil {
 		return err
 	}

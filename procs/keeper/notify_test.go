@@ -3,6 +3,7 @@
 package keeper
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ func newManager(t *testing.T, address string) manager {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { _ = conn.Close() })
 	m := manager{address, make(chan string, 100)}
 	go func() {
 		buffer := make([]byte, 4096)
@@ -219,8 +220,8 @@ func TestFailEndsTheKeeperWithAnError(t *testing.T) {
 	k.fail("", 0)
 	k.fail("no ecosystem.yaml", 3)
 	k.fail("later", 4)
-	failed, ok := k.failure().(*FailedError)
-	if !ok || failed.Code != 3 || failed.Error() != "no ecosystem.yaml" {
+	var failed *FailedError
+	if !errors.As(k.failure(), &failed) || failed.Code != 3 || failed.Error() != "no ecosystem.yaml" {
 		t.Errorf("failure: %+v", failed)
 	}
 }

@@ -1,0 +1,88 @@
+package daemon
+
+import (
+	"testing"
+
+	"devstack/daemon/api"
+	"devstack/infra"
+	"devstack/procs"
+	"devstack/stack"
+)
+
+func TestProgressOf(t *testing.T) {
+	online := func(app string, instance int) procs.Process {
+		return procs.Process{App: app, Instance: instance, State: procs.Online, Ready: true, Pid: 7}
+	}
+	all := []procs.Process{online("web", 0), online("agent", 0), online("last", 0), online("last", 1), {App: "extra", State: procs.Stopped}}
+	but := func(i int, p procs.Process) []procs.Process {
+		list := append([]procs.Process{}, all...)
+		p.App, p.Instance = list[i].App, list[i].Instance
+		list[i] = p
+		return list
+	}
+	exited := func(code int, reason procs.Reason) []procs.Exit { return []procs.Exit{{Code: code, Reason: reason}} }
+	redis := []infra.Service{{Name: "redis", Ready: true}, {Name: "others", Ready: false}}
+	for name, tc := range map[string]struct {
+		will      will
+		services  []string
+		there     []infra.Service
+		processes []procs.Process
+		ready     bool
+		status    string
+	}{
+		"all":                {processes: all, ready: true, status: "4/4 processes ready"},
+		"none yet":           {status: "0/4 processes ready: waiting for web, agent, last"},
+		"one launching":      {processes: but(3, procs.Process{State: procs.Launching, Pid: 8}), status: "3/4 processes ready: waiting for last"},
+		"one errored":        {processes: but(0, procs.Process{State: procs.Errored}), status: "3/4 processes ready: waiting for web (errored)"},
+		"one crashed":        {processes: but(0, procs.Process{State: procs.Stopped, Exits: exited(1, procs.Crash)}), status: "3/4 processes ready: waiting for web"},
+		"one done":           {processes: but(0, procs.Process{State: procs.Stopped, Exits: exited(0, procs.Crash)}), ready: true, status: "4/4 processes ready"},
+		"one instance ended": {processes: but(3, procs.Process{State: procs.Stopped, Exits: exited(0, procs.Manual)}), ready: true, status: "3/3 processes ready"},
+		"one leaving":        {processes: append([]procs.Process{{App: "last", Instance: 2, Leaving: true}}, all...), ready: true, status: "4/4 processes ready"},
+		"one app stopped":    {will: will{Stopped: set("agent")}, processes: but(1, procs.Process{State: procs.Stopped}), ready: true, status: "3/3 processes ready"},
+		"one more started":   {will: will{Started: set("extra")}, processes: all, status: "4/5 processes ready: waiting for extra"},
+		"services":           {services: []string{"redis"}, there: redis, processes: all, ready: true, status: "4/4 processes ready, 1/1 services ready"},
+		"a service missing":  {services: []string{"db", "redis"}, there: redis, processes: all, status: "4/4 processes ready, 1/2 services ready: waiting for db"},
+		"a service not yet":  {services: []string{"others", "redis"}, there: redis, processes: all, status: "4/4 processes ready, 1/2 services ready: waiting for others"},
+		"many": {
+			services: []string{"a", "b", "c", "d"}, status: "0/4 processes ready, 0/4 services ready: waiting for a, b, c, d, web, 2 more",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := progressOf(&desired{Stack: fourApps(), Services: tc.services, Will: tc.will}, tc.there, tc.processes)
+			if got.ready != tc.ready || got.status != tc.status {
+				t.Errorf("got %+v\nnot ready %v, %q", got, tc.ready, tc.status)
+			}
+		})
+	}
+	if got := progressOf(&desired{Stack: &stack.Stack{}}, nil, nil); !got.ready {
+		t.Errorf("nothing to wait for is %+v", got)
+	}
+}
+
+func TestAfterBoot(t *testing.T) {
+	up := &api.State{}
+	failed := func(code api.Code) []api.Failure { return []api.Failure{{Resource: "x", Exit: code}} }
+	for name, tc := range map[string]struct {
+		result  api.Result
+		noInfra bool
+		want    bootStep
+	}{
+		"ready":                  {api.Result{State: up}, false, bootDone},
+		"down meanwhile":         {api.Result{Exit: api.ExitInterrupted}, false, bootDone},
+		"usage":                  {api.Result{Exit: api.ExitUsage}, false, bootFails},
+		"files":                  {api.Result{Exit: api.ExitFiles}, false, bootFails},
+		"environment":            {api.Result{Exit: api.ExitEnvironment}, false, bootFails},
+		"a port":                 {api.Result{Exit: api.ExitPortTaken}, false, bootFails},
+		"a bug":                  {api.Result{Exit: api.ExitBug}, false, bootFails},
+		"no engine":              {api.Result{Exit: api.ExitEngine}, false, bootAgain},
+		"a service failed":       {api.Result{Exit: api.ExitEngine, State: up, Failures: failed(api.ExitEngine)}, false, bootAgain},
+		"of others":              {api.Result{Exit: api.ExitEngine, State: up, Failures: failed(api.ExitEngine)}, true, bootDone},
+		"a process failed":       {api.Result{Exit: api.ExitProcess, State: up, Failures: failed(api.ExitProcess)}, false, bootDone},
+		"not ready in time":      {api.Result{Exit: api.ExitTimeout, State: up, Failures: failed(api.ExitTimeout)}, false, bootDone},
+		"a container's own port": {api.Result{Exit: api.ExitPortTaken, State: up, Failures: failed(api.ExitPortTaken)}, false, bootDone},
+	} {
+		if got := afterBoot(&tc.result, tc.noInfra); got != tc.want {
+			t.Errorf("%s: %v, not %v", name, got, tc.want)
+		}
+	}
+}
