@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -16,6 +17,26 @@ import (
 func Resurrect(ctx context.Context, log *slog.Logger, req api.UpRequest) error {
 	req.Resurrect = true
 	return run(ctx, log, &req)
+}
+
+// environ is what the files are read anew with: the caller's environment or, where the keeper is a service, the unit's. A
+// person's shell knows nothing of the unit's environment file, and what it has instead would restart everything.
+func (d *Daemon) environ(callers []string) []string {
+	if d.asked == nil {
+		return callers
+	}
+	return d.asked.Environment
+}
+
+// asUnit is an up by hand as the unit means it.
+func (d *Daemon) asUnit(req api.UpRequest) api.UpRequest {
+	if d.asked == nil {
+		return req
+	}
+	req.Environment, req.NoInfra = d.asked.Environment, d.asked.NoInfra
+	req.Files.Profile = cmp.Or(req.Files.Profile, d.asked.Files.Profile)
+	req.Files.Project = cmp.Or(req.Files.Project, d.asked.Files.Project)
+	return req
 }
 
 // bootPauses are between two attempts to bring the stack up.

@@ -130,6 +130,7 @@ func (d *Daemon) readAnew(ctx context.Context, environment, names []string, afte
 // redefined is what is desired with the definitions of the named apps as the files have them now. How many instances
 // there are is for up and scale to say.
 func (d *Daemon) redefined(ctx context.Context, environment, names []string) (*desired, *api.Result) {
+	environment = d.environ(environment)
 	d.mu.Lock()
 	old := *d.desired
 	d.mu.Unlock()

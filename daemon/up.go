@@ -24,7 +24,7 @@ func (d *Daemon) up(ctx context.Context, req api.UpRequest) *api.Result {
 	if err := d.takeTurn(ctx); err != nil {
 		return d.cancelled(err)
 	}
-	p, refusal := d.propose(ctx, req)
+	p, refusal := d.propose(ctx, d.asUnit(req))
 	if refusal == nil && req.DryRun {
 		refusal = d.dryRun(p)
 	}

@@ -77,9 +77,14 @@ func (s *stack) boots() {
 		s.t.Errorf("%d instances of agent-scaffold after the boot, not 2", n)
 	}
 	s.completes(done)
+	// A person's commands act as the unit would, whatever that person's shell knows of its environment.
 	s.devstack("start agent-e2e")
 	s.devstack("scale agent-scaffold 1")
-	s.becomesReady()
+	before := pids(s.becomesReady())
+	s.devstack("up")
+	if after := pids(s.mustBeReady()); after != before {
+		s.t.Errorf("up restarted something:\n%s\n%s", before, after)
+	}
 }
 
 // stops ends the unit.
