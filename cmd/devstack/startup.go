@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+
+	"devstack/daemon/api"
 )
 
 // MachineOptions is what startup, unstartup and bootstrap were asked for. Flags go to devstackd as they are.
@@ -36,10 +38,12 @@ func newCmdMachine(f *Factory, name, short string, runF func(context.Context, *M
 			if runF != nil {
 				return runF(cmd.Context(), o)
 			}
-			p, err := o.Project()
+			file, err := findFile(f.globals.dir, f.globals.file)
 			if err != nil {
 				return err
 			}
+			// Without where this user's state would be: cloud-init has no HOME.
+			p := &project{Files: api.Files{File: file, Project: f.globals.project, Profile: f.globals.profile}}
 			return o.Sibling(cmd.Context(), p.siblingArgs(name, o.Flags...))
 		},
 	}

@@ -120,12 +120,17 @@ func fetch(source, dir, name string) (commands [][]string, packages []string, er
 		return [][]string{{"git", "clone", "--", source, dir}}, []string{"git"}, nil
 	case remote:
 		archive := "/var/tmp/devstack-" + name + suffix(u.Path)
-		return [][]string{{"curl", "--fail", "--location", "--silent", "--show-error", "--retry", "5", "--output", archive, "--", source}, {"tar", "-xf", archive, "-C", dir}},
+		return [][]string{{"curl", "--fail", "--location", "--silent", "--show-error", "--retry", "5", "--output", archive, "--", source}, unpack(archive, dir)},
 			[]string{"curl"}, nil
 	case filepath.IsAbs(source):
-		return [][]string{{"tar", "-xf", source, "-C", dir}}, nil, nil
+		return [][]string{unpack(source, dir)}, nil, nil
 	}
 	return nil, nil, fmt.Errorf("%q is neither a URL nor an absolute path on the new machine", source)
+}
+
+// unpack makes the files root's, whoever packed them.
+func unpack(archive, dir string) []string {
+	return []string{"tar", "-xf", archive, "--no-same-owner", "-C", dir}
 }
 
 // isRepository is everything that is not named like a tar archive.
