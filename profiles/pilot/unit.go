@@ -70,11 +70,17 @@ func (u Unit) infraName() string { return u.Project + "-infra.service" }
 // EnvFile is the environment file of a project.
 func EnvFile(project string) string { return envDir + "/" + project + ".env" }
 
-// Units renders a stack's units. A path that no unit can hold (control characters) is an error.
+// Units renders a stack's units. A path that no unit can hold is an error: control characters, and quotes or backslashes in
+// that of an executable.
 func Units(u Unit) ([]File, error) {
 	for _, path := range append([]string{u.File, u.Home, u.User, u.Devstack, u.Devstackd}, append(u.PathDirs, u.Writable...)...) {
 		if strings.ContainsFunc(path, unicode.IsControl) {
 			return nil, fmt.Errorf("cannot write a unit: %q contains a control character", path)
+		}
+	}
+	for _, path := range []string{u.Devstack, u.Devstackd} {
+		if strings.ContainsAny(path, `"'\`) {
+			return nil, fmt.Errorf("cannot write a unit: systemd runs no program whose path has quotes or backslashes: %s", path)
 		}
 	}
 	files := []File{{Path: filepath.Join(unitDir, u.name()), Mode: 0o644, Text: u.stack().String()}}

@@ -49,11 +49,14 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-func TestNoUnitHoldsControlCharacters(t *testing.T) {
-	u := sample()
-	u.Writable = []string{"/srv/a\nUser=root"}
-	if files, err := Units(u); err == nil {
-		t.Errorf("rendered %v", files)
+func TestNoUnitHoldsEverything(t *testing.T) {
+	injected, quoted := sample(), sample()
+	injected.Writable = []string{"/srv/a\nUser=root"}
+	quoted.Devstack = "/srv/it's/devstack"
+	for _, u := range []Unit{injected, quoted} {
+		if files, err := Units(u); err == nil {
+			t.Errorf("rendered %v", files)
+		}
 	}
 }
 
