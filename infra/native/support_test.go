@@ -39,7 +39,20 @@ func TestMain(m *testing.M) {
 			os.Exit(relay())
 		}
 	}
-	os.Exit(m.Run())
+	os.Exit(runAll(m))
+}
+
+// runAll makes one directory for the templates of all tests: initdb takes its time.
+func runAll(m *testing.M) int {
+	cache, err := os.MkdirTemp("", "native")
+	if err != nil {
+		return 1
+	}
+	defer os.RemoveAll(cache)
+	if os.Chmod(cache, 0o711) != nil || os.Setenv("XDG_CACHE_HOME", cache) != nil {
+		return 1
+	}
+	return m.Run()
 }
 
 // relay lets one test be the daemon, and ends with it: the keeper starts the next one.
@@ -142,7 +155,7 @@ func newFixtureIn(t *testing.T, file, home string) *fixture {
 	id := make([]byte, 6)
 	_, _ = rand.Read(id)
 	f := &fixture{T: t, ctx: ctx, home: home, file: file, events: make(chan struct{}, 1)}
-	f.environ = append(os.Environ(), "XDG_DATA_HOME="+filepath.Join(home, "data"), "XDG_CACHE_HOME="+filepath.Join(home, "cache"))
+	f.environ = append(os.Environ(), "XDG_DATA_HOME="+filepath.Join(home, "data"))
 	state := filepath.Join(home, hex.EncodeToString(id)[:4])
 	f.spawn = keeper.SpawnOptions{
 		Self: self, Dir: t.TempDir(), ID: hex.EncodeToString(id), StateDir: state, Socket: filepath.Join(state, "s"),
@@ -206,7 +219,7 @@ func (f *fixture) attach() {
 // detach is the end of a daemon.
 func (f *fixture) detach() {
 	f.infra.Close()
-	f.driver.Close()
+	_ = f.driver.Close()
 	f.conn.Close()
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -227,6 +228,11 @@ func TestTwoProjectsAtOnceShareATemplate(t *testing.T) {
 	t.Parallel()
 	home := newHome(t)
 	one, two := newFixtureIn(t, postgresOnly, home), newFixtureIn(t, postgresOnly, home)
+	for _, f := range []*fixture{one, two} {
+		f.detach()
+		f.environ = append(f.environ, "XDG_CACHE_HOME="+filepath.Join(home, "cache"))
+		f.attach()
+	}
 	errs := make(chan error, 2)
 	for _, f := range []*fixture{one, two} {
 		p := f.project()
