@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -65,6 +66,25 @@ func TestFaultNative(t *testing.T) {
 	p.must("kill")
 	p.must("down")
 	p.nothingRuns()
+}
+
+// A server that somebody asks to end stays stopped, by name, until up asks for it again.
+func TestFaultNativeStop(t *testing.T) {
+	t.Parallel()
+	p := newNativeDatabases(t)
+	p.must("up", "--infra", "native")
+	signal(t, p.server("redis"), syscall.SIGTERM)
+	stoppedByOther := func() (bool, any) {
+		now := p.service("redis")
+		return now.State == "exited" && now.StoppedBy != nil && *now.StoppedBy == "other", now
+	}
+	waitFor(t, "redis stopped by other", stoppedByOther)
+	kill(t, p.ps().Daemon.Pid)
+	if ok, seen := stoppedByOther(); !ok {
+		t.Errorf("redis after a restart of the daemon: %+v", seen)
+	}
+	p.must("up")
+	allReady(t, p.ps(), 2, 1)
 }
 
 // comesBack kills a server: it is repaired, how it ended is said, and no process is restarted for it.
