@@ -147,7 +147,16 @@ func (d *Driver) makeDatabase(ctx context.Context, r record, at place, user acco
 	if err != nil {
 		return errors.Join(fmt.Errorf("cannot make a database: %w", err), os.RemoveAll(fresh))
 	}
+	d.spawn(func() { d.sync(r, at, user) })
 	return nil
+}
+
+// sync has a new database on the platter soon, without a start that waits for it: postgres itself only syncs what it changes.
+func (d *Driver) sync(r record, at place, user account) {
+	argv := []string{filepath.Join(filepath.Dir(r.Program.Path), "initdb"), "--sync-only", "-D", at.data()}
+	if _, err := execute(d.ctx, command{argv: argv, dir: at.data(), user: user}); err != nil && d.ctx.Err() == nil {
+		d.log.Warn("cannot sync a new database", "service", r.Service, "err", err)
+	}
 }
 
 // firstStatements are for postgres --single, where each line is one.

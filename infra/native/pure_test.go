@@ -327,3 +327,49 @@ func TestClosedDirectoryIsNamed(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	fake(t, home, "initdb", "initdb")
+	fake(t, home, "postgres", "postgres (PostgreSQL) 14.1")
+	fake(t, home, "redis-server", "Redis server v=7.0.15 sha=0")
+	d, err := Connect(Options{ID: "0123456789ab", Environ: []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "DEVSTACK_PG_BIN=" + home, "DEVSTACK_REDIS_BIN=" + home}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	path := filepath.Join(home, "compose.yaml")
+	text := `
+name: x
+services:
+  a: {image: "redis:7-alpine"}
+  b: {image: "postgres:14", mem_limit: 1g}
+  c: {image: "postgres:16", volumes: ["./pg:/var/lib/postgresql/data"]}
+  d: {image: "valkey/valkey:7"}
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := load(t, path, nil)
+	got := strings.Join(d.Warnings(p), "\n")
+	want := `service b: limits of memory and processors do not apply to native services
+service c: postgres 14.1 of this host runs instead of postgres:16
+service c: its data are in ` + home + `/devstack/0123456789ab/x/services/c/data, not in ` + home + `/pg
+service d: redis 7.0.15 of this host runs instead of valkey/valkey:7`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	// Data decide about the version, as long as the host has it.
+	obs, err := d.Observe(t.Context(), "x", p)
+	if err != nil || obs.Images["postgres:16"].ID != "postgres:14.1:"+home+"/postgres" {
+		t.Errorf("%+v, %v", obs, err)
+	}
+	environ := []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "DEVSTACK_REDIS_BIN=" + home, "DEVSTACK_PG_BIN=" + home}
+	if err := Available(p, environ); err != nil {
+		t.Error(err)
+	}
+	if err := Available(p, []string{"HOME=" + home, "DEVSTACK_REDIS_BIN=/nowhere", "DEVSTACK_PG_BIN=" + home}); err == nil || strings.Count(err.Error(), "\n") != 1 {
+		t.Errorf("%v", err)
+	}
+}

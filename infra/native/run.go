@@ -75,7 +75,9 @@ func (d *Driver) watch(r record, life *run) {
 		d.mu.Lock()
 		byUs := life.stopped
 		d.mu.Unlock()
-		now.ended(exit, byUs)
+		if now.State != exited || byUs { // else another driver has seen the end first
+			now.ended(exit, byUs)
+		}
 		if err == nil {
 			d.keep(now)
 		}
