@@ -1,16 +1,18 @@
 package native
 
 import (
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// copyTree copies a directory of plain files for an account. io.Copy shares the blocks where the file system can.
+// copyTree copies a directory of plain files for an account, who cannot enter it before it is whole. Blocks are shared where
+// the file system can.
 func copyTree(from, to string, user account) error {
+	var dirs []string
 	var work errgroup.Group
 	work.SetLimit(8)
 	err := filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
@@ -23,7 +25,8 @@ func copyTree(from, to string, user account) error {
 		}
 		target := filepath.Join(to, rel)
 		if e.IsDir() {
-			return user.private(target)
+			dirs = append(dirs, target)
+			return os.Mkdir(target, 0o700)
 		}
 		work.Go(func() error { return copyFile(path, target, user) })
 		return nil
@@ -31,7 +34,15 @@ func copyTree(from, to string, user account) error {
 	if other := work.Wait(); err == nil {
 		err = other
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	for _, dir := range slices.Backward(dirs) {
+		if err := user.own(dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func copyFile(from, to string, user account) error {
@@ -40,16 +51,5 @@ func copyFile(from, to string, user account) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	if closing := out.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return err
-	}
-	return user.own(to)
+	return user.write(to, in)
 }

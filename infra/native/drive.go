@@ -1,6 +1,7 @@
 package native
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -190,7 +191,7 @@ func (d *Driver) prepare(ctx context.Context, r *record, at place, user account)
 	rotate(at.log())
 	announce(at.log(), fmt.Sprintf("starting %s %s on port %d", r.Program.Kind, r.Program.Version, r.Port))
 	_ = os.RemoveAll(at.files())
-	if err := user.private(at.files()); err != nil {
+	if err := user.open(at.files()); err != nil {
 		return launch, err
 	}
 	options, err := placeFiles(r.Definition.Options, at, user)
@@ -210,7 +211,7 @@ func (d *Driver) prepare(ctx context.Context, r *record, at place, user account)
 		return launch, nil
 	}
 	launch.Argv = []string{r.Program.Path, filepath.Join(at.files(), "redis.conf")}
-	return launch, user.write(launch.Argv[1], redisConfig(*r, at, options))
+	return launch, user.write(launch.Argv[1], strings.NewReader(redisConfig(*r, at, options)))
 }
 
 // placeFiles copies the files that options name to where the server's user can read them.
@@ -228,20 +229,12 @@ func placeFiles(options []option, at place, user account) ([]option, error) {
 		if o.Name == "" {
 			text = []byte(foreign(string(text)))
 		}
-		if err := user.write(path, string(text)); err != nil {
+		if err := user.write(path, bytes.NewReader(text)); err != nil {
 			return nil, err
 		}
 		out[n].Values = []string{path}
 	}
 	return out, nil
-}
-
-// write makes a file of mode 0600 that the account owns.
-func (a account) write(path, text string) error {
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		return err
-	}
-	return a.own(path)
 }
 
 // stopSignal is the gentle one that does not wait for clients.

@@ -1,7 +1,9 @@
 package native
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -96,6 +98,23 @@ func (a account) own(path string) error {
 		return nil
 	}
 	return os.Lchown(path, a.uid, a.gid)
+}
+
+// write makes a file of mode 0600 that the account owns. It is a new one: a link that the account may have put there must
+// not lead root elsewhere.
+func (a account) write(path string, from io.Reader) error {
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, from)
+	if err == nil && a.uid != 0 {
+		err = f.Chown(a.uid, a.gid)
+	}
+	return errors.Join(err, f.Close())
 }
 
 // open makes a directory that the account can get to, with mode 0711 wherever it makes one.

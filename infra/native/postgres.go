@@ -128,7 +128,7 @@ func (d *Driver) makeDatabase(ctx context.Context, r record, at place, user acco
 		method = "scram-sha-256"
 	}
 	access := fmt.Sprintf("local all all trust\nhost all all all %s\nhost replication all all %s\n", method, method)
-	err = user.write(filepath.Join(fresh, "pg_hba.conf"), access)
+	err = user.write(filepath.Join(fresh, "pg_hba.conf"), strings.NewReader(access))
 	if err == nil {
 		_, err = execute(ctx, command{
 			argv: []string{
