@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"cmd/devstack":             {"cmd/devstack/format", "cmd/devstack/monit", "daemon/api", "procs/keeper"},
 	"cmd/devstack/format":      {"daemon/api"},
 	"cmd/devstack/monit":       {"cmd/devstack/format", "daemon/api"},
-	"cmd/devstackd":            {"daemon", "daemon/api", "daemon/preflight", "infra", "infra/docker", "procs", "profiles/pilot", "profiles/prod", "profiles/prod/drift", "profiles/prod/export", "profiles/prod/rehearse", "stack", "stack/draft"},
+	"cmd/devstackd":            {"daemon", "daemon/api", "daemon/preflight", "infra", "infra/docker", "procs", "procs/keeper", "profiles/pilot", "profiles/prod", "profiles/prod/drift", "profiles/prod/export", "profiles/prod/rehearse", "stack", "stack/draft"},
 	"daemon":                   {"daemon/api", "daemon/preflight", "infra", "infra/docker", "infra/native", "probe", "procs", "procs/keeper", "procs/node", "stack"},
 	"daemon/api":               {},
 	"daemon/preflight":         {"daemon/api", "infra", "procs/node", "stack"},

@@ -194,6 +194,7 @@ func advancedUsage() []guideStep {
 		{command: "devstack resurrect", after: statuses("orchestrator=online", "scaffold=online", "scaffold=online", "validation=stopped",
 			"e2e=online", "integration=online", "deployment=online")},
 		{command: "devstack up", after: everything},
+		{command: "devstack startup --dry-run", says: []string{"resurrect --foreground", "WantedBy=multi-user.target"}},
 		{command: "devstack jlist", says: []string{`"pm2_env"`, `"name":"orchestrator"`}},
 		{command: "devstack ps --json", says: []string{`"processes"`, `"services"`}},
 		{command: "devstack logs orchestrator --json --no-follow", says: []string{`"app_name":"orchestrator"`}},

@@ -89,7 +89,7 @@ func TestHostilePaths(t *testing.T) {
 	waitFor(t, "the program's arguments", func() error {
 		got, err := m.try("cat " + shell(dir+"/logs/arguments"))
 		if err != nil || got != want {
-			return fmt.Errorf("it got\n%s\n%v", got, err)
+			return fmt.Errorf("it got\n%s\n%w", got, errors.Join(err, errors.New("not yet")))
 		}
 		return nil
 	})

@@ -18,11 +18,11 @@ func (d *document) section(name string) {
 // set writes a key. The value is escaped by who makes it: the keys have different rules.
 func (d *document) set(key, value string) { fmt.Fprintf(d, "%s=%s\n", key, value) }
 
-// restarts are how systemd starts the unit again. What only a person can repair (2: usage, 3: files, 4: environment) is
-// not tried again.
+// restarts are how systemd starts the unit again. What only a person can repair (3: files, 4: environment) is not tried
+// again. 2, usage, is: a Go program that the watchdog has ended by SIGABRT ends with 2, too.
 func (d *document) restarts(systemd int) {
 	d.set("Restart", "on-failure")
-	d.set("RestartPreventExitStatus", "2 3 4")
+	d.set("RestartPreventExitStatus", "3 4")
 	d.set("RestartSec", "2")
 	if systemd >= 254 { // older ones have no growing delay
 		d.set("RestartSteps", "5")

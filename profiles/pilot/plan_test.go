@@ -107,29 +107,43 @@ func TestOneThingIsMissing(t *testing.T) {
 	}{
 		{"no systemd", func(_ *Wanted, f *Facts) { f.Systemd = false }, []string{"systemd: ! systemd does not run this machine"}},
 		{"old Node.js", func(_ *Wanted, f *Facts) { f.Node = "v18.20.4" }, []string{"! Node.js 20 or newer is needed, found v18.20.4"}},
-		{"Debian's is old", func(_ *Wanted, f *Facts) { f.Node, f.Packages = "", map[string]string{"nodejs": "18.20.4+dfsg-1"} },
-			[]string{"! Node.js 20 or newer is needed, the distribution's is 18.20.4+dfsg-1"}},
+		{
+			"Debian's is old", func(_ *Wanted, f *Facts) { f.Node, f.Packages = "", map[string]string{"nodejs": "18.20.4+dfsg-1"} },
+			[]string{"! Node.js 20 or newer is needed, the distribution's is 18.20.4+dfsg-1"},
+		},
 		{"no apt", func(_ *Wanted, f *Facts) { f.Node, f.Apt, f.Packages = "", false, nil }, []string{"needed, none is installed"}},
 		{"no package", func(_ *Wanted, f *Facts) { f.Engine, f.Packages = false, nil }, []string{"! apt-get has no package docker.io"}},
 		{"a stranger's home", func(_ *Wanted, f *Facts) { f.Forbidden = "/root" }, []string{"! devstack may not read /root"}},
-		{"no such user", func(w *Wanted, f *Facts) { w.User, f.User = "ada", nil; f.Units = nil },
-			[]string{"there is no user ada", "directories: ", "install -d -o ada", "install -d -o ada", "units: ", "write", "daemon-reload", "enable", "start: ", "systemctl start"}},
-		{"logs of root", func(_ *Wanted, f *Facts) { f.Dirs["/opt/acme/scripts/logs"] = Dir{UID: 0, Mode: 0o755} },
-			[]string{"directories: /var/lib/devstack -> make them devstack's: /opt/acme/scripts/logs", "install -d -o devstack -g 998 -m 0750 /opt/acme/scripts/logs"}},
-		{"new executables", func(_ *Wanted, f *Facts) { f.Same = false },
-			[]string{"executables: ", "copy /opt/acme/bin/devstackd", "copy /opt/acme/bin/devstack to", "runuser -u devstack -- /usr/local/bin/devstack -C /opt/acme daemon restart"}},
-		{"an old unit", func(_ *Wanted, f *Facts) { f.Files[unitDir+"/acme.service"] = "old" },
-			[]string{"units: acme-infra.service, acme.service -> write acme.service, have systemd read its files, (what runs", "write /etc/systemd/system/acme.service", "daemon-reload"}},
-		{"not reloaded", func(_ *Wanted, f *Facts) {
-			f.Units["acme.service"] = UnitFact{Enabled: true, Active: "active", Reload: true}
+		{
+			"no such user", func(w *Wanted, f *Facts) { w.User, f.User = "ada", nil; f.Units = nil },
+			[]string{"there is no user ada", "directories: ", "install -d -o ada", "install -d -o ada", "units: ", "write", "daemon-reload", "enable", "start: ", "systemctl start"},
 		},
-			[]string{"have systemd read its files", "systemctl daemon-reload"}},
+		{
+			"logs of root", func(_ *Wanted, f *Facts) { f.Dirs["/opt/acme/scripts/logs"] = Dir{UID: 0, Mode: 0o755} },
+			[]string{"directories: /var/lib/devstack -> make them devstack's: /opt/acme/scripts/logs", "install -d -o devstack -g 998 -m 0750 /opt/acme/scripts/logs"},
+		},
+		{
+			"new executables", func(_ *Wanted, f *Facts) { f.Same = false },
+			[]string{"executables: ", "copy /opt/acme/bin/devstackd", "copy /opt/acme/bin/devstack to", "runuser -u devstack -- /usr/local/bin/devstack -C /opt/acme daemon restart"},
+		},
+		{
+			"an old unit", func(_ *Wanted, f *Facts) { f.Files[unitDir+"/acme.service"] = "old" },
+			[]string{"units: acme-infra.service, acme.service -> write acme.service, have systemd read its files, (what runs", "write /etc/systemd/system/acme.service", "daemon-reload"},
+		},
+		{
+			"not reloaded", func(_ *Wanted, f *Facts) {
+				f.Units["acme.service"] = UnitFact{Enabled: true, Active: "active", Reload: true}
+			},
+			[]string{"have systemd read its files", "systemctl daemon-reload"},
+		},
 		{"no values", func(w *Wanted, f *Facts) {
 			w.Missing = []string{"API_KEY"}
 			f.Units["acme.service"] = UnitFact{Enabled: true, Active: "inactive"}
 		}, []string{"start: ! nothing sets API_KEY (write the values into /etc/devstack/acme.env"}},
-		{"given up", func(_ *Wanted, f *Facts) { f.Units["acme.service"] = UnitFact{Enabled: true, Active: "failed"} },
-			[]string{"start: does not run -> start acme.service", "systemctl reset-failed acme.service", "systemctl start acme.service"}},
+		{
+			"given up", func(_ *Wanted, f *Facts) { f.Units["acme.service"] = UnitFact{Enabled: true, Active: "failed"} },
+			[]string{"start: does not run -> start acme.service", "systemctl reset-failed acme.service", "systemctl start acme.service"},
+		},
 		{"nothing builds", func(w *Wanted, _ *Facts) { w.Build = &Build{Missing: []string{"dist/a.js"}} }, []string{"build: ! missing: dist/a.js"}},
 		{"somebody's project", func(w *Wanted, _ *Facts) {
 			w.Owner, w.Build = "ada", &Build{Command: []string{"make"}, Dir: "/opt/acme", Missing: []string{"a"}}
