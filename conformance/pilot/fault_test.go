@@ -10,8 +10,8 @@ import (
 // survives does harm: bench/recovery does the same to every place in which the sample runs, and fails if a pipeline that is
 // under way is lost or a process is restarted for no reason.
 func (s *stack) survives() {
-	out := s.run("cd / && HOME=/var/lib/devstack /root/v1/recovery -C %s -place pilot -devstack /usr/local/bin/devstack -unit %s.service -rounds 1 -only %s",
-		at, s.project, s.faults())
+	out := s.run("cd / && HOME=/var/lib/devstack REDIS_PORT=%d POSTGRES_PORT=%d /root/v1/recovery -C %s -place pilot -devstack /usr/local/bin/devstack "+
+		"-unit %s.service -rounds 1 -only %s", s.redis, s.postgres, at, s.project, s.faults())
 	lost := map[string]string{
 		"keeper-killed": "lines in pipes and exit codes; every process is another one",
 		"restarted":     "nothing: every process ends in peace",

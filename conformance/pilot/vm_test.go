@@ -67,7 +67,7 @@ func newVM(t *testing.T, args ...string) *vm {
 	})
 	run := append([]string{
 		"run", "-d", "--name", m.name, "--hostname", "pilot", "--label", "devstack.pilot-test=1", "--stop-signal", "SIGRTMIN+3",
-		"--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--cgroupns", "private",
+		"--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined", "--cgroupns", "private",
 		"--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec", "-v", m.dir + ":/run/host", "-e", "NOTIFY_SOCKET=/run/host/notify",
 	}, args...)
 	m.boot(append(run, from)...)
