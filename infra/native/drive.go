@@ -55,7 +55,15 @@ func (d *Driver) RemoveVolume(_ context.Context, name string) error {
 	if locked(place(name).lock()) {
 		return fmt.Errorf("a server still uses %s", name)
 	}
-	return os.RemoveAll(name)
+	if err := os.RemoveAll(name); err != nil {
+		return err
+	}
+	// With the last service go the directories above, if nothing else is in them.
+	project := filepath.Dir(filepath.Dir(name))
+	for _, dir := range []string{filepath.Dir(name), filepath.Join(project, "records"), project, filepath.Dir(project)} {
+		_ = os.Remove(dir)
+	}
+	return nil
 }
 
 // CreateContainer records a server and makes its data directory, if there is none.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -137,8 +138,8 @@ func TestDownKeepsDataAndDownVolumesDeletes(t *testing.T) {
 	if err := f.infra.Down(f.ctx, nil, f.env["PROJECT"], true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(f.place("redis").data()); !os.IsNotExist(err) {
-		t.Errorf("the data are still there: %v", err)
+	if _, err := os.Stat(filepath.Join(f.driver.layout.data, f.spawn.ID)); !os.IsNotExist(err) {
+		t.Errorf("something is still there: %v", err)
 	}
 	f.up()
 	if got := f.say("GET answer"); got != "$-1" {
@@ -279,5 +280,74 @@ func TestInitScriptsRunOnce(t *testing.T) {
 	}
 	if _, err := os.Stat(f.place("db").data()); !os.IsNotExist(err) {
 		t.Errorf("half a database is there: %v", err)
+	}
+}
+
+// What an initdb that was killed has made is never taken for a template.
+func TestKilledInitdbLeavesNothing(t *testing.T) {
+	f := newFixture(t, postgresOnly)
+	real, err := f.driver.finder.find(postgres, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := filepath.Join(f.home, "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, script := range map[string]string{
+		"postgres": `exec ` + real.Path + ` "$@"`,
+		"initdb":   `mkdir "$2" && echo 15 > "$2/PG_VERSION" && kill -9 $$`, // -D comes first
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	environ := f.environ
+	cache := filepath.Join(f.home, "cache")
+	f.detach()
+	f.environ = append(slices.Clone(environ), "DEVSTACK_PG_BIN="+bin, "XDG_CACHE_HOME="+cache)
+	f.attach()
+	if err := f.infra.Up(f.ctx, f.project()); err == nil || !strings.Contains(err.Error(), "initdb: signal: killed") {
+		t.Errorf("%v", err)
+	}
+	if entries, err := os.ReadDir(filepath.Join(cache, "devstack", "templates")); err != nil || len(entries) != 0 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	f.detach()
+	f.environ = append(slices.Clone(environ), "XDG_CACHE_HOME="+cache)
+	f.attach()
+	f.up()
+}
+
+func TestLogsFollowAndRotate(t *testing.T) {
+	f := newFixture(t, redisOnly)
+	f.up()
+	id := f.service("redis").ID
+	lines, err := f.driver.Logs(f.ctx, id, infra.LogOptions{Tail: 1, Follow: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := <-lines
+	if err := f.infra.Stop(f.ctx, "redis"); err != nil {
+		t.Fatal(err)
+	}
+	var rest strings.Builder
+	for l := range lines { // it ends with the server
+		rest.WriteString(l.Text + "\n")
+	}
+	if !strings.Contains(first.Text, "Ready to accept") || strings.Contains(rest.String(), "Ready to accept") || !strings.Contains(rest.String(), "bye bye") {
+		t.Errorf("%q, then %q", first.Text, rest.String())
+	}
+	path := f.place("redis").log()
+	if err := os.Truncate(path, maxLog+1); err != nil {
+		t.Fatal(err)
+	}
+	f.up()
+	old, err := os.Stat(path + ".1")
+	if err != nil || old.Size() != maxLog+1 {
+		t.Errorf("%v, %v", old, err)
+	}
+	if now, err := os.Stat(path); err != nil || now.Size() > maxLog {
+		t.Errorf("%v, %v", now, err)
 	}
 }
