@@ -34,8 +34,8 @@ func (d *Daemon) asUnit(req api.UpRequest) api.UpRequest {
 		return req
 	}
 	req.Environment, req.NoInfra = d.asked.Environment, d.asked.NoInfra
-	req.Files.Profile = cmp.Or(req.Files.Profile, d.asked.Files.Profile)
-	req.Files.Project = cmp.Or(req.Files.Project, d.asked.Files.Project)
+	req.Profile = cmp.Or(req.Profile, d.asked.Profile)
+	req.Project = cmp.Or(req.Project, d.asked.Project)
 	return req
 }
 
@@ -87,29 +87,32 @@ func (d *Daemon) bootIfAsked(ctx context.Context) {
 	})
 }
 
-// boot brings the stack up, as often as it takes.
+// boot brings the stack up, as often as it takes, unless `down` comes first.
 func (d *Daemon) boot(ctx context.Context, req api.UpRequest) {
 	d.booting.Store(true)
+	defer d.endBoot(ctx)
+	untilDown := d.actionContext()
 	for pause := firstBootPause; ; pause = min(2*pause, lastBootPause) {
-		r := d.up(d.actionContext(), req)
+		r := d.up(untilDown, req)
 		if r.Exit != api.ExitDone {
 			d.log.Warn("the stack is not ready", "err", allReasons(r))
 		}
-		switch afterBoot(r, req.NoInfra) {
-		case bootFails:
+		services, runs := d.wantedServices()
+		switch step := afterBoot(r, req.NoInfra); {
+		case step == bootFails && !runs:
 			d.failBoot(r)
 			return
-		case bootDone:
-			d.endBoot(ctx)
+		case step != bootAgain: // a daemon before this one may have brought up what the files now refuse: it stays
 			return
-		}
-		if r.State != nil { // what is up stays as it is: only services are tried again
-			req.Resurrect, req.Names = false, d.wantedServices()
+		case runs && len(services) > 0: // what is up stays as it is: only services are tried again
+			req.Resurrect, req.Names = false, services
+		case runs:
+			return
 		}
 		d.says("not started yet: " + strings.ReplaceAll(r.Error, "\n", "; "))
 		select {
 		case <-time.After(pause):
-		case <-ctx.Done():
+		case <-untilDown.Done():
 			return
 		}
 	}
@@ -168,13 +171,14 @@ func (d *Daemon) endBoot(ctx context.Context) {
 	}
 }
 
-func (d *Daemon) wantedServices() []string {
+// wantedServices are the services of the stack that runs, if one does.
+func (d *Daemon) wantedServices() (services []string, runs bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.desired == nil {
-		return nil
+		return nil, false
 	}
-	return d.desired.Services
+	return d.desired.Services, true
 }
 
 // says is what the service manager shows while there is no stack.

@@ -186,8 +186,8 @@ type decision struct {
 func (d *Daemon) decide(st *stack.Stack, req api.UpRequest) (decision, error) {
 	past, err := d.recall()
 	made := decision{scaled: map[string]bool{}}
-	if err != nil {
-		d.log.Warn("resurrect", "err", err)
+	if err != nil && req.Resurrect {
+		d.log.Warn("cannot resurrect", "err", err)
 		made.notes = []string{err.Error() + ": nothing is known to be stopped or scaled"}
 	}
 	d.mu.Lock()

@@ -2,133 +2,14 @@ package main_test
 
 import (
 	"errors"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
-
-// manager stands for systemd: the socket that it gives a unit, and what the unit said there.
-type manager struct {
-	address string
-
-	mu   sync.Mutex
-	told []notification
-}
-
-type notification struct {
-	at   time.Time
-	text string
-}
-
-func newManager(p *project) *manager {
-	p.t.Helper()
-	m := &manager{address: filepath.Join(p.home, "notify-"+randomHex())}
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.address, Net: "unixgram"})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(func() { _ = conn.Close() })
-	go func() {
-		buffer := make([]byte, 8192)
-		for {
-			n, err := conn.Read(buffer)
-			if err != nil {
-				return
-			}
-			m.mu.Lock()
-			m.told = append(m.told, notification{time.Now(), string(buffer[:n])})
-			m.mu.Unlock()
-		}
-	}()
-	return m
-}
-
-// with are the notifications that have a line which begins so.
-func (m *manager) with(start string) (found []notification) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, n := range m.told {
-		if strings.HasPrefix(n.text, start) || strings.Contains(n.text, "\n"+start) {
-			found = append(found, n)
-		}
-	}
-	return found
-}
-
-// hears waits for such a notification.
-func (m *manager) hears(t *testing.T, start string) {
-	t.Helper()
-	waitFor(t, "notification "+start, func() (bool, any) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		for _, n := range m.told {
-			if strings.HasPrefix(n.text, start) || strings.Contains(n.text, "\n"+start) {
-				return true, nil
-			}
-		}
-		return false, m.told[max(0, len(m.told)-5):]
-	})
-}
-
-// unit is `devstack resurrect --foreground` as a unit's main process.
-type unit struct {
-	*manager
-	cmd    *exec.Cmd
-	stderr *sharedBuffer
-	ended  chan struct{}
-}
-
-// watchdog is how often the tests' manager wants a sign of life.
-const watchdog = 400 * time.Millisecond
-
-// foreground starts the stack as a service manager does, and ends it with the test.
-func (p *project) foreground(args ...string) *unit {
-	p.t.Helper()
-	u := &unit{manager: newManager(p), stderr: &sharedBuffer{}, ended: make(chan struct{})}
-	u.cmd = exec.Command(filepath.Join(binariesDir(), "devstack"), append([]string{"resurrect", "--foreground"}, args...)...)
-	u.cmd.Dir = p.dir
-	u.cmd.Env = append(p.environment(), "NOTIFY_SOCKET="+u.address, "WATCHDOG_USEC="+strconv.FormatInt(watchdog.Microseconds(), 10))
-	u.cmd.Stdout, u.cmd.Stderr = u.stderr, u.stderr
-	u.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := u.cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	go func() {
-		_ = u.cmd.Wait() // its state is looked at
-		close(u.ended)
-	}()
-	p.t.Cleanup(func() {
-		_ = u.cmd.Process.Signal(syscall.SIGTERM)
-		<-u.ended
-	})
-	return u
-}
-
-// ends waits for the end of the main process, which has to have this exit code.
-func (u *unit) ends(t *testing.T, code int) {
-	t.Helper()
-	select {
-	case <-u.ended:
-	case <-time.After(time.Until(deadline(t))):
-		t.Fatalf("it stays; it said:\n%s", u.stderr)
-	}
-	if got := u.cmd.ProcessState.ExitCode(); got != code {
-		t.Errorf("exit code %d, not %d; it said:\n%s", got, code, u.stderr)
-	}
-}
-
-func (u *unit) term(t *testing.T) {
-	t.Helper()
-	signal(t, u.cmd.Process.Pid, syscall.SIGTERM)
-}
 
 // The unit is started when everything is ready and not before; nobody below the keeper can say so. SIGTERM ends everything,
 // dependents first, and is no failure.
@@ -270,7 +151,12 @@ apps:
 		return len(now) > 0, now
 	})
 	before := pids(p.ps())
+	p.write("ecosystem.yaml", p.read("ecosystem.yaml")+"nonsense: true\n") // what runs stays, though it could not be brought up now
 	kill(t, p.ps().Daemon.Pid)
+	waitFor(t, "the successor's attempt", func() (bool, any) {
+		log, _ := os.ReadFile(filepath.Join(p.StateDir, "daemon.log"))
+		return strings.Contains(string(log), "nonsense"), string(log)
+	})
 	p.write("good", "")
 	u.hears(t, "READY=1")
 	if after := pids(p.ps()); !equalPids(before, after) {
@@ -372,16 +258,6 @@ func TestForegroundWatchdog(t *testing.T) {
 	u.ends(t, 0)
 }
 
-// silence waits until five signs of life are overdue.
-func silence(t *testing.T, u *unit) {
-	t.Helper()
-	waitFor(t, "silence", func() (bool, any) {
-		signs := u.with("WATCHDOG=1")
-		last := signs[len(signs)-1].at
-		return time.Since(last) > 5*watchdog/2, last
-	})
-}
-
 // Services that others start may be late: gates wait for them, and so does the unit.
 func TestForegroundWithoutInfra(t *testing.T) {
 	t.Parallel()
@@ -401,6 +277,91 @@ func TestForegroundWithoutInfra(t *testing.T) {
 	u.ends(t, 0)
 	if n := len(p.labelled("container")); n != 1 {
 		t.Errorf("%d containers are left, not the one of others", n)
+	}
+}
+
+// An engine that is not there yet is waited for; `down` and SIGTERM end the waiting at once.
+func TestForegroundWaitsForTheEngine(t *testing.T) {
+	t.Parallel()
+	if err := ready(); err != nil {
+		t.Fatal(err)
+	}
+	for name, end := range map[string]func(*testing.T, *project, *unit){
+		"engine": func(t *testing.T, p *project, u *unit) {
+			if err := os.Symlink("/var/run/docker.sock", filepath.Join(p.home, "docker.sock")); err != nil {
+				t.Fatal(err)
+			}
+			u.hears(t, "READY=1")
+			allReady(t, p.ps(), 1, 1)
+			p.must("down")
+		},
+		"down": func(_ *testing.T, p *project, _ *unit) { p.must("down") },
+		"term": func(t *testing.T, _ *project, u *unit) { u.term(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t)
+			p.write("compose.yaml", "name: ${STACK_NAME}\nservices:\n  redis: {image: \"redis:7-alpine\", ports: [\"${REDIS_PORT}:6379\"]}\n")
+			p.write("ecosystem.yaml", "compose: compose.yaml\napps:\n  - {name: client, command: [sleep, '1000'], depends_on: [redis]}\n")
+			if err := os.MkdirAll(p.StateDir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(p.StateDir, "infra"), []byte("docker\n"), 0o600); err != nil { // its data is Docker's
+				t.Fatal(err)
+			}
+			u := p.foregroundWith([]string{"DOCKER_HOST=unix://" + filepath.Join(p.home, "docker.sock")})
+			u.hears(t, "STATUS=not started yet: ")
+			end(t, p, u)
+			u.ends(t, 0)
+			if left := p.processes(); len(left) > 0 {
+				t.Errorf("left: %+v", left)
+			}
+		})
+	}
+}
+
+// Another devstack takes over from the one in the foreground: the same main process, which goes on notifying.
+func TestForegroundUpgraded(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.write("ecosystem.yaml", "apps:\n  - {name: web, command: [sleep, '1000']}\n")
+	u := p.foreground()
+	u.hears(t, "READY=1")
+	before := pids(p.ps())
+	p.must("daemon", "restart")
+	waitFor(t, "the next daemon's READY=1", func() (bool, any) {
+		told := u.with("READY=1")
+		return len(told) > 1, told
+	})
+	signs := len(u.with("WATCHDOG=1"))
+	waitFor(t, "signs of life", func() (bool, any) {
+		now := len(u.with("WATCHDOG=1"))
+		return now > signs+3, now
+	})
+	if after := pids(p.ps()); !equalPids(before, after) || p.keepers()[0].pid != u.cmd.Process.Pid {
+		t.Errorf("pids %v, then %v; keeper %+v, not %d", before, after, p.keepers(), u.cmd.Process.Pid)
+	}
+	u.term(t)
+	u.ends(t, 0)
+	if left := p.processes(); len(left) > 0 {
+		t.Errorf("left: %+v", left)
+	}
+}
+
+// SIGTERM to a unit that is still starting.
+func TestForegroundEndedDuringBoot(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.write("ecosystem.yaml", "apps:\n  - {name: web, command: [sleep, '1000'], healthcheck: {exec: [test, -e, never]}}\n")
+	u := p.foreground()
+	waitFor(t, "web", func() (bool, any) {
+		now := p.launched("web")
+		return len(now) > 0, now
+	})
+	u.term(t)
+	u.ends(t, 0)
+	if left := p.processes(); len(left) > 0 {
+		t.Errorf("left: %+v", left)
 	}
 }
 
