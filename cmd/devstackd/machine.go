@@ -78,11 +78,15 @@ func (c *command) fill(ctx context.Context, w pilot.Wanted, st *stack.Stack, o m
 		for _, name := range st.Compose.ServiceNames() {
 			w.Images = append(w.Images, st.Compose.Services[name].Image)
 		}
+		w.Reads = append(w.Reads, st.Compose.ComposeFiles...)
 	}
 	w.Driver = pilot.Driver(o.infra, lastDriver(filepath.Dir(w.File), w.Home), w.Images, pilot.EngineHere())
+	if env := filepath.Join(filepath.Dir(w.File), ".env"); isFile(env) {
+		w.Reads = append(w.Reads, env)
+	}
 	w.Required, w.Missing = st.RequiredEnv, st.Missing
 	w.Node, w.Writable = nodeOf(st), logDirs(st)
-	if dir := pilot.NodeDir(os.Getenv("PATH")); dir != "" && w.Node > 0 {
+	if dir := pilot.NodeDir(os.Getenv("PATH"), w.User); dir != "" && w.Node > 0 {
 		w.PathDirs = []string{dir}
 	}
 	if w.Stop = pilot.StopTime(st.Apps); w.Driver == pilot.Native {
@@ -197,6 +201,11 @@ func nodeEngine(path string) int {
 		return 0
 	}
 	return n
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func executableDir() (string, error) {

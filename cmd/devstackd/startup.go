@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -44,6 +45,9 @@ func runStartup(ctx context.Context, c *command, args []string) error {
 	out, err := pilot.Execute(ctx, plan, pilot.Commands(c.stderr), c.announce)
 	if err := c.explain(out, err); err != nil {
 		return err
+	}
+	if len(w.Missing) > 0 {
+		fmt.Fprintf(c.stderr, "note: nothing sets %s at boot: write the values into %s\n", strings.Join(w.Missing, ", "), pilot.EnvFile(w.Project))
 	}
 	if len(out.Done) == 0 {
 		fmt.Fprintf(c.stderr, "nothing to do: systemd starts %s at boot\n", w.Project)
@@ -157,6 +161,9 @@ func (c *command) announce(s pilot.Step) { fmt.Fprintf(c.stderr, "%s: %s\n", s.N
 
 // explain is how a plan ended: what was done, and what was in the way.
 func (c *command) explain(out pilot.Outcome, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return &api.Error{Exit: api.ExitInterrupted, Message: "interrupted: what was done stays", Hint: "run the same again: it goes on from there"}
+	}
 	if err != nil {
 		done := "nothing"
 		if len(out.Done) > 0 {

@@ -38,7 +38,7 @@ func Execute(ctx context.Context, plan func() []Step, run Runner, say func(Step)
 			say(step)
 			if err := carryAll(ctx, step.Actions, run); err != nil {
 				out.Failed = &step
-				return out, fmt.Errorf("cannot %s: %w", step.Do, err)
+				return out, fmt.Errorf("%s: %w", step.Name, err)
 			}
 			out.Changed[step.Name] = true
 			out.Done = append(out.Done, step.Name)

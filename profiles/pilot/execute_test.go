@@ -46,7 +46,7 @@ func TestExecuteGoesOnWhereItBroke(t *testing.T) {
 	b := &bench{done: map[string]bool{}, fail: "units"}
 	plan := b.plan("user", "units", "start")
 	out, err := Execute(t.Context(), plan, b.run, quiet)
-	if err == nil || !strings.Contains(err.Error(), "cannot do units: it broke") || !slices.Equal(out.Done, []string{"user"}) || out.Failed.Name != "units" {
+	if err == nil || !strings.Contains(err.Error(), "units: it broke") || !slices.Equal(out.Done, []string{"user"}) || out.Failed.Name != "units" {
 		t.Errorf("%+v, %v", out, err)
 	}
 	b.fail = ""

@@ -18,7 +18,7 @@ type Facts struct {
 	Files     map[string]string   // path -> text of units and of configuration, of those that exist
 	Same      bool                // the installed executables are those that run now
 	Units     map[string]UnitFact // by name
-	Forbidden string              // the first directory or file on the way to the project that the user may not read
+	Forbidden string              // the first directory or file, on the way to what is run and read, that the user may not read
 }
 
 // Account is a user of the machine.

@@ -25,13 +25,13 @@ func user(w Wanted, f Facts) Step {
 	return s
 }
 
-// project is whether the user may read it.
+// project is whether the user may read it, and what runs it.
 func project(w Wanted, f Facts) Step {
 	s := Step{Name: "project", Found: filepath.Dir(w.File)}
 	if f.Forbidden != "" {
 		s.Problem = &Problem{
 			Message: w.User + " may not read " + f.Forbidden,
-			Fix:     "have the project where every user may read it, such as /opt/" + w.Project + ", or chmod o+rX " + f.Forbidden,
+			Fix:     "have the project in a place like /opt/" + w.Project + " and its secrets in " + EnvFile(w.Project) + ", or chmod o+rX " + f.Forbidden,
 		}
 	}
 	return s

@@ -41,7 +41,15 @@ func Observe(ctx context.Context, w Wanted) Facts {
 	for _, name := range []string{w.name(), w.infraName()} {
 		f.Units[name] = unitFact(ask(ctx, "systemctl", "show", "-p", "UnitFileState,ActiveState,NeedDaemonReload", name))
 	}
-	f.Forbidden = forbidden(w.File, f.User)
+	reads := append([]string{w.File}, w.Reads...)
+	if w.From == "" {
+		reads = append(reads, w.Devstack, w.Devstackd)
+	}
+	for _, path := range reads {
+		if f.Forbidden == "" {
+			f.Forbidden = forbidden(path, f.User)
+		}
+	}
 	return f
 }
 
@@ -63,11 +71,12 @@ func SystemdVersion(ctx context.Context) int {
 	return n
 }
 
-// NodeDir is the directory of the first Node.js in path that systemd's PATH does not have; empty if none is needed.
-func NodeDir(path string) string {
+// NodeDir is the directory of the first Node.js in path that the user may run and systemd's PATH does not have; empty if none
+// is needed.
+func NodeDir(path, user string) string {
 	standard := filepath.SplitList(defaultPath)
 	for _, dir := range append(standard, filepath.SplitList(path)...) {
-		if filepath.IsAbs(dir) && executable(filepath.Join(dir, "node")) {
+		if node := filepath.Join(dir, "node"); filepath.IsAbs(dir) && executable(node) && forbidden(node, lookUp(user)) == "" {
 			if slices.Contains(standard, dir) {
 				return ""
 			}

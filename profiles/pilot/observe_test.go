@@ -111,3 +111,11 @@ func TestStopTime(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyTheWayToRegistriesIsPassedOn(t *testing.T) {
+	environ := []string{"PATH=/x", "https_proxy=http://proxy:3128", "NO_PROXY=localhost", "API_KEY=secret", "NODE_OPTIONS=--inspect", "NODE_EXTRA_CA_CERTS=/ca.pem"}
+	want := []string{"https_proxy=http://proxy:3128", "NO_PROXY=localhost", "NODE_EXTRA_CA_CERTS=/ca.pem"}
+	if diff := cmp.Diff(want, network(environ)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

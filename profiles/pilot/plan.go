@@ -11,6 +11,7 @@ type Wanted struct {
 	Unit
 	From     string   // directory of the executables to be installed; empty: they stay where they are
 	Owner    string   // who owns the project's directory
+	Reads    []string // files beside ecosystem.yaml that the user must be able to read
 	Images   []string // of the services that are used
 	Required []string // names of variables
 	Missing  []string // of them, what nothing sets

@@ -8,10 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// Runner runs a command line as root, in dir and with env beside a PATH. Its output goes where the Runner was made to
+// Runner runs a command line as root, in dir and with env beside a PATH and what the caller's says of proxies. Its output goes where the Runner was made to
 // write it.
 type Runner func(ctx context.Context, argv []string, dir string, env []string) error
 
@@ -22,13 +23,27 @@ func Commands(out io.Writer) Runner {
 		if cmd.Dir = dir; dir == "" {
 			cmd.Dir = "/"
 		}
-		cmd.Env = append([]string{"PATH=" + defaultPath + ":/sbin:/bin", "LC_ALL=C.UTF-8"}, env...)
+		cmd.Env = slices.Concat([]string{"PATH=" + defaultPath + ":/sbin:/bin", "LC_ALL=C.UTF-8"}, network(os.Environ()), env)
 		cmd.Stdout, cmd.Stderr = out, out
-		if err := cmd.Run(); err != nil {
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // a half-done dpkg would be in everybody's way
+		if err := cmd.Run(); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
 			return fmt.Errorf("%s: %w", strings.Join(argv, " "), err)
 		}
 		return nil
 	}
+}
+
+// network is what an environment says of the way to package registries.
+func network(environ []string) (some []string) {
+	for _, variable := range environ {
+		switch name, _, _ := strings.Cut(variable, "="); strings.ToUpper(name) {
+		case "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR":
+			some = append(some, variable)
+		}
+	}
+	return some
 }
 
 // ask runs a command and returns what it says, whatever its exit code is; empty if it cannot be run.
