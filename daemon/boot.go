@@ -141,10 +141,10 @@ func (d *Daemon) failBoot(r *api.Result) {
 
 // allReasons is everything that stands in the way, a line each.
 func allReasons(r *api.Result) string {
-	if len(r.Failures) < 2 {
-		return r.Error
-	}
 	text := r.Error
+	if len(r.Failures) == 1 && strings.HasSuffix(text, r.Failures[0].Message) {
+		return text
+	}
 	for _, f := range r.Failures {
 		text += "\n  " + f.Resource + ": " + f.Message
 	}
