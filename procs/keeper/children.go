@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"runtime"
 	"sync"
 	"syscall"
 )
@@ -17,9 +16,6 @@ type children struct {
 func (c *children) start(path string, argv []string, attr *syscall.ProcAttr, exited func(syscall.WaitStatus)) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	runtime.LockOSThread() // a child begins with its thread's signal mask
-	defer runtime.UnlockOSThread()
-	unblockSignals()
 	pid, err := syscall.ForkExec(path, argv, attr)
 	if err != nil {
 		return 0, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -146,21 +147,21 @@ func (k *keeper) retire(s *session) {
 }
 
 // upgrade is carried out by the loop: nobody reaps, and no signal is served, meanwhile. It returns only if it fails; then
-// everything goes on as before, with a new daemon. asked says whether somebody has asked the keeper to end.
+// everything goes on as before, with a new daemon.
 //
-// A SIGTERM in the microseconds between the last look at asked and exec is lost. From there on it waits until the new
-// keeper listens to it.
-func (k *keeper) upgrade(req ExecReq, asked func() bool) {
+// A SIGTERM in the milliseconds in which the new executable starts ends it at once, as kill -9 does: Go lets in what would
+// end a program, whatever mask it inherits.
+func (k *keeper) upgrade(req ExecReq) {
 	err := k.quiesce()
 	if err == nil {
-		err = k.become(req, asked)
+		err = k.become(req)
 	}
 	k.log.Error("cannot upgrade: everything goes on as before", "err", err)
 	k.unquiesce()
 	k.resumeDaemons()
 }
 
-func (k *keeper) become(req ExecReq, asked func() bool) error {
+func (k *keeper) become(req ExecReq) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	c, open, err := k.gather(req)
@@ -169,8 +170,10 @@ func (k *keeper) become(req ExecReq, asked func() bool) error {
 	}
 	k.children.mu.Lock() // no child is on its way
 	defer k.children.mu.Unlock()
+	defer k.heedSignals()
 	return handOver(req.Self, c, open, func() error {
-		if k.ending || asked() {
+		signal.Stop(k.sigs) // what came before is in the channel
+		if k.ending || len(k.sigs) > 0 {
 			return fmt.Errorf("the keeper is ending: %w", syscall.ESHUTDOWN)
 		}
 		return nil

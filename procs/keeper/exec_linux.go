@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"syscall"
 
@@ -14,8 +13,7 @@ import (
 func upgradable() error { return nil }
 
 // handOver executes self in this process with what is carried, and with these descriptors open; it returns only if that
-// fails, or if last, asked immediately before, has an objection. SIGTERM and SIGINT wait from then on: exec keeps the mask
-// of its thread, and what is blocked stays pending.
+// fails, or if last, asked immediately before, has an objection.
 func handOver(self string, c *carried, open []int, last func() error, dir string) error {
 	b, err := json.Marshal(c)
 	if err != nil {
@@ -32,12 +30,6 @@ func handOver(self string, c *carried, open []int, last func() error, dir string
 	}
 	var files unix.Rlimit // Go lowers it for what it executes, and leaves it so if that fails
 	limited := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &files) == nil
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	defer unblockSignals()
-	if err := blockSignals(); err != nil {
-		return err
-	}
 	syscall.ForkLock.Lock()
 	defer syscall.ForkLock.Unlock()
 	if err := last(); err != nil {
@@ -85,18 +77,4 @@ func readCarried(fd int) (*carried, error) {
 		return nil, fmt.Errorf("version %d is newer than %d", c.Version, carryVersion)
 	}
 	return c, nil
-}
-
-// blockSignals lets those that end the keeper wait, unblockSignals lets all in; both of this thread alone.
-func blockSignals() error {
-	var set unix.Sigset_t
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
-		set.Val[0] |= 1 << (uint(sig) - 1) // all of them are below 32
-	}
-	return unix.PthreadSigmask(unix.SIG_BLOCK, &set, nil)
-}
-
-func unblockSignals() {
-	var none unix.Sigset_t
-	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &none, nil)
 }

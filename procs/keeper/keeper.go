@@ -61,6 +61,7 @@ type keeper struct {
 	children *children
 	tree     *tree
 
+	sigs     chan os.Signal // SIGTERM and SIGINT
 	finished chan struct{}  // closed when the shutdown is complete
 	upgrades chan ExecReq   // for the loop to carry out
 	answers  sync.WaitGroup // to launches that waited for a socket, on their way
@@ -169,7 +170,7 @@ func newKeeper(o Options, openJournal func(path string) (*journal, error)) (*kee
 		o.RetryWrite = 2 * time.Second
 	}
 	log := slog.New(slog.NewTextHandler(logFile, nil)).With("pid", os.Getpid())
-	return &keeper{
+	k := &keeper{
 		opts:     o,
 		since:    time.Now(),
 		log:      log,
@@ -178,20 +179,23 @@ func newKeeper(o Options, openJournal func(path string) (*journal, error)) (*kee
 		logs:     newLogs(o.StateDir, o.RetryWrite, log),
 		children: &children{alive: map[int]func(syscall.WaitStatus){}},
 		tree:     &tree{},
+		sigs:     make(chan os.Signal, 16),
 		finished: make(chan struct{}),
 		upgrades: make(chan ExecReq, 1),
 		launches: map[Key]*launch{},
 		talking:  map[*launch]bool{},
 		held:     holding{},
-	}, nil
+	}
+	k.heedSignals()
+	return k, nil
 }
+
+func (k *keeper) heedSignals() { signal.Notify(k.sigs, syscall.SIGTERM, syscall.SIGINT) }
 
 func (k *keeper) loop() {
 	k.log.Info("keeper runs", "project", k.opts.ID, "dir", k.opts.Dir)
 	defer k.log.Info("keeper ends")
-	sigs := make(chan os.Signal, 16)
-	signal.Notify(sigs, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(sigs)
+	defer signal.Stop(k.sigs)
 	died := make(chan os.Signal, 1)
 	signal.Notify(died, syscall.SIGCHLD)
 	defer signal.Stop(died)
@@ -200,11 +204,11 @@ func (k *keeper) loop() {
 		select {
 		case <-died:
 			k.children.reap()
-		case s := <-sigs:
+		case s := <-k.sigs:
 			k.log.Info("asked to end", "signal", s.String())
 			k.askedToEnd()
 		case req := <-k.upgrades:
-			k.upgrade(req, func() bool { return len(sigs) > 0 })
+			k.upgrade(req)
 			k.children.reap()
 		case <-k.finished:
 			return

@@ -70,6 +70,12 @@ func stopReaders(streams []*stream, channels []*channel, over <-chan time.Time) 
 	return true
 }
 
+func (c *channel) isQuiet() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.quiet
+}
+
 // hush interrupts what is being written; it and what follows is kept for afterwards.
 func (c *channel) hush() {
 	c.mu.Lock()
@@ -83,9 +89,6 @@ func (k *keeper) unquiesce() {
 	k.mu.Lock()
 	k.quiet = false
 	channels := k.channels()
-	for _, w := range k.wanting {
-		k.limitParking(w)
-	}
 	k.mu.Unlock()
 	k.logs.goOn()
 	for _, s := range k.logs.streams() {
@@ -95,6 +98,9 @@ func (k *keeper) unquiesce() {
 		c.speak()
 		c.parking.resume(c.wire.SetReadDeadline)
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.answerAllWanting()
 }
 
 // speak undoes hush.

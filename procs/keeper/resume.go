@@ -9,8 +9,7 @@ import (
 	"syscall"
 )
 
-// resume is `keeper resume`: the keeper's life after an upgrade in place. What was blocked or happened since exec is served
-// by the loop: signals wait, exits have not been reaped.
+// resume is `keeper resume`: the keeper's life after an upgrade in place. Exits that came meanwhile are reaped by the loop.
 func resume(args []string) error {
 	if len(args) < 1 {
 		return errors.New("usage: keeper resume FD DIR; run by the keeper")
@@ -69,12 +68,13 @@ func (k *keeper) restore(c *carried) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, w := range c.Wanting {
-		k.park(&wanting{launch: launches[w.Launch], address: w.Address, id: w.ID})
+		k.wanting = append(k.wanting, &wanting{launch: launches[w.Launch], address: w.Address, id: w.ID})
 	}
 	for l := range k.talking {
 		k.listenTo(l)
 		l.channel.speak()
 	}
+	k.answerAllWanting()
 	return nil
 }
 

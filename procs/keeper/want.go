@@ -27,11 +27,12 @@ func (k *keeper) want(l *launch, a Address, id int64) {
 	k.mu.Lock()
 	d, park := k.wanted(w)
 	if park {
-		k.park(w)
+		k.wanting = append(k.wanting, w)
+		k.limitParking(w)
 	}
 	k.mu.Unlock()
 	if !park {
-		w.answer(d)
+		k.answer(w, d)
 	}
 }
 
@@ -77,6 +78,14 @@ func (k *keeper) inUse(app string, s *heldSocket) bool {
 	return false
 }
 
+// answerAllWanting begins their waiting anew, after an upgrade. k.mu is held.
+func (k *keeper) answerAllWanting() {
+	for _, w := range slices.Clone(k.wanting) {
+		k.limitParking(w)
+		k.answerWanting(w.launch.key.App)
+	}
+}
+
 // answerWanting serves who waits for what is held now. k.mu is held.
 func (k *keeper) answerWanting(app string) {
 	k.wanting = slices.DeleteFunc(k.wanting, func(w *wanting) bool {
@@ -88,15 +97,9 @@ func (k *keeper) answerWanting(app string) {
 			return false
 		}
 		d := k.dupOf(s)
-		k.answers.Go(func() { w.answer(d) })
+		k.answers.Go(func() { k.answer(w, d) })
 		return true
 	})
-}
-
-// park lets a request wait. k.mu is held.
-func (k *keeper) park(w *wanting) {
-	k.wanting = append(k.wanting, w)
-	k.limitParking(w)
 }
 
 func (k *keeper) limitParking(w *wanting) { time.AfterFunc(parkTime, func() { k.giveUp(w) }) }
@@ -109,7 +112,7 @@ func (k *keeper) giveUp(w *wanting) {
 		return // it has its answer, or gets a new limit after the upgrade
 	}
 	k.wanting = slices.Delete(k.wanting, i, i+1)
-	k.answers.Go(func() { w.answer(nil) })
+	k.answers.Go(func() { k.answer(w, nil) })
 }
 
 // dupOf is for a launch: Node wants it non-blocking. Nil if we are out of descriptors.
@@ -124,7 +127,7 @@ func (k *keeper) dupOf(s *heldSocket) *descriptor {
 }
 
 // answer passes d on and closes it; nil means that nothing is held. A launch that is gone by now misses nothing.
-func (w *wanting) answer(d *descriptor) {
+func (k *keeper) answer(w *wanting, d *descriptor) {
 	c := w.launch.channel
 	free := fmt.Sprintf(`{"cmd":"NODE_DEVSTACK","free":%d}`, w.id)
 	if d == nil {
@@ -133,7 +136,15 @@ func (w *wanting) answer(d *descriptor) {
 	}
 	defer d.close()
 	held := fmt.Sprintf(`{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_DEVSTACK","held":%d}}`, w.id)
-	if c.pass(held, d, passed{nack: free}) != nil {
-		_ = c.send(free)
+	err := c.pass(held, d, passed{nack: free})
+	if err == nil {
+		return
 	}
+	if c.isQuiet() { // it is asked for anew after the upgrade
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.wanting = append(k.wanting, w)
+		return
+	}
+	_ = c.send(free)
 }
