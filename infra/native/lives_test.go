@@ -159,7 +159,13 @@ func TestServersOutliveTheKeeperAndAreAdopted(t *testing.T) {
 	if f.record("redis").Pid != redis.Pid || f.record("postgres").Pid != postgres.Pid {
 		t.Error("the servers were started anew")
 	}
-	f.repaired(f.kill("redis", syscall.SIGKILL)) // not the keeper's child
+	f.kill("postgres", syscall.SIGINT) // not the keeper's child
+	f.until("postgres is stopped", func([]infra.Service) bool { return f.service("postgres").StoppedBy == "other" })
+	if err := f.infra.Start(f.ctx, "postgres"); err != nil {
+		t.Fatal(err)
+	}
+	f.ready()
+	f.repaired(f.kill("redis", syscall.SIGKILL))
 	if err := f.infra.Restart(f.ctx, "postgres"); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"devstack/infra"
+	"devstack/procs/keeper"
 )
 
 const (
@@ -107,6 +108,33 @@ func (d *Driver) copyLog(ctx context.Context, f *os.File, r record, o infra.LogO
 func (d *Driver) current(r record) bool {
 	now, err := d.layout.load(r.ID)
 	return err == nil && (d.alive(now) || now.State == starting)
+}
+
+// farewell is how a server's log ends when it was asked to end.
+func (k kind) farewell() string {
+	if k == postgres {
+		return "database system is shut down"
+	}
+	return "bye bye"
+}
+
+// orderly reads in the log whether a server has ended as one that was asked to, where nobody knows its exit code: it has
+// outlived its keeper. Otherwise it is nil.
+func (d *Driver) orderly(r record) *keeper.Exit {
+	f, err := os.Open(d.layout.place(r.Project, r.Service).log())
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	_, _ = f.Seek(-4096, io.SeekEnd) // a shorter one is read from its beginning
+	text, _ := io.ReadAll(f)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	last := lines[len(lines)-1]
+	at, ok := timeIn(last)
+	if !ok || !strings.Contains(last, r.Definition.Kind.farewell()) {
+		return nil
+	}
+	return &keeper.Exit{Key: r.key(), At: at}
 }
 
 // cutter makes lines of what is read.

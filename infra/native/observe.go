@@ -142,9 +142,9 @@ func (d *Driver) settled(ctx context.Context, r record) record {
 		}
 		return now
 	}
-	var exit *keeper.Exit
-	if known {
-		exit = row.Exit
+	exit := row.Exit
+	if exit == nil {
+		exit = d.orderly(now)
 	}
 	now.ended(exit, false)
 	if d.keeper == nil {

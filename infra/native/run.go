@@ -75,6 +75,9 @@ func (d *Driver) watch(r record, life *run) {
 		d.mu.Lock()
 		byUs := life.stopped
 		d.mu.Unlock()
+		if exit == nil {
+			exit = d.orderly(r)
+		}
 		if now.State != exited || byUs { // else another driver has seen the end first
 			now.ended(exit, byUs)
 		}
@@ -197,9 +200,8 @@ func (d *Driver) Events(ctx context.Context, project string, since, until time.T
 		}
 		past = append(past, r.history()...)
 	}
-	past = slices.DeleteFunc(past, func(e infra.EngineEvent) bool {
-		return e.At.Before(since) || !until.IsZero() && e.At.After(until)
-	})
+	// What this very look has found out is told, too, though it may be noted as a little later than until.
+	past = slices.DeleteFunc(past, func(e infra.EngineEvent) bool { return e.At.Before(since) })
 	slices.SortStableFunc(past, func(a, b infra.EngineEvent) int { return a.At.Compare(b.At) })
 	out := make(chan infra.EngineEvent)
 	d.mu.Lock()
