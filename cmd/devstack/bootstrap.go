@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -22,6 +23,7 @@ repair. --cloud-init prints the same as the first boot of a new machine; no secr
 	flags.Bool("check", false, "change nothing; say what is not as it should be")
 	flags.Bool("dry-run", false, "change nothing; show every step and its commands")
 	flags.Bool("no-start", false, "do everything but start the stack")
+	flags.Duration("timeout", 5*time.Minute, "how long to wait until the stack is ready")
 	flags.Bool("json", false, "the steps as JSON")
 	flags.Bool("cloud-init", false, "print a cloud-config for a new machine")
 	flags.String("source", "", "cloud-init: the project's git repository or tar archive, a `URL` or a path on the new machine")

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"devstack/daemon/api"
 	"devstack/profiles/pilot"
@@ -62,6 +64,7 @@ func (c *command) bootstrapFlags(args []string) (o bootstrapFlags, err error) {
 	o.bin = installed
 	c.flags.StringVar(&o.user, "user", pilot.User, "")
 	c.flags.StringVar(&o.infra, "infra", "auto", "")
+	c.flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "")
 	c.flags.BoolVar(&o.check, "check", false, "")
 	c.flags.BoolVar(&o.dryRun, "dry-run", false, "")
 	c.flags.BoolVar(&o.noStart, "no-start", false, "")
@@ -78,6 +81,8 @@ func (c *command) bootstrapFlags(args []string) (o bootstrapFlags, err error) {
 		return o, usage("--check and --dry-run are two questions: ask one")
 	case !o.cloudInit && (o.source != "" || o.executables != "" || o.dir != ""):
 		return o, usage("--source, --executables and --dir are of --cloud-init")
+	case o.timeout <= 0:
+		return o, usage("--timeout is a time like 90s or 2m, more than nothing")
 	case o.cloudInit && o.source == "":
 		return o, usage("--cloud-init needs --source: what the new machine fetches the project from")
 	}
@@ -176,7 +181,7 @@ func (c *command) showSteps(a bootstrapAnswer, commands bool) error {
 func (c *command) concluded(ctx context.Context, w pilot.Wanted, out pilot.Outcome, err error) error {
 	result := c.explain(out, err)
 	if err != nil && out.Failed != nil && out.Failed.Name == "start" && ctx.Err() == nil {
-		result = c.notStarted(ctx, w)
+		result = c.notStarted(ctx, w, errors.Is(err, context.DeadlineExceeded))
 	}
 	for _, s := range out.Steps {
 		if result == nil && s.Problem != nil {
@@ -206,8 +211,14 @@ func (c *command) concluded(ctx context.Context, w pilot.Wanted, out pilot.Outco
 	return nil
 }
 
-// notStarted is the unit's own reason, from its journal and its exit code.
-func (c *command) notStarted(ctx context.Context, w pilot.Wanted) error {
+// notStarted is the unit's own reason, from its journal and its exit code, or what it still waits for.
+func (c *command) notStarted(ctx context.Context, w pilot.Wanted, late bool) error {
+	if late {
+		return &api.Error{
+			Exit: api.ExitTimeout, Message: fmt.Sprintf("%s is not ready after %v, and goes on starting: %s", w.Project, w.Timeout, pilot.Status(ctx, w.Unit)),
+			Hint: fmt.Sprintf("sudo -u %s devstack -C %s ps", w.User, quoted(projectDir(w))),
+		}
+	}
 	lines, code := pilot.Failure(ctx, w.Unit)
 	for _, line := range lines {
 		fmt.Fprintln(c.stderr, "│", line)

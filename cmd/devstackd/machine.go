@@ -27,6 +27,7 @@ const oldestNode = 18
 type machineFlags struct {
 	user, infra string
 	bin         string // where the executables are, or are to be; empty: where they are
+	timeout     time.Duration
 }
 
 // machine is the pilot machine that the stack needs, with what the files and the environment file say now.
@@ -92,7 +93,7 @@ func (c *command) fill(ctx context.Context, w pilot.Wanted, st *stack.Stack, o m
 	if w.Stop = pilot.StopTime(st.Apps); w.Driver == pilot.Native {
 		w.Stop += time.Minute // a database that writes down what it has in memory
 	}
-	w.Systemd = pilot.SystemdVersion(ctx)
+	w.Systemd, w.Timeout = pilot.SystemdVersion(ctx), o.timeout
 	if missing := preflight.MissingScripts(st.Apps); len(missing) > 0 {
 		w.Build = &pilot.Build{}
 		for _, path := range missing {

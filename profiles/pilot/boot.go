@@ -78,7 +78,7 @@ func start(w Wanted, f Facts) Step {
 				s.Actions = append(s.Actions, run("systemctl", "reset-failed", name))
 			}
 		}
-		s.Actions = append(s.Actions, run(append([]string{"systemctl", "start"}, stopped...)...))
+		s.Actions = append(s.Actions, Action{Run: append([]string{"systemctl", "start"}, stopped...), Limit: w.Timeout})
 	}
 	return s
 }

@@ -86,6 +86,11 @@ func NodeDir(path, user string) string {
 	return ""
 }
 
+// Status is what the stack's unit says of itself.
+func Status(ctx context.Context, u Unit) string {
+	return strings.TrimSpace(ask(ctx, "systemctl", "show", "-p", "StatusText", "--value", u.name()))
+}
+
 // Failure is what the journal has last of the units, and the exit code of the supervisor.
 func Failure(ctx context.Context, u Unit) (lines []string, code int) {
 	names := u.Names()

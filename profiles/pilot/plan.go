@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Wanted is the pilot machine of one stack.
@@ -17,6 +18,8 @@ type Wanted struct {
 	Missing  []string // of them, what nothing sets
 	Node     int      // the oldest major version of Node.js that will do; 0: it is not used
 	Build    *Build   // nil: everything is built
+
+	Timeout time.Duration // of the start, until everything is ready
 }
 
 // Build makes the scripts that are missing.
@@ -49,6 +52,8 @@ type Action struct {
 	Run []string // a command line
 	Dir string   // of Run; empty: /
 	Env []string // of Run, beside a PATH
+
+	Limit time.Duration // of Run; 0: none. What it has begun goes on after it
 
 	Write  *File     // parents are made
 	Copy   [2]string // an executable, from and to; those that run the old one keep it

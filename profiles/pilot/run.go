@@ -67,6 +67,11 @@ func Carry(ctx context.Context, a Action, run Runner) error {
 		}
 		return nil
 	}
+	if a.Limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, a.Limit)
+		defer cancel()
+	}
 	return run(ctx, a.Run, a.Dir, a.Env)
 }
 
