@@ -99,8 +99,8 @@ func daemonRole() int {
 				return
 			}
 			c := &wire{UnixConn: accepted.(*net.UnixConn)}
-			fmt.Fprintf(c, "%08x", os.Getpid())
 			mu.Lock()
+			fmt.Fprintf(c, "%08x", os.Getpid())
 			client = c
 			mu.Unlock()
 			go func() {
