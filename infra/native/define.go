@@ -49,16 +49,8 @@ func define(p *types.Project, s types.ServiceConfig) (d definition, refused []st
 	if d.Kind == "" {
 		return d, []string{fmt.Sprintf("the image %s can only be run by Docker; native services are redis, valkey and postgres", infra.ImageName(p.Name, s))}
 	}
+	refused = needContainer(s)
 	refuse := func(format string, args ...any) { refused = append(refused, fmt.Sprintf(format, args...)) }
-	if strings.HasPrefix(s.Name, ".") {
-		refuse("its name begins with a dot")
-	}
-	if slices.ContainsFunc(s.Entrypoint, func(w string) bool { return !strings.Contains(w, "docker-entrypoint") }) {
-		refuse("entrypoint: there is no container to run it in")
-	}
-	if s.GetScale() != 1 {
-		refuse("scale: one server per service")
-	}
 	d.Grace = defaultGrace
 	if s.StopGracePeriod != nil {
 		d.Grace = time.Duration(*s.StopGracePeriod)
@@ -95,6 +87,25 @@ func define(p *types.Project, s types.ServiceConfig) (d definition, refused []st
 		}
 	}
 	return d, refused
+}
+
+// needContainer are the keys of a service that only a container can have. Others that mean nothing here are left out.
+func needContainer(s types.ServiceConfig) (refused []string) {
+	for problem, present := range map[string]bool{
+		"its name begins with a dot": strings.HasPrefix(s.Name, "."),
+		"entrypoint: there is no container to run it in": slices.ContainsFunc(s.Entrypoint, func(w string) bool {
+			return !strings.Contains(w, "docker-entrypoint")
+		}),
+		"scale: one server per service":                                    s.GetScale() != 1,
+		"build: the server of this host is not the image that is built":    s.Build != nil,
+		"pre_start, post_start, pre_stop: there is no container to run in": len(s.PreStart)+len(s.PostStart)+len(s.PreStop) > 0,
+	} {
+		if present {
+			refused = append(refused, problem)
+		}
+	}
+	slices.Sort(refused)
+	return refused
 }
 
 // publish reads where the server listens on this host.

@@ -185,6 +185,8 @@ func TestCheck(t *testing.T) {
 		"no secret":   {"image: postgres, environment: {POSTGRES_PASSWORD_FILE: /run/secrets/pw}", "POSTGRES_PASSWORD_FILE: /run/secrets/pw is only in the image"},
 		"init sql":    {`image: postgres, volumes: ["./a.sql:/docker-entrypoint-initdb.d/a.sql"]`, ""},
 		"init script": {`image: postgres, volumes: ["./a.sh:/docker-entrypoint-initdb.d/a.sh"]`, "only *.sql is run natively, not a.sh"},
+		"build":       {"image: redis:mine, build: .", "build"},
+		"hook":        {"image: redis, post_start: [{command: [ls]}]", "post_start"},
 		"scale":       {"image: redis, scale: 2", "scale"},
 	} {
 		path := filepath.Join(t.TempDir(), "compose.yaml")

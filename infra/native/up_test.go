@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/shirou/gopsutil/v4/process"
+
 	"devstack/infra"
 )
 
@@ -62,9 +64,12 @@ func (f *fixture) checkUser(service string) {
 		f.Errorf("%s: %v", service, info)
 	}
 	r := f.record(service)
-	p, err := os.Stat("/proc/" + strconv.Itoa(r.Pid))
-	if err != nil || int(p.Sys().(*syscall.Stat_t).Uid) != want {
-		f.Errorf("%s runs as another user: %v, %v", service, p, err)
+	p, err := process.NewProcess(int32(r.Pid))
+	if err != nil {
+		f.Fatal(err)
+	}
+	if ids, err := p.Uids(); err != nil || int(ids[0]) != want {
+		f.Errorf("%s runs as another user: %v, %v", service, ids, err)
 	}
 }
 
@@ -88,8 +93,12 @@ func (f *fixture) checkLogs(s infra.Service) {
 	if strings.Contains(text, "secret") {
 		f.Errorf("the password is in the log: %s", text)
 	}
-	if cmdline, err := os.ReadFile("/proc/" + strconv.Itoa(f.record(s.Name).Pid) + "/cmdline"); err == nil && strings.Contains(string(cmdline), "secret") {
-		f.Errorf("the password is in the command line: %q", cmdline)
+	p, err := process.NewProcess(int32(f.record(s.Name).Pid))
+	if err != nil {
+		f.Fatal(err)
+	}
+	if line, err := p.Cmdline(); err != nil || strings.Contains(line, "secret") {
+		f.Errorf("the password is in the command line: %q, %v", line, err)
 	}
 }
 
