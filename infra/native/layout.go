@@ -117,22 +117,28 @@ func (a account) write(path string, from io.Reader) error {
 	return errors.Join(err, f.Close())
 }
 
-// open makes a directory that the account can get to, with mode 0711 wherever it makes one.
+// open makes a directory that the account can get to. What is there already stays as it is.
 func (a account) open(dir string) error {
-	if err := os.MkdirAll(dir, 0o711); err != nil {
+	if err := a.makeOpen(dir); err != nil {
 		return fmt.Errorf("cannot make a directory for native services: %w", err)
+	}
+	return a.enter(dir)
+}
+
+func (a account) makeOpen(dir string) error {
+	if isDir(dir) {
+		return nil
+	}
+	if err := a.makeOpen(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o711); err != nil && !os.IsExist(err) {
+		return err
 	}
 	if a.uid == 0 {
 		return nil
 	}
-	for at := dir; ; at = filepath.Dir(at) { // a umask may have closed what we have made
-		if err := os.Chmod(at, 0o711); err != nil {
-			return err
-		}
-		if base := filepath.Base(at); base == "devstack" || at == filepath.Dir(at) {
-			return a.enter(dir)
-		}
-	}
+	return os.Chmod(dir, 0o711) // the umask may have closed it
 }
 
 // enter says which directory on the way is closed to the account.
