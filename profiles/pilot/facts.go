@@ -31,6 +31,7 @@ type Account struct {
 type Dir struct {
 	UID  int
 	Mode os.FileMode
+	Link bool // a symlink is on the way to it
 }
 
 // UnitFact is what systemd says of a unit.

@@ -49,6 +49,13 @@ func directories(w Wanted, f Facts) Step {
 		if got, ok := f.Dirs[dir]; ok && f.User != nil && got.UID == f.User.UID && got.Mode&0o700 == 0o700 {
 			found = append(found, dir)
 			continue
+		} else if ok && got.Link { // what the user may write, he could make a link to a directory of root's
+			s.Problem = &Problem{
+				Message: dir + " is behind a symlink, and not " + w.User + "'s",
+				Fix:     "name the directory itself in ecosystem.yaml, or make it " + w.User + "'s: chown " + w.User + ": " + dir,
+			}
+			s.Actions = nil
+			return s
 		}
 		missing = append(missing, dir)
 		s.Actions = append(s.Actions, run("install", "-d", "-o", w.User, "-g", group(w, f), "-m", "0750", dir))

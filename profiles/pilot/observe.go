@@ -29,7 +29,8 @@ func Observe(ctx context.Context, w Wanted) Facts {
 	}
 	for _, dir := range append([]string{Home}, w.Writable...) {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() {
-			f.Dirs[dir] = Dir{UID: int(info.Sys().(*syscall.Stat_t).Uid), Mode: info.Mode().Perm()}
+			real, err := filepath.EvalSymlinks(dir)
+			f.Dirs[dir] = Dir{UID: int(info.Sys().(*syscall.Stat_t).Uid), Mode: info.Mode().Perm(), Link: err != nil || real != dir}
 		}
 	}
 	for _, path := range []string{journald, daemonJSON, EnvFile(w.Project), filepath.Join(unitDir, w.name()), filepath.Join(unitDir, w.infraName())} {
