@@ -46,6 +46,8 @@ type Daemon struct {
 	replaced   chan struct{} // closed when the next daemon is to come
 	saving     sync.Mutex    // one write of the state file at a time
 
+	remembering sync.Mutex // one write of resurrect.json at a time
+
 	unit    *unit          // nil: no service manager is told
 	asked   *api.UpRequest // to be brought up without a command; nil: nothing
 	booting atomic.Bool    // that is not done yet

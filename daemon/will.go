@@ -99,8 +99,8 @@ func (d *Daemon) remember(want *desired) (remembered, error) {
 	if err != nil {
 		return r, err
 	}
-	d.saving.Lock()
-	defer d.saving.Unlock()
+	d.remembering.Lock() // not saving: exits are acked only after a save
+	defer d.remembering.Unlock()
 	return r, writeFile(d.rememberedPath(), append(data, '\n'))
 }
 

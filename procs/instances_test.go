@@ -66,6 +66,8 @@ func TestScaleLeavesTheOthersAlone(t *testing.T) {
 
 		m.Apply([]stack.App{withInstances(web, 2), job})
 		wantShown(t, m, "web#0 0 online, web#1 4 stopped, job#0 1 stopped")
+		m.Start("web")
+		wantCalls(t, k, "2s launch 2") // the keeper may still remember how the first one ended
 	})
 }
 

@@ -51,6 +51,9 @@ type Manager struct {
 	order  []*supervisor       // in file order, an app's instances by number; those being removed come last
 	gates  map[string][]string // app -> what it waits for, as SetGate said last
 	nextID int
+	// newest are the highest generations of instances that are gone: one that comes back counts on, because the keeper may
+	// still remember their exits.
+	newest map[instanceKey]int64
 }
 
 // instanceKey names one instance of an app.
@@ -78,7 +81,7 @@ func NewManager(o Options) *Manager {
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &Manager{
 		opts: o, ctx: ctx, cancel: cancel, jitter: spread,
-		byKey: map[instanceKey]*supervisor{}, gates: map[string][]string{},
+		byKey: map[instanceKey]*supervisor{}, gates: map[string][]string{}, newest: map[instanceKey]int64{},
 	}
 	m.saver = &saver{save: o.Save, acks: o.Keeper.Ack, log: o.Log, dirty: make(chan struct{}, 1)}
 	m.wg.Go(func() { m.saver.run(ctx) })
@@ -170,7 +173,9 @@ func (m *Manager) remove(s *supervisor) {
 	if s.wanted {
 		return
 	}
-	delete(m.byKey, instanceKey{s.name, s.instance})
+	key := instanceKey{s.name, s.instance}
+	delete(m.byKey, key)
+	m.newest[key] = max(s.machine.Newest, s.machine.Gen)
 	m.order = slices.DeleteFunc(slices.Clone(m.order), func(other *supervisor) bool { return other == s })
 	s.cancel()
 	m.saver.changed()

@@ -66,7 +66,7 @@ func newSupervisor(m *Manager, app stack.App, n, id int) *supervisor {
 	if !judged {
 		waitingFor = dependencyNames(app)
 	}
-	s.machine = Machine{State: Stopped, Closed: len(waitingFor) > 0, Policy: policyOf(app)}
+	s.machine = Machine{State: Stopped, Closed: len(waitingFor) > 0, Policy: policyOf(app), Newest: m.newest[instanceKey{app.Name, n}]}
 	s.kept = s.machine
 	s.ctx, s.cancel = context.WithCancel(m.ctx)
 	s.view = Process{

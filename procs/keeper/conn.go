@@ -221,6 +221,14 @@ func (c *Conn) ask(ctx context.Context, m *Message) (*Message, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-c.done:
+	}
+	select {
+	case a := <-answer: // it was the last thing that the keeper said
+		if a.Error != nil {
+			return nil, a.Error
+		}
+		return a, nil
+	default:
 		return nil, ErrGone
 	}
 }
