@@ -1,20 +1,28 @@
 package pilot_test
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 )
 
 // survives does harm: bench/recovery does the same to every place in which the sample runs, and fails if a pipeline that is
-// under way is lost or a process is restarted for no reason.
+// under way is lost or a process is restarted for no reason. DEVSTACK_ROUNDS is how often, DEVSTACK_FIGURES a file to which
+// its figures are added.
 func (s *stack) survives() {
-	out := s.run("cd / && HOME=/var/lib/devstack REDIS_PORT=%d POSTGRES_PORT=%d /root/v1/recovery -C %s -place pilot -devstack /usr/local/bin/devstack "+
-		"-unit %s.service -rounds 1 -only %s", s.redis, s.postgres, at, s.project, s.faults())
+	out := s.run("cd / && HOME=/var/lib/devstack REDIS_PORT=%d POSTGRES_PORT=%d /root/v1/recovery -C %s -place 'pilot, %s' -devstack /usr/local/bin/devstack "+
+		"-unit %s.service -log-disk %s -rounds %s -only %s", s.redis, s.postgres, at, s.infra, s.project, logs, cmp.Or(os.Getenv("DEVSTACK_ROUNDS"), "1"), s.faults())
+	if name := os.Getenv("DEVSTACK_FIGURES"); name != "" {
+		s.addTo(name, out+"\n")
+	}
 	lost := map[string]string{
 		"keeper-killed": "lines in pipes and exit codes; every process is another one",
 		"restarted":     "nothing: every process ends in peace",
+		"log-disk-full": "lines for which there was no room, and that is said",
 	}
 	for line := range strings.Lines(out) {
 		var f struct {
@@ -32,10 +40,22 @@ func (s *stack) survives() {
 	s.hungKeeper()
 }
 
+func (s *stack) addTo(name, text string) {
+	s.t.Helper()
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // faults are those that root of the machine can do: containers are processes of its host.
 func (s *stack) faults() string {
 	services := map[string]string{"native": "redis-killed,postgres-killed", "docker": "redis-removed"}
-	return "agent-killed,orchestrator-killed,orchestrator-hangs,daemon-killed,daemon-hangs,keeper-killed,restarted," + services[s.infra]
+	return "agent-killed,orchestrator-killed,orchestrator-hangs,daemon-killed,daemon-hangs,keeper-killed,restarted,log-disk-full," + services[s.infra]
 }
 
 // hungKeeper: what watches everything else is watched by systemd.

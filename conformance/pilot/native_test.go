@@ -34,6 +34,7 @@ func (s *stack) bootstraps() {
 		s.t.Fatalf("bootstrap does not miss DATABASE_URL: %v\n%s", err, out)
 	}
 	s.took("bootstrap of an empty machine, with packages, up to the values of the environment", time.Since(began), "")
+	s.withLogDisk()
 	file := "/etc/devstack/" + s.project + ".env"
 	if mode := s.run("stat -c '%%a %%U' %s", file); mode != "600 root" {
 		s.t.Errorf("%s is %s", file, mode)
@@ -56,27 +57,40 @@ func (s *stack) bootstraps() {
 	s.run("%s --cloud-init --source https://git.example.com/acme.git >/root/user-data && cloud-init schema -c /root/user-data", bootstrap)
 }
 
+const logs = at + "/scripts/logs"
+
+// withLogDisk puts the logs on a disk of their own that is easily filled, and is empty after a boot.
+func (s *stack) withLogDisk() {
+	s.t.Helper()
+	s.run(`echo "tmpfs %[1]s tmpfs size=40m,mode=0750,uid=$(id -u devstack),gid=$(id -g devstack)" >>/etc/fstab && systemctl daemon-reload && mount %[1]s`, logs)
+}
+
 // settings are what the sample requires of its environment; bootstrap writes their names alone.
 func (s *stack) settings() string {
 	return fmt.Sprintf("DATABASE_URL=postgresql://agentic:agentic_dev@localhost:%d/agentic_sdlc\nREDIS_URL=redis://localhost:%d\nANTHROPIC_API_KEY=placeholder\n",
 		s.postgres, s.redis)
 }
 
-// boots stops and starts the whole machine: what was stopped stays so, the instances are as many, the data is there.
+// boots stops and starts the whole machine: what was stopped stays so, the instances are as many, the data is there. The
+// second time its power fails.
 func (s *stack) boots() {
 	done := s.submit()
 	s.completes(done)
 	s.devstack("stop agent-e2e")
 	s.devstack("scale agent-scaffold 2")
-	s.shutDown()
-	began := time.Now()
-	s.start()
-	s.took("power on, until everything is ready", time.Since(began), "nothing: the stopped app stays stopped, the instances are as many")
-	state := s.mustBeReady("agent-e2e")
-	if n := strings.Count(pids(state), "agent-scaffold/"); n != 2 {
-		s.t.Errorf("%d instances of agent-scaffold after the boot, not 2", n)
+	for _, end := range []struct {
+		how  string
+		stop func()
+	}{{"shut down", s.shutDown}, {"loss of power", s.powerOff}} {
+		end.stop()
+		began := time.Now()
+		s.start()
+		s.took(end.how+", from power on until everything is ready", time.Since(began), "nothing: the stopped app stays stopped, the instances are as many")
+		if n := strings.Count(pids(s.mustBeReady("agent-e2e")), "agent-scaffold/"); n != 2 {
+			s.t.Errorf("%s: %d instances of agent-scaffold after the boot, not 2", end.how, n)
+		}
+		s.completes(done)
 	}
-	s.completes(done)
 	// A person's commands act as the unit would, whatever that person's shell knows of its environment.
 	s.devstack("start agent-e2e")
 	s.devstack("scale agent-scaffold 1")
