@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"devstack/infra"
 	"devstack/infra/native"
 	"devstack/procs"
 	"devstack/procs/keeper"
@@ -22,9 +21,9 @@ func (d *Daemon) exited(e keeper.Exit) {
 		d.serverExited(e)
 		return
 	}
-	if engine, services := d.mayBlame(e); engine != nil {
+	if confirm, services := d.mayBlame(e); confirm != nil {
 		ctx, cancel := context.WithTimeout(d.ctx, confirmTime)
-		engine.Confirm(ctx, services...)
+		confirm(ctx, services...)
 		cancel()
 		d.judgeOnce()
 	}
@@ -49,18 +48,22 @@ func onlyProcesses(running []keeper.Running) []keeper.Running {
 	return slices.DeleteFunc(slices.Clone(running), func(r keeper.Running) bool { return native.Owns(r.Key) })
 }
 
-// mayBlame are the services whose end may be why a process ended that nobody has asked to.
-func (d *Daemon) mayBlame(e keeper.Exit) (*infra.Infra, []string) {
+// mayBlame are the services whose end may be why a process ended that nobody has asked to, and who asks them.
+func (d *Daemon) mayBlame(e keeper.Exit) (confirm func(context.Context, ...string), services []string) {
 	if p, known := d.procs.Process(e.Key.App, e.Key.Instance); !known || p.State == procs.Stopping || p.Generation != e.Key.Generation {
 		return nil, nil
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.desired == nil || d.engine == nil {
+	if d.desired == nil {
 		return nil, nil
 	}
-	if services := neededServices(d.desired.Stack, e.Key.App); len(services) > 0 {
-		return d.engine, services
+	switch services = neededServices(d.desired.Stack, e.Key.App); {
+	case len(services) == 0:
+	case d.engine != nil:
+		return d.engine.Confirm, services
+	case d.wire != nil:
+		return d.wire.Confirm, services
 	}
 	return nil, nil
 }

@@ -91,7 +91,7 @@ func (d *Daemon) probeAll(ctx context.Context, services []infra.Service, process
 			case engine != nil:
 				r = engine.Check(ctx, s.Name)
 			case wire != nil:
-				r = wire.check(ctx, s)
+				r = wire.check(ctx, s.Name)
 			}
 			checks[i] = serviceHealth(s, r)
 			checks[i].TookMS = time.Since(began).Milliseconds()

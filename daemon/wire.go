@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -24,20 +25,24 @@ type wire struct {
 	list []infra.Service
 }
 
+// All that can be seen of a service from outside, in Docker's words.
+const (
+	seen   = "running"
+	unseen = "absent"
+)
+
 // newWire begins to ask at once, and goes on until Close.
 func newWire(p *types.Project, publish func(infra.Event)) *wire {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &wire{cancel: cancel, publish: publish, probes: infra.WireOnly(p)}
-	names := p.ServiceNames()
-	slices.Sort(names)
-	for i, name := range names {
+	for i, name := range infra.Order(p) {
 		s := infra.Service{
-			Name: name, Driver: "none", Image: p.Services[name].Image, State: "absent", Health: infra.Starting, EngineHealth: "none",
-			Memory: -1, CPU: -1,
+			Name: name, Driver: "none", Image: p.Services[name].Image, State: unseen, Health: infra.Starting, EngineHealth: "none",
+			Ports: infra.DeclaredPorts(p.Services[name]), Memory: -1, CPU: -1,
 		}
 		ask := w.probes[name]
 		if ask == nil {
-			s.Ready, s.Health, s.Detail = true, infra.Healthy, "taken for ready: run by somebody else, and no protocol that devstack speaks"
+			s.State, s.Ready, s.Health, s.Detail = seen, true, infra.Healthy, "taken for ready: run by somebody else, and no protocol that devstack speaks"
 		}
 		w.list = append(w.list, s)
 		if ask != nil {
@@ -69,28 +74,49 @@ func (w *wire) watch(ctx context.Context, i int, p probe.Probe) {
 }
 
 // check asks one server once, now; what cannot be asked is taken for what it is.
-func (w *wire) check(ctx context.Context, s infra.Service) probe.Result {
-	p := w.probes[s.Name]
+func (w *wire) check(ctx context.Context, name string) probe.Result {
+	w.mu.Lock()
+	i := slices.IndexFunc(w.list, func(s infra.Service) bool { return s.Name == name })
+	if i < 0 {
+		w.mu.Unlock()
+		return probe.Result{Detail: "no service is named " + name}
+	}
+	known := probe.Result{Ready: w.list[i].Ready, Detail: w.list[i].Detail}
+	w.mu.Unlock()
+	p := w.probes[name]
 	if p == nil {
-		return probe.Result{Ready: s.Ready, Detail: s.Detail}
+		return known
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	return p.Check(ctx)
+	r := p.Check(ctx)
+	if !errors.Is(ctx.Err(), context.Canceled) { // else who asked has left, and nobody knows
+		w.saw(i, r)
+	}
+	return r
+}
+
+// Confirm asks the named services once more, as infra.Infra's does.
+func (w *wire) Confirm(ctx context.Context, services ...string) {
+	var asked sync.WaitGroup
+	for _, name := range services {
+		asked.Go(func() { w.check(ctx, name) })
+	}
+	asked.Wait()
 }
 
 func (w *wire) saw(i int, r probe.Result) {
 	w.mu.Lock()
 	s := &w.list[i]
 	before := s.Ready
-	s.Ready, s.Detail, s.Health = r.Ready, r.Detail, infra.Starting
+	s.State, s.Ready, s.Detail, s.Health = unseen, r.Ready, r.Detail, infra.Starting
 	switch {
 	case r.Ready:
-		s.Health = infra.Healthy
+		s.State, s.Health = seen, infra.Healthy
 	case r.Broken:
 		s.Health = infra.Unhealthy
 	}
-	s.Probes = append(s.Probes, infra.ProbeRecord{At: time.Now(), Result: r})
+	s.Probes = append(slices.Clone(s.Probes), infra.ProbeRecord{At: time.Now(), Result: r})
 	s.Probes = s.Probes[max(0, len(s.Probes)-5):]
 	name := s.Name
 	w.mu.Unlock()

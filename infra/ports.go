@@ -48,7 +48,7 @@ func wantedPorts(p *types.Project, obs Observed, plan Plan) []wantedPort {
 			continue
 		}
 		held := slices.ContainsFunc(obs.Containers, func(c Container) bool { return c.Service == o.Service && running(c.State) })
-		for _, port := range declaredPorts(p.Services[o.Service]) {
+		for _, port := range DeclaredPorts(p.Services[o.Service]) {
 			out = append(out, wantedPort{o.Service, port, held})
 		}
 	}

@@ -200,15 +200,15 @@ func WireOnly(p *types.Project) map[string]probe.Probe {
 			}
 		}
 		l := loginOf(server, argv, env)
-		if addr := published(declaredPorts(s), l.port); addr != "" {
+		if addr := published(DeclaredPorts(s), l.port); addr != "" {
 			out[name] = l.wire(server, addr)
 		}
 	}
 	return out
 }
 
-// declaredPorts are the fixed ports that the Compose file publishes.
-func declaredPorts(s types.ServiceConfig) []Port {
+// DeclaredPorts are the fixed ports that the Compose file publishes.
+func DeclaredPorts(s types.ServiceConfig) []Port {
 	var out []Port
 	for _, port := range s.Ports {
 		if n, err := strconv.Atoi(port.Published); err == nil {

@@ -61,7 +61,7 @@ func (t *tracked) define(driver string, p *types.Project, s types.ServiceConfig)
 		v.Networks = append(v.Networks, first(p.Networks[key].Name, key))
 	}
 	if t.container.ID == "" {
-		v.Ports = declaredPorts(s)
+		v.Ports = DeclaredPorts(s)
 	}
 }
 
