@@ -188,7 +188,7 @@ func TestSignalDuringUpgrade(t *testing.T) {
 			if err := c.Exec(t.Context(), ExecReq{Self: r.opts.Self, Daemon: r.opts.Daemon}); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(after * time.Millisecond) // at any moment of it
+			<-time.After(after * time.Millisecond) // at any moment of it
 			if err := syscall.Kill(keeper.pid, syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
