@@ -282,3 +282,23 @@ func TestExitDuringUpgrade(t *testing.T) {
 		t.Errorf("%d exits are on record", n)
 	}
 }
+
+// A server stays one: it goes on after a shutdown that its daemon asks for.
+func TestUpgradeKeepsServers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c, daemon, _ := r.dial()
+	l, got := r.launchServer(c, "db")
+	c, daemon, _ = r.upgrade(c, daemon)
+	c, _, _ = r.upgrade(c, daemon)
+	if list := mustList(t, c); len(list) != 1 || list[0].Key != l.Key || list[0].Launched.Pid != got.Pid || list[0].Exit != nil {
+		t.Errorf("List: %+v", list)
+	}
+	if err := c.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	waitGone(t, r.opts.Dir)
+	if !Runs(got.Pid, got.StartTime) {
+		t.Error("the server has ended")
+	}
+}
