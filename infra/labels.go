@@ -1,5 +1,14 @@
 package infra
 
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"devstack/stack"
+)
+
 // The labels of Docker Compose. devstack writes these and no others, so that both see and adopt each other's containers.
 const (
 	LabelProject     = "com.docker.compose.project"
@@ -19,3 +28,35 @@ const (
 
 // ComposeVersion is the version of Docker Compose whose labels, names and hashes devstack writes.
 const ComposeVersion = "5.6.0"
+
+// ContainerLabels are the service's own labels and, above them, Compose's.
+func ContainerLabels(c Create) (map[string]string, error) {
+	p, s := c.Project, c.Service
+	hash, err := stack.ServiceHash(s)
+	if err != nil {
+		return nil, err
+	}
+	var dependencies []string
+	for name, d := range s.DependsOn {
+		dependencies = append(dependencies, fmt.Sprintf("%s:%s:%t", name, d.Condition, d.Restart))
+	}
+	slices.Sort(dependencies)
+	labels := map[string]string{}
+	maps.Copy(labels, s.Labels)
+	maps.Copy(labels, map[string]string{
+		LabelProject:     p.Name,
+		LabelService:     s.Name,
+		LabelVersion:     ComposeVersion,
+		LabelWorkingDir:  p.WorkingDir,
+		LabelConfigFiles: strings.Join(p.ComposeFiles, ","),
+		LabelOneoff:      "False",
+		LabelHash:        hash,
+		LabelNumber:      "1",
+		LabelDependsOn:   strings.Join(dependencies, ","),
+		LabelImage:       c.ImageID,
+	})
+	if c.Replaces != nil {
+		labels[LabelReplace] = c.Replaces.Name
+	}
+	return labels, nil
+}

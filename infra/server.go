@@ -16,8 +16,8 @@ import (
 
 // The servers whose protocol devstack speaks.
 const (
-	redisServer    = "redis"
-	postgresServer = "postgres"
+	Redis    = "redis"
+	Postgres = "postgres"
 )
 
 // serverOf is which of them a container is, by what it runs and by the name of its image; empty: another one. argv may be
@@ -48,9 +48,9 @@ func serverOf(image string, argv []string) string {
 func serverOfProgram(name string) string {
 	switch name {
 	case "redis-server", "valkey-server", "keydb-server":
-		return redisServer
+		return Redis
 	case "postgres", "postmaster":
-		return postgresServer
+		return Postgres
 	}
 	return ""
 }
@@ -64,8 +64,8 @@ func serverOfImage(image string) string {
 		}
 	}
 	for prefix, server := range map[string]string{
-		"redis": redisServer, "valkey": redisServer, "keydb": redisServer,
-		"postgres": postgresServer, "postgis": postgresServer, "pgvector": postgresServer, "timescale": postgresServer,
+		"redis": Redis, "valkey": Redis, "keydb": Redis,
+		"postgres": Postgres, "postgis": Postgres, "pgvector": Postgres, "timescale": Postgres,
 	} {
 		if strings.HasPrefix(name, prefix) {
 			return server
@@ -77,41 +77,41 @@ func serverOfImage(image string) string {
 // base is the last part of a path.
 func base(path string) string { return path[strings.LastIndex(path, "/")+1:] }
 
-// login is what a server asks for, read from its command and environment.
-type login struct {
-	port     int // in the container
-	user     string
-	password string
-	database string
+// Login is what a server asks for, read from its command and environment. Redis has neither user nor database.
+type Login struct {
+	Port     int // in the container
+	User     string
+	Password string // empty: none, or not known
+	Database string
 }
 
-// loginOf reads a server's own configuration: --requirepass and --port of redis, POSTGRES_* of postgres. A password in a
+// LoginOf reads the configuration of Redis or Postgres: --requirepass and --port of redis, POSTGRES_* of postgres. A password in a
 // file that only the container can see is not known.
-func loginOf(server string, argv []string, env map[string]string) login {
-	argv = words(argv, env)
-	if server == redisServer {
-		return login{
-			port:     atoi(option(argv, "--port"), 6379),
-			password: first(option(argv, "--requirepass"), env["REDIS_PASSWORD"], env["VALKEY_PASSWORD"]),
+func LoginOf(server string, argv []string, env map[string]string) Login {
+	argv = Words(argv, env)
+	if server == Redis {
+		return Login{
+			Port:     atoi(option(argv, "--port"), 6379),
+			Password: first(option(argv, "--requirepass"), env["REDIS_PASSWORD"], env["VALKEY_PASSWORD"]),
 		}
 	}
 	user := first(env["POSTGRES_USER"], "postgres")
-	return login{
-		port: atoi(first(env["PGPORT"], option(argv, "-p"), setting(argv, "port")), 5432),
-		user: user, password: env["POSTGRES_PASSWORD"], database: first(env["POSTGRES_DB"], user),
+	return Login{
+		Port: atoi(first(env["PGPORT"], option(argv, "-p"), setting(argv, "port")), 5432),
+		User: user, Password: env["POSTGRES_PASSWORD"], Database: first(env["POSTGRES_DB"], user),
 	}
 }
 
 // wire is the probe that speaks to the server at addr.
-func (l login) wire(server, addr string) probe.Probe {
-	if server == redisServer {
-		return probe.Redis(addr, "", l.password)
+func (l Login) wire(server, addr string) probe.Probe {
+	if server == Redis {
+		return probe.Redis(addr, "", l.Password)
 	}
-	return probe.Postgres(addr, l.user, l.password, l.database)
+	return probe.Postgres(addr, l.User, l.Password, l.Database)
 }
 
-// words are the command's words; those of a shell's script with its variables filled in, as far as a shell is not needed.
-func words(argv []string, env map[string]string) []string {
+// Words are the command's words; those of a shell's script with its variables filled in, as far as a shell is not needed.
+func Words(argv []string, env map[string]string) []string {
 	n := slices.IndexFunc(argv, func(w string) bool { return isShell(base(w)) })
 	if n < 0 || n+2 >= len(argv) || !strings.HasPrefix(argv[n+1], "-") {
 		return argv
@@ -199,8 +199,8 @@ func WireOnly(p *types.Project) map[string]probe.Probe {
 				env[key] = *value
 			}
 		}
-		l := loginOf(server, argv, env)
-		if addr := published(DeclaredPorts(s), l.port); addr != "" {
+		l := LoginOf(server, argv, env)
+		if addr := published(DeclaredPorts(s), l.Port); addr != "" {
 			out[name] = l.wire(server, addr)
 		}
 	}
@@ -228,7 +228,7 @@ type gate struct {
 // gateOf reads a running container and chooses its probes. exec runs a command in it.
 func gateOf(c Container, exec func(ctx context.Context, argv []string) (Execution, error)) gate {
 	var g gate
-	var l login
+	var l Login
 	env := map[string]string{}
 	for _, e := range c.Env {
 		key, value, _ := strings.Cut(e, "=")
@@ -236,9 +236,9 @@ func gateOf(c Container, exec func(ctx context.Context, argv []string) (Executio
 	}
 	server := serverOf(c.Image, c.Argv)
 	if server != "" {
-		l = loginOf(server, c.Argv, env)
-		addr := published(c.Ports, l.port)
-		secret := server == postgresServer && env["POSTGRES_PASSWORD_FILE"] != ""
+		l = LoginOf(server, c.Argv, env)
+		addr := published(c.Ports, l.Port)
+		secret := server == Postgres && env["POSTGRES_PASSWORD_FILE"] != ""
 		if addr != "" && !secret {
 			g.wire, g.published = l.wire(server, addr), true
 		} else {
@@ -251,7 +251,7 @@ func gateOf(c Container, exec func(ctx context.Context, argv []string) (Executio
 	}
 	if test := testArgv(c); test != nil {
 		g.check = execProbe(exec, test, server)
-		if server == redisServer && l.password == "" {
+		if server == Redis && l.Password == "" {
 			g.wire = anyAnswer(g.wire)
 		}
 	}
@@ -282,14 +282,14 @@ func anyAnswer(p probe.Probe) probe.Probe {
 }
 
 // loopbackCheck asks the server inside its container, over TCP.
-func loopbackCheck(server string, l login) []string {
-	port := strconv.Itoa(l.port)
-	if server == postgresServer {
-		return []string{"pg_isready", "-h", "127.0.0.1", "-p", port, "-U", l.user, "-d", l.database}
+func loopbackCheck(server string, l Login) []string {
+	port := strconv.Itoa(l.Port)
+	if server == Postgres {
+		return []string{"pg_isready", "-h", "127.0.0.1", "-p", port, "-U", l.User, "-d", l.Database}
 	}
 	argv := []string{"redis-cli", "-p", port}
-	if l.password != "" {
-		argv = append(argv, "-a", l.password, "--no-auth-warning")
+	if l.Password != "" {
+		argv = append(argv, "-a", l.Password, "--no-auth-warning")
 	}
 	return append(argv, "ping")
 }
@@ -316,7 +316,7 @@ func testArgv(c Container) []string {
 // login, so for its ping the answer itself counts.
 func execProbe(exec func(context.Context, []string) (Execution, error), argv []string, server string) probe.Probe {
 	line := strings.ToLower(strings.Join(argv, " "))
-	pong := server == redisServer && strings.Contains(line, "ping") && (strings.Contains(line, "redis-cli") || strings.Contains(line, "valkey-cli")) &&
+	pong := server == Redis && strings.Contains(line, "ping") && (strings.Contains(line, "redis-cli") || strings.Contains(line, "valkey-cli")) &&
 		!strings.ContainsAny(line, "|;&>")
 	return probe.Func(func(ctx context.Context) probe.Result {
 		x, err := exec(ctx, argv)

@@ -15,28 +15,28 @@ func TestServerOf(t *testing.T) {
 		argv  []string
 		want  string
 	}{
-		{"redis:7-alpine", nil, redisServer},
-		{"docker.io/library/redis@sha256:abc", nil, redisServer},
-		{"bitnami/redis:7", []string{"/opt/bitnami/scripts/redis/entrypoint.sh", "/opt/bitnami/scripts/redis/run.sh"}, redisServer},
-		{"localhost:5000/valkey/valkey:8", []string{"docker-entrypoint.sh", "valkey-server"}, redisServer},
-		{"redis:7", []string{"docker-entrypoint.sh", "--appendonly", "yes"}, redisServer},
-		{"redis:7", []string{"docker-entrypoint.sh", "/etc/redis.conf"}, redisServer},
-		{"redis:7", []string{"docker-entrypoint.sh", "sh", "-c", `exec redis-server --requirepass "$PASSWORD"`}, redisServer},
+		{"redis:7-alpine", nil, Redis},
+		{"docker.io/library/redis@sha256:abc", nil, Redis},
+		{"bitnami/redis:7", []string{"/opt/bitnami/scripts/redis/entrypoint.sh", "/opt/bitnami/scripts/redis/run.sh"}, Redis},
+		{"localhost:5000/valkey/valkey:8", []string{"docker-entrypoint.sh", "valkey-server"}, Redis},
+		{"redis:7", []string{"docker-entrypoint.sh", "--appendonly", "yes"}, Redis},
+		{"redis:7", []string{"docker-entrypoint.sh", "/etc/redis.conf"}, Redis},
+		{"redis:7", []string{"docker-entrypoint.sh", "sh", "-c", `exec redis-server --requirepass "$PASSWORD"`}, Redis},
 		{"redis:7", []string{"docker-entrypoint.sh", "redis-cli", "-h", "redis", "ping"}, ""},
 		{"redis:7", []string{"sleep", "infinity"}, ""},
 		{"redis:7", []string{"docker-entrypoint.sh", "redis-sentinel", "/etc/sentinel.conf"}, ""},
 		{"oliver006/redis_exporter:1", nil, ""},
 		{"redis/redisinsight:2", nil, ""},
-		{"postgres:16-alpine", nil, postgresServer},
-		{"postgis/postgis:16", nil, postgresServer},
-		{"pgvector/pgvector:pg16", nil, postgresServer},
-		{"timescale/timescaledb:latest", nil, postgresServer},
-		{"postgres:16", []string{"docker-entrypoint.sh", "postgres", "-c", "shared_buffers=1GB"}, postgresServer},
-		{"postgres:16", []string{"docker-entrypoint.sh", "-c", "port=5555"}, postgresServer},
+		{"postgres:16-alpine", nil, Postgres},
+		{"postgis/postgis:16", nil, Postgres},
+		{"pgvector/pgvector:pg16", nil, Postgres},
+		{"timescale/timescaledb:latest", nil, Postgres},
+		{"postgres:16", []string{"docker-entrypoint.sh", "postgres", "-c", "shared_buffers=1GB"}, Postgres},
+		{"postgres:16", []string{"docker-entrypoint.sh", "-c", "port=5555"}, Postgres},
 		{"postgres:16", []string{"docker-entrypoint.sh", "psql", "-U", "postgres"}, ""},
 		{"postgres:16", []string{"docker-entrypoint.sh", "sh", "-c", "pg_dump -U postgres app"}, ""},
 		{"postgrest/postgrest", nil, ""},
-		{"mycompany/db", []string{"/usr/bin/redis-server"}, redisServer},
+		{"mycompany/db", []string{"/usr/bin/redis-server"}, Redis},
 		{"nginx", nil, ""},
 	} {
 		if got := serverOf(test.image, test.argv); got != test.want {
@@ -50,21 +50,21 @@ func TestLoginOf(t *testing.T) {
 		server string
 		argv   []string
 		env    map[string]string
-		want   login
+		want   Login
 	}{
-		{redisServer, nil, nil, login{port: 6379}},
-		{redisServer, []string{"redis-server", "--port", "7000", "--requirepass", "s3cret"}, nil, login{port: 7000, password: "s3cret"}},
-		{redisServer, []string{"sh", "-c", `redis-server --requirepass 's3 cret'`}, nil, login{port: 6379, password: "s3 cret"}},
-		{redisServer, []string{"docker-entrypoint.sh", "/bin/sh", "-ec", `exec redis-server --requirepass "$PW"`}, map[string]string{"PW": "s3cret"}, login{port: 6379, password: "s3cret"}},
-		{redisServer, []string{"redis-server", "--requirepass", "$PW"}, map[string]string{"PW": "s3cret"}, login{port: 6379, password: "$PW"}},
-		{redisServer, nil, map[string]string{"REDIS_PASSWORD": "x"}, login{port: 6379, password: "x"}},
-		{postgresServer, nil, nil, login{5432, "postgres", "", "postgres"}},
-		{postgresServer, nil, map[string]string{"POSTGRES_USER": "a", "POSTGRES_PASSWORD": "b"}, login{5432, "a", "b", "a"}},
-		{postgresServer, []string{"postgres", "-c", "port=5555"}, map[string]string{"POSTGRES_DB": "c"}, login{5555, "postgres", "", "c"}},
-		{postgresServer, []string{"postgres", "-p", "5556"}, nil, login{5556, "postgres", "", "postgres"}},
+		{Redis, nil, nil, Login{Port: 6379}},
+		{Redis, []string{"redis-server", "--port", "7000", "--requirepass", "s3cret"}, nil, Login{Port: 7000, Password: "s3cret"}},
+		{Redis, []string{"sh", "-c", `redis-server --requirepass 's3 cret'`}, nil, Login{Port: 6379, Password: "s3 cret"}},
+		{Redis, []string{"docker-entrypoint.sh", "/bin/sh", "-ec", `exec redis-server --requirepass "$PW"`}, map[string]string{"PW": "s3cret"}, Login{Port: 6379, Password: "s3cret"}},
+		{Redis, []string{"redis-server", "--requirepass", "$PW"}, map[string]string{"PW": "s3cret"}, Login{Port: 6379, Password: "$PW"}},
+		{Redis, nil, map[string]string{"REDIS_PASSWORD": "x"}, Login{Port: 6379, Password: "x"}},
+		{Postgres, nil, nil, Login{5432, "postgres", "", "postgres"}},
+		{Postgres, nil, map[string]string{"POSTGRES_USER": "a", "POSTGRES_PASSWORD": "b"}, Login{5432, "a", "b", "a"}},
+		{Postgres, []string{"postgres", "-c", "port=5555"}, map[string]string{"POSTGRES_DB": "c"}, Login{5555, "postgres", "", "c"}},
+		{Postgres, []string{"postgres", "-p", "5556"}, nil, Login{5556, "postgres", "", "postgres"}},
 	} {
-		if got := loginOf(test.server, test.argv, test.env); got != test.want {
-			t.Errorf("loginOf(%s, %q, %v) = %+v, want %+v", test.server, test.argv, test.env, got, test.want)
+		if got := LoginOf(test.server, test.argv, test.env); got != test.want {
+			t.Errorf("LoginOf(%s, %q, %v) = %+v, want %+v", test.server, test.argv, test.env, got, test.want)
 		}
 	}
 }
@@ -168,12 +168,12 @@ func TestTheAnswerOfRedisCliCountsNotItsExitCode(t *testing.T) {
 		ready  bool
 		broken bool
 	}{
-		{"pong", []string{"redis-cli", "ping"}, redisServer, Execution{Stdout: "PONG\n"}, nil, true, false},
-		{"loading", []string{"redis-cli", "ping"}, redisServer, Execution{Stdout: "LOADING Redis is loading the dataset in memory\n"}, nil, false, false},
-		{"no password", []string{"redis-cli", "ping"}, redisServer, Execution{Stdout: "NOAUTH Authentication required.\n"}, nil, false, true},
-		{"refused", []string{"redis-cli", "ping"}, redisServer, Execution{Code: 1, Stderr: "Connection refused"}, nil, false, false},
-		{"the shell judges the answer itself", []string{"/bin/sh", "-c", "redis-cli ping | grep -q PONG"}, redisServer, Execution{}, nil, true, false},
-		{"another command", []string{"/healthcheck"}, redisServer, Execution{}, nil, true, false},
+		{"pong", []string{"redis-cli", "ping"}, Redis, Execution{Stdout: "PONG\n"}, nil, true, false},
+		{"loading", []string{"redis-cli", "ping"}, Redis, Execution{Stdout: "LOADING Redis is loading the dataset in memory\n"}, nil, false, false},
+		{"no password", []string{"redis-cli", "ping"}, Redis, Execution{Stdout: "NOAUTH Authentication required.\n"}, nil, false, true},
+		{"refused", []string{"redis-cli", "ping"}, Redis, Execution{Code: 1, Stderr: "Connection refused"}, nil, false, false},
+		{"the shell judges the answer itself", []string{"/bin/sh", "-c", "redis-cli ping | grep -q PONG"}, Redis, Execution{}, nil, true, false},
+		{"another command", []string{"/healthcheck"}, Redis, Execution{}, nil, true, false},
 		{"another server", []string{"redis-cli", "ping"}, "", Execution{}, nil, true, false},
 		{"cannot run", []string{"nothing"}, "", Execution{}, errors.New("no such file"), false, false},
 	} {

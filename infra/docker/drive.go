@@ -28,7 +28,7 @@ func (d *Driver) CreateContainer(ctx context.Context, c infra.Create) (string, e
 	if err != nil {
 		return "", err
 	}
-	if want.config.Labels, err = containerLabels(c); err != nil {
+	if want.config.Labels, err = infra.ContainerLabels(c); err != nil {
 		return "", err
 	}
 	d.keepAnonymous(ctx, c, want.host)

@@ -21,7 +21,7 @@ var elsewhere = map[string]string{
 	"Extends":           "is resolved when the file is loaded",
 	"EnvFiles":          "is resolved into environment when the file is loaded",
 	"LabelFiles":        "is resolved into labels when the file is loaded",
-	"CustomLabels":      "is where docker compose keeps what containerLabels makes",
+	"CustomLabels":      "is where docker compose keeps what infra.ContainerLabels makes",
 	"DependsOn":         "decides in the plan",
 	"PullPolicy":        "decides in the plan",
 	"Scale":             "is 1, anything else is refused",
@@ -205,7 +205,7 @@ func described(s types.ServiceConfig) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	labels, err := containerLabels(infra.Create{Project: p, Service: s})
+	labels, err := infra.ContainerLabels(infra.Create{Project: p, Service: s})
 	if err != nil {
 		return "", err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +16,6 @@ import (
 
 	"devstack/infra"
 	"devstack/procs/keeper"
-	"devstack/stack"
 )
 
 // Pull finds the program: nothing can be fetched.
@@ -72,7 +70,7 @@ func (d *Driver) CreateContainer(ctx context.Context, c infra.Create) (string, e
 	if len(refused) > 0 {
 		return "", errors.New(refused[0])
 	}
-	labels, err := labelsOf(c)
+	labels, err := infra.ContainerLabels(c)
 	if err != nil {
 		return "", err
 	}
@@ -95,27 +93,6 @@ func (d *Driver) CreateContainer(ctx context.Context, c infra.Create) (string, e
 		return "", err
 	}
 	return r.ID, d.layout.save(r)
-}
-
-// labelsOf are the labels that docker compose would give the container.
-func labelsOf(c infra.Create) (map[string]string, error) {
-	p, s := c.Project, c.Service
-	hash, err := stack.ServiceHash(s)
-	if err != nil {
-		return nil, err
-	}
-	var dependencies []string
-	for name, d := range s.DependsOn {
-		dependencies = append(dependencies, fmt.Sprintf("%s:%s:%t", name, d.Condition, d.Restart))
-	}
-	slices.Sort(dependencies)
-	labels := map[string]string{}
-	maps.Copy(labels, s.Labels)
-	maps.Copy(labels, map[string]string{
-		infra.LabelProject: p.Name, infra.LabelService: s.Name, infra.LabelVersion: infra.ComposeVersion, infra.LabelHash: hash,
-		infra.LabelOneoff: "False", infra.LabelNumber: "1", infra.LabelDependsOn: strings.Join(dependencies, ","), infra.LabelImage: c.ImageID,
-	})
-	return labels, nil
 }
 
 // makeData makes the data directory of a service that has none yet.
