@@ -103,6 +103,11 @@ bench: build ## Measure devstack beside PM2, docker compose and the floor; write
 	@scripts/express >/dev/null
 	go run ./bench -rounds 5 -out docs/performance.md
 
+.PHONY: recovery
+recovery: build ## Measure how long the sample takes to get over harm, in dev and on a pilot; writes into docs/pilot.md
+	@INFRA=docker scripts/setup && scripts/native
+	@scripts/recovery
+
 .PHONY: lint
 lint: ## Look for mistakes and style: go vet and a pinned golangci-lint
 	go vet ./...
