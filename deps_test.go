@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"procs":                    {"probe", "procs/keeper", "procs/node", "stack"},
 	"procs/keeper":             {},
 	"procs/node":               {},
-	"profiles/pilot":           {"stack"},
+	"profiles/pilot":           {"infra/native", "stack"},
 	"profiles/prod":            {"stack"},
 	"profiles/prod/compose":    {"profiles/prod", "stack"},
 	"profiles/prod/drift":      {"profiles/prod", "stack"},

@@ -14,8 +14,10 @@ import (
 	"syscall"
 	"time"
 
+	"devstack/daemon"
 	"devstack/daemon/api"
 	"devstack/daemon/preflight"
+	"devstack/infra"
 	"devstack/profiles/pilot"
 	"devstack/stack"
 )
@@ -77,7 +79,7 @@ func (c *command) fill(ctx context.Context, w pilot.Wanted, st *stack.Stack, o m
 	w.Devstack, w.Devstackd = filepath.Join(at, "devstack"), filepath.Join(at, "devstackd")
 	if st.Compose != nil {
 		for _, name := range st.Compose.ServiceNames() {
-			w.Images = append(w.Images, st.Compose.Services[name].Image)
+			w.Images = append(w.Images, infra.ImageName(st.Project, st.Compose.Services[name]))
 		}
 		w.Reads = append(w.Reads, st.Compose.ComposeFiles...)
 	}
@@ -137,11 +139,7 @@ func lastDriver(dir, home string) string {
 	if err != nil {
 		return ""
 	}
-	data, err := os.ReadFile(filepath.Join(at.StateDir, "infra"))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(data))
+	return daemon.Drivers{StateDir: at.StateDir}.Last()
 }
 
 // logDirs are the directories of all log files, sorted.

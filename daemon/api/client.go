@@ -149,20 +149,7 @@ func (c *Client) Down(ctx context.Context, r DownRequest, each func(Event)) (*Re
 
 // Save writes down what a resurrect goes by. The daemon does so by itself after every action; this says what it is.
 func (c *Client) Save(ctx context.Context) (*Saved, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/save", nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := c.do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	var s Saved
-	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
-		return nil, fmt.Errorf("cannot read the daemon's answer: %w", err)
-	}
-	return &s, nil
+	return ask[Saved](ctx, c, "/save", nil)
 }
 
 // Start starts processes.
@@ -212,16 +199,21 @@ func (c *Client) Flush(ctx context.Context, r ActionRequest, each func(Event)) (
 
 // RestartDaemon replaces keeper and daemon. It returns when that has begun; State shows the next daemon by its pid.
 func (c *Client) RestartDaemon(ctx context.Context, r UpgradeRequest) (*Upgraded, error) {
-	resp, err := c.post(ctx, "/daemon/restart", r)
+	return ask[Upgraded](ctx, c, "/daemon/restart", r)
+}
+
+// ask posts body and decodes the answer, of which there is one.
+func ask[Answer any](ctx context.Context, c *Client, path string, body any) (*Answer, error) {
+	resp, err := c.post(ctx, path, body)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	var u Upgraded
-	if err := json.NewDecoder(resp.Body).Decode(&u); err != nil {
+	answer := new(Answer)
+	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
 		return nil, ErrInterrupted
 	}
-	return &u, nil
+	return answer, nil
 }
 
 // actTwice is act for actions that may be repeated.

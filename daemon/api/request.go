@@ -10,7 +10,7 @@ type UpRequest struct {
 	Build       bool          `json:"build"`
 	DryRun      bool          `json:"dry_run"`
 	NoInfra     bool          `json:"no_infra"`
-	Infra       string        `json:"infra"`       // auto, docker
+	Infra       string        `json:"infra"`       // auto, docker, native; empty: auto
 	Timeout     time.Duration `json:"timeout_ns"`  // 0: 120 s
 	Environment []string      `json:"environment"` // the caller's whole environment, KEY=VALUE; memory only
 	Resurrect   bool          `json:"resurrect"`   // without Names: leave stopped what was, with the last numbers of instances

@@ -26,6 +26,12 @@ func (k kind) protocol() string {
 	return infra.Redis
 }
 
+// ServerOf is the server that runs an image natively: redis, valkey or postgres; empty: only Docker can run it.
+func ServerOf(image string) string {
+	k, _ := recognise(image)
+	return string(k)
+}
+
 // recognise reads the name of an official image and the major version of its tag (0: none). Images that only begin with
 // the same server, such as postgis, are not recognised: the host's server lacks what they add.
 func recognise(image string) (k kind, major int) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"devstack/infra/native"
 )
 
 // noninteractive is the environment in which apt-get asks nothing.
@@ -88,9 +90,9 @@ func services(w Wanted, f Facts) Step {
 	case Native:
 		s.Found = "servers of this machine"
 		for _, image := range w.Images {
-			if server(image) == "" {
+			if native.ServerOf(image) == "" {
 				s.Problem = &Problem{
-					Message: "only Docker runs " + image + ": native services are redis and postgres", Fix: "leave out --infra native", Engine: true,
+					Message: "only Docker runs " + image + ": native services are redis, valkey and postgres", Fix: "leave out --infra native", Engine: true,
 				}
 				return s
 			}
@@ -138,10 +140,10 @@ func packages(w Wanted, f Facts) []string {
 			names = append(names, "docker-cli")
 		}
 	case w.Driver == Native:
-		used := func(program string) bool {
-			return slices.ContainsFunc(w.Images, func(image string) bool { return server(image) == program })
+		used := func(servers ...string) bool {
+			return slices.ContainsFunc(w.Images, func(image string) bool { return slices.Contains(servers, native.ServerOf(image)) })
 		}
-		if used("redis") && !f.Redis {
+		if used("redis", "valkey") && !f.Redis {
 			name := "redis-server"
 			if f.Packages[name] == "" && f.Packages["valkey-server"] != "" {
 				name = "valkey-server"

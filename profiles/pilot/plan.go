@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"devstack/infra/native"
 )
 
 // Wanted is the pilot machine of one stack.
@@ -65,7 +67,7 @@ const startStep = "start"
 
 // Bootstrap plans a whole pilot machine, in order. Steps without actions and problem are as they should be.
 func Bootstrap(w Wanted, f Facts) []Step {
-	w.User, w.Home = account(w.User, w.Home, f)
+	w = w.onMachine(f)
 	packaged := []Step{nodejs(w, f), services(w, f)}
 	if lists := packageLists(w, f); lists != nil {
 		packaged = []Step{*lists} // which Node.js there is to be had is known after it
@@ -78,7 +80,7 @@ func Bootstrap(w Wanted, f Facts) []Step {
 
 // Startup plans the units and what they need to start, and starts nothing.
 func Startup(w Wanted, f Facts) []Step {
-	w.User, w.Home = account(w.User, w.Home, f)
+	w = w.onMachine(f)
 	return []Step{systemd(f), user(w, f), project(w, f), directories(w, f), units(w, f)}
 }
 
@@ -97,6 +99,14 @@ func Unstartup(u Unit, f Facts) []Step {
 		s.Actions = append(s.Actions, run("systemctl", "daemon-reload"))
 	}
 	return []Step{systemd(f), s}
+}
+
+// onMachine is w with the home that the machine gives the user, if he is there.
+func (w Wanted) onMachine(f Facts) Wanted {
+	if f.User != nil {
+		w.Home = f.User.Home
+	}
+	return w
 }
 
 // Pending says whether a step has something to be done.
@@ -123,33 +133,10 @@ func Driver(asked, last string, images []string, engine bool) string {
 		return asked
 	case last == Docker || last == Native:
 		return last
-	case engine || slices.ContainsFunc(images, func(image string) bool { return server(image) == "" }):
+	case engine || slices.ContainsFunc(images, func(image string) bool { return native.ServerOf(image) == "" }):
 		return Docker
 	}
 	return Native
-}
-
-// server is the program that native services run for an image; empty: only Docker can run it.
-func server(image string) string {
-	name := image[strings.LastIndex(image, "/")+1:]
-	if i := strings.IndexAny(name, ":@"); i >= 0 {
-		name = name[:i]
-	}
-	switch name {
-	case "redis", "valkey":
-		return "redis"
-	case "postgres":
-		return "postgres"
-	}
-	return ""
-}
-
-// account is the user of the units, and the home that the machine gives him if he is there.
-func account(name, home string, f Facts) (string, string) {
-	if f.User != nil {
-		home = f.User.Home
-	}
-	return name, home
 }
 
 func run(argv ...string) Action { return Action{Run: argv} }

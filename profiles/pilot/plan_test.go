@@ -223,6 +223,7 @@ func TestDriver(t *testing.T) {
 		{"auto", "", []string{"valkey/valkey:8", "registry.example.com:5000/postgres@sha256:0"}, false, Native},
 		{"auto", "", append(slices.Clone(both), "minio/minio"), false, Docker},
 		{"auto", "", []string{"pgvector/pgvector:pg16"}, false, Docker},
+		{"auto", "", []string{"acme/postgres:16"}, false, Docker}, // somebody's own image: the host's server lacks what it adds
 	} {
 		if got := Driver(test.asked, test.last, test.images, test.engine); got != test.want {
 			t.Errorf("%+v: %s", test, got)

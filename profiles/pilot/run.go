@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// Runner runs a command line as root, in dir and with env beside a PATH and what the caller's says of proxies. Its output goes where the Runner was made to
-// write it.
+// Runner runs a command line as root, in dir (empty: /), with env beside a PATH and what the caller's environment says of
+// proxies.
 type Runner func(ctx context.Context, argv []string, dir string, env []string) error
 
 // Commands is the Runner of this machine; what the commands write goes to out.
