@@ -3,6 +3,7 @@ package native
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -38,7 +39,7 @@ func runScripts(ctx context.Context, r record, data string, user account) (err e
 		}
 		argv := []string{psql, "-v", "ON_ERROR_STOP=1", "--no-psqlrc", "-q", "-h", sockets, "-U", l.User, "-d", l.Database, "-f", "-"}
 		if _, err := execute(ctx, command{argv: argv, dir: data, user: user, input: string(text)}); err != nil {
-			return errors.Join(errors.New(filepath.Base(file)), err)
+			return fmt.Errorf("%s: %w", filepath.Base(file), err)
 		}
 	}
 	return nil

@@ -56,7 +56,7 @@ func (l layout) place(project, service string) place {
 	return place(filepath.Join(l.project(project), "services", service))
 }
 
-// place is the directory of one service, which belongs to the server's user.
+// place is the directory of one service. The data in it belong to the server's user, the rest to who runs devstack.
 type place string
 
 func (p place) data() string  { return filepath.Join(string(p), "data") }

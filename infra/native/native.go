@@ -50,11 +50,11 @@ type Driver struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
-	acting sync.Mutex // held by whoever changes a record
-	mu     sync.Mutex // guards what follows
-	closed bool
-	runs   map[string]*run // by container, while its server runs
-	ears   map[*ear]bool
+	acting      sync.Mutex // held by whoever changes a record
+	mu          sync.Mutex // guards what follows
+	closed      bool
+	runs        map[string]*run // by container, while its server runs
+	subscribers map[*subscriber]bool
 }
 
 var _ infra.Driver = (*Driver)(nil)
@@ -68,7 +68,7 @@ func Connect(o Options) (*Driver, error) {
 	}
 	d := &Driver{
 		keeper: o.Keeper, log: o.Log, layout: l, finder: newFinder(env),
-		runs: map[string]*run{}, ears: map[*ear]bool{},
+		runs: map[string]*run{}, subscribers: map[*subscriber]bool{},
 	}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	return d, nil

@@ -38,7 +38,7 @@ func (d *Driver) choosePort(ctx context.Context, r *record, at place) error {
 		r.Port = free
 		return os.WriteFile(at.port(), []byte(strconv.Itoa(free)+"\n"), 0o644)
 	}
-	return errors.New(fmt.Sprint("no port is free from ", def.Low, " to ", def.High))
+	return fmt.Errorf("no port is free from %d to %d", def.Low, def.High)
 }
 
 // anyPort stands for whichever the kernel has.

@@ -157,8 +157,8 @@ func (r record) history() []infra.EngineEvent {
 	return out
 }
 
-// ear is one reader of events.
-type ear struct {
+// subscriber is one reader of events.
+type subscriber struct {
 	project string
 	queue   []infra.EngineEvent // guarded by Driver.mu
 	wake    chan struct{}       // capacity 1
@@ -168,12 +168,13 @@ type ear struct {
 func (d *Driver) tell(project string, events ...infra.EngineEvent) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for e := range d.ears {
-		if e.project == project {
-			e.queue = append(e.queue, events...)
+	for s := range d.subscribers {
+		if s.project != project {
+			continue
 		}
+		s.queue = append(s.queue, events...)
 		select {
-		case e.wake <- struct{}{}:
+		case s.wake <- struct{}{}:
 		default:
 		}
 	}
@@ -181,15 +182,15 @@ func (d *Driver) tell(project string, events ...infra.EngineEvent) {
 
 // Events tells from the records what was the last to happen, and then, without until, what happens.
 func (d *Driver) Events(ctx context.Context, project string, since, until time.Time) (<-chan infra.EngineEvent, error) {
-	e := &ear{project: project, wake: make(chan struct{}, 1)}
+	s := &subscriber{project: project, wake: make(chan struct{}, 1)}
 	if until.IsZero() {
 		d.mu.Lock()
-		d.ears[e] = true
+		d.subscribers[s] = true
 		d.mu.Unlock()
 	}
 	all, err := d.layout.all(project)
 	if err != nil {
-		d.unlisten(e)
+		d.unsubscribe(s)
 		return nil, err
 	}
 	var past []infra.EngineEvent
@@ -205,27 +206,27 @@ func (d *Driver) Events(ctx context.Context, project string, since, until time.T
 	slices.SortStableFunc(past, func(a, b infra.EngineEvent) int { return a.At.Compare(b.At) })
 	out := make(chan infra.EngineEvent)
 	d.mu.Lock()
-	e.queue = append(past, e.queue...)
+	s.queue = append(past, s.queue...)
 	d.mu.Unlock()
 	d.spawn(func() {
 		defer close(out)
-		defer d.unlisten(e)
-		d.deliver(ctx, e, out, until.IsZero())
+		defer d.unsubscribe(s)
+		d.deliver(ctx, s, out, until.IsZero())
 	})
 	return out, nil
 }
 
-func (d *Driver) unlisten(e *ear) {
+func (d *Driver) unsubscribe(s *subscriber) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.ears, e)
+	delete(d.subscribers, s)
 }
 
-func (d *Driver) deliver(ctx context.Context, e *ear, out chan<- infra.EngineEvent, live bool) {
+func (d *Driver) deliver(ctx context.Context, s *subscriber, out chan<- infra.EngineEvent, live bool) {
 	for {
 		d.mu.Lock()
-		batch := e.queue
-		e.queue = nil
+		batch := s.queue
+		s.queue = nil
 		d.mu.Unlock()
 		for _, event := range batch {
 			select {
@@ -243,7 +244,7 @@ func (d *Driver) deliver(ctx context.Context, e *ear, out chan<- infra.EngineEve
 			return
 		}
 		select {
-		case <-e.wake:
+		case <-s.wake:
 		case <-ctx.Done():
 			return
 		case <-d.ctx.Done():
