@@ -61,6 +61,13 @@ func (k *keeper) hungUp(s *session) {
 	}
 }
 
+func (k *keeper) identity() *Identity {
+	return &Identity{
+		Project: k.opts.ID, Dir: k.opts.Dir, StateDir: k.opts.StateDir, Pid: os.Getpid(), Since: k.since,
+		Service: serviceOf(os.Getenv, os.Getpid()),
+	}
+}
+
 func (k *keeper) handle(s *session, m *Message) {
 	a := &Message{ID: m.ID, Verb: m.Verb}
 	answer := func(err error) {
@@ -72,11 +79,7 @@ func (k *keeper) handle(s *session, m *Message) {
 	switch {
 	case m.Verb == Hello:
 		s.orderly.Store(m.Orderly)
-		a.Version = ProtocolVersion
-		a.Identity = &Identity{
-			Project: k.opts.ID, Dir: k.opts.Dir, StateDir: k.opts.StateDir, Pid: os.Getpid(), Since: k.since,
-			Service: serviceOf(os.Getenv, os.Getpid()),
-		}
+		a.Version, a.Identity = ProtocolVersion, k.identity()
 		answer(nil)
 	case m.Verb == Start && m.Launch != nil:
 		launched, err := k.launch(*m.Launch)
