@@ -38,7 +38,7 @@ func (d Drivers) remember(name string) error {
 	if d.Last() == name {
 		return nil
 	}
-	return writeFile(d.path(), []byte(name+"\n"))
+	return WriteFile(d.path(), []byte(name+"\n"))
 }
 
 func (d Drivers) path() string { return filepath.Join(d.StateDir, "infra") }

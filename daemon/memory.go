@@ -104,7 +104,7 @@ func (d *Daemon) save() error {
 	if err != nil {
 		return err
 	}
-	return writeFile(d.statePath(), data)
+	return WriteFile(d.statePath(), data)
 }
 
 // loadState reads the state file. One that cannot be used is moved aside and said; the keeper's list then has to do.
@@ -143,8 +143,8 @@ func parseState(data []byte) (savedState, error) {
 	return s, nil
 }
 
-// writeFile replaces a file, readable by its owner alone, so that every moment finds the old or the new content whole.
-func writeFile(path string, data []byte) (err error) {
+// WriteFile replaces a file, readable by its owner alone, so that every moment finds the old or the new content whole.
+func WriteFile(path string, data []byte) (err error) {
 	tmp := path + ".new"
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

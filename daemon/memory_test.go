@@ -66,7 +66,7 @@ func TestLoadState(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			d := &Daemon{home: keeper.Identity{StateDir: t.TempDir(), Since: since}, log: slog.New(slog.DiscardHandler), bus: newBus(since)}
 			if tc.content != "" {
-				if err := writeFile(d.statePath(), []byte(tc.content)); err != nil {
+				if err := WriteFile(d.statePath(), []byte(tc.content)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -87,7 +87,7 @@ func TestLoadState(t *testing.T) {
 
 func TestWriteFileKeepsTheOldOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state.json")
-	if err := writeFile(path, []byte("old")); err != nil {
+	if err := WriteFile(path, []byte("old")); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(path)
@@ -97,7 +97,7 @@ func TestWriteFileKeepsTheOldOne(t *testing.T) {
 	if err := os.Mkdir(path+".new", 0o700); err != nil { // as good as a full disk: the new file cannot be made
 		t.Fatal(err)
 	}
-	if err := writeFile(path, []byte("new")); err == nil {
+	if err := WriteFile(path, []byte("new")); err == nil {
 		t.Error("no error")
 	}
 	if data, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(data), "old") {

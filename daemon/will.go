@@ -101,7 +101,7 @@ func (d *Daemon) remember(want *desired) (remembered, error) {
 	}
 	d.remembering.Lock() // not saving: exits are acked only after a save
 	defer d.remembering.Unlock()
-	return r, writeFile(d.rememberedPath(), append(data, '\n'))
+	return r, WriteFile(d.rememberedPath(), append(data, '\n'))
 }
 
 // recall reads resurrect.json. None is as good as an empty one.

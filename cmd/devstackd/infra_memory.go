@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"devstack/daemon"
 	"devstack/daemon/api"
 )
 
@@ -121,27 +122,11 @@ func (m *infraMemory) keep(stopped map[string]string, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(m.path, data); err != nil {
+	if err := daemon.WriteFile(m.path, data); err != nil {
 		return fmt.Errorf("cannot write down who stopped what: %w", err)
 	}
 	m.last = next
 	return nil
-}
-
-// replaceFile leaves the old or the new content, whole, also when the machine stops meanwhile.
-func replaceFile(path string, data []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }
 
 // Close gives the lock back.
