@@ -19,7 +19,7 @@ but what has changed; after a failure it goes on. Newer executables take over wi
 repair. --cloud-init prints the same as the first boot of a new machine; no secret is in it.`
 	flags := cmd.Flags()
 	flags.String("user", "devstack", "run as this user; only devstack is made if it is missing")
-	flags.String("infra", "auto", "redis and postgres: auto, docker or native")
+	flags.String("infra", "auto", "what runs the services: auto, docker or native")
 	flags.Bool("check", false, "change nothing; say what is not as it should be")
 	flags.Bool("dry-run", false, "change nothing; show every step and its commands")
 	flags.Bool("no-start", false, "do everything but start the stack")

@@ -41,7 +41,7 @@ func newCmdDaemonRestart(f *Factory, runF func(context.Context, *DaemonRestartOp
 		Args:  cobra.NoArgs,
 		Long: `Replaces the running daemon by the devstackd beside this devstack, and the keeper by this devstack itself: run it after
 installing a new version, or an older one. Every process keeps its pid, its sockets and its connections, no request fails,
-no log line and no exit is lost; containers are not touched. Commands that are under way are waited for, later ones wait.
+no log line and no exit is lost; services are not touched. Commands that are under way are waited for, later ones wait.
 What does not run is refused before anything is touched. On macOS the daemon alone is replaced, by the one at the same path.
 
 8: nothing is running here. 4: one of the executables does not run. 6: a command was still under way.`,

@@ -30,10 +30,10 @@ func newCmdResurrect(f *Factory, runF func(context.Context, *ResurrectOptions) e
 has made. What that is, devstack save shows. A running app that needs a stopped one does not wait for it.
 
 With --foreground the command itself stays and supervises the stack, for a service manager: it tells systemd when the
-stack is ready (Type=notify) and that it is alive (WatchdogSec=). SIGTERM, Ctrl-C and devstack down end it with 0;
-containers go on unless it was devstack down. If the stack cannot be brought up at all, it ends with the reason and its
-exit code: 2 usage, 3 files, 4 environment, 9 a port is taken. An engine or a service that does not answer yet is waited
-for, and a stack that is not ready yet stays up.`,
+stack is ready (Type=notify) and that it is alive (WatchdogSec=). SIGTERM, Ctrl-C and devstack down end it with 0; after
+a signal containers go on, and native servers end with it. If the stack cannot be brought up at all, it ends with the
+reason and its exit code: 2 usage, 3 files, 4 environment, 9 a port is taken. An engine or a service that does not answer
+yet is waited for, and a stack that is not ready yet stays up.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Timeout <= 0 {
 				return usageError("--timeout is a time like 90s or 2m, more than nothing")

@@ -90,7 +90,7 @@ func newCmdRoot(f *Factory) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "devstack",
 		Short: "Start and supervise containers and processes as one stack",
-		Long: "devstack starts the containers of compose.yaml, waits until they really answer, then starts and supervises the\n" +
+		Long: "devstack starts the services of compose.yaml, waits until they really answer, then starts and supervises the\n" +
 			"processes of ecosystem.yaml, in dependency order.",
 		SilenceErrors: true,
 		SilenceUsage:  true,

@@ -17,13 +17,13 @@ type MachineOptions struct {
 func newCmdStartup(f *Factory, runF func(context.Context, *MachineOptions) error) *cobra.Command {
 	cmd := newCmdMachine(f, "startup", "Have systemd start the stack at boot", runF)
 	cmd.Long = `Writes the stack's systemd units and has them started at boot: PROJECT.service, and with Docker PROJECT-infra.service, which
-keeps the containers. They run the pilot profile, as it was when devstack save, or the last action, has written down. Nothing
-is started or stopped now. Only root can do it: others get the command line to copy. A second time it changes nothing.
+keeps the containers. They run the stack with the profile pilot, and as devstack resurrect does: what was stopped stays so.
+Nothing is started or stopped now. Only root can do it: others get the command line to copy. A second time it changes nothing.
 
 The processes get what /etc/devstack/PROJECT.env says, and may write their log directories and the user's home alone.`
 	flags := cmd.Flags()
 	flags.String("user", "", "run as this user (default: as before, who called sudo, or the project's owner)")
-	flags.String("infra", "auto", "redis and postgres: auto, docker or native")
+	flags.String("infra", "auto", "what runs the services: auto, docker or native")
 	flags.Bool("dry-run", false, "print the units and write nothing")
 	return cmd
 }
