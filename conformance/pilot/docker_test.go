@@ -38,6 +38,7 @@ func TestDocker(t *testing.T) {
 	s.step(t, "faults", (*stack).survives)
 	s.step(t, "containers", (*stack).repairs)
 	s.step(t, "upgrade", (*stack).upgrades)
+	s.step(t, "backup", (*stack).restores)
 	s.step(t, "stop", (*stack).stops)
 }
 

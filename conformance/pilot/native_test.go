@@ -19,6 +19,7 @@ func TestNative(t *testing.T) {
 	s.step(t, "boot", (*stack).boots)
 	s.step(t, "faults", (*stack).survives)
 	s.step(t, "upgrade", (*stack).upgrades)
+	s.step(t, "backup", (*stack).restores)
 	s.step(t, "stop", (*stack).stops)
 }
 
