@@ -37,7 +37,7 @@ func (d *Daemon) rerun(
 	st, s, refused := d.named(req.Names)
 	engine := d.currentEngine()
 	if refused == nil && len(s.services) > 0 && engine == nil {
-		refused = refusal(api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: "it is not devstack's to start: the stack runs with --no-infra"})
+		refused = refusal(api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: "it is not devstack's to start: the stack runs with --no-infra; docker start or restart can, as a user of the engine"})
 	}
 	g := goal{services: s.services, only: map[int]bool{}, began: began, after: map[int]int64{}}
 	for _, p := range s.processes {
@@ -182,7 +182,7 @@ func (d *Daemon) stop(ctx context.Context, req api.ActionRequest) *api.Result {
 	failures := d.stopProcesses(ctx, st, s.processes)
 	engine := d.currentEngine()
 	if engine == nil && len(s.services) > 0 {
-		failures = append(failures, api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: "it is not devstack's to stop: the stack runs with --no-infra"})
+		failures = append(failures, api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: "it is not devstack's to stop: the stack runs with --no-infra; docker stop can, as a user of the engine"})
 	} else if err := eachService(s.services, func(name string) error { return engine.Stop(ctx, name) }); err != nil {
 		failures = append(failures, infraFailures(err)...)
 	}

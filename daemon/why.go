@@ -273,7 +273,7 @@ func stoppedReason(app stack.App, p procs.Process) string {
 	case exit == nil && !app.Autostart:
 		return "is not started unless it is named (autostart: false)"
 	case exit == nil:
-		return "was never launched"
+		return "was never launched: it was stopped before the stack came up again, or not among what was started"
 	case exit.Reason == procs.Manual:
 		return "was stopped by a command"
 	case !app.Autorestart:

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"devstack/daemon/api"
 )
 
@@ -147,6 +149,36 @@ func TestLogsWithNoKeeper(t *testing.T) {
 	want := []string{"logs", "--file", filepath.Join(b.dir, "ecosystem.yaml"), "--json", "--lines", "3", "--stream", "err", "web"}
 	if !reflect.DeepEqual(b.sibling, [][]string{want}) {
 		t.Errorf("asked devstackd for %q, not %q", b.sibling, want)
+	}
+}
+
+// A stack that others can reach is not said to be none: `stop` would end with 0.
+func TestAnothersStackIsSeen(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, nil)
+	dir, err := os.Open(b.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = dir.Close() }()
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil { // as its keeper does
+		t.Fatal(err)
+	}
+	if code := b.run("stop"); code != api.ExitUsage || !strings.Contains(b.err.String(), "another user's") {
+		t.Errorf("ended with %d: %s", code, b.err)
+	}
+}
+
+func TestLogsOfWhatOthersRun(t *testing.T) {
+	b := newBed(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/state" {
+			state := sampleState()
+			state.Services[0].Driver = "none"
+			send(w, state)
+		}
+	})
+	if code := b.run("logs", "--no-follow", "redis"); code != api.ExitDone || !strings.Contains(b.err.String(), "redis is run by others") {
+		t.Errorf("ended with %d: %s", code, b.err)
 	}
 }
 

@@ -91,7 +91,21 @@ func needsStack(p *project, err error) error {
 	if !errors.Is(err, api.ErrNotRunning) {
 		return err
 	}
+	if err := elsewhere(context.Background(), p); err != nil {
+		return err
+	}
 	return &api.Error{Exit: api.ExitNotRunning, Message: "no stack is running in " + p.Dir, Hint: "devstack up"}
+}
+
+// elsewhere is an error if a stack runs in the project that the caller cannot reach: then it is not true that none runs.
+func elsewhere(ctx context.Context, p *project) error {
+	if !keeper.Elsewhere(ctx, p.Dir, p.Socket) {
+		return nil
+	}
+	return &api.Error{
+		Exit: api.ExitUsage, Message: "the stack that runs in " + p.Dir + " is another user's, or has another DEVSTACK_HOME",
+		Hint: "the same command as that user; on a pilot: sudo -u devstack devstack -C " + p.Dir + " ...",
+	}
 }
 
 // Path is absolute, taken from -C.

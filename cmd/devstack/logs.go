@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -140,6 +141,11 @@ func logsRun(ctx context.Context, o *LogsOptions) error {
 	}
 	if err != nil {
 		return interruptedLogs(o, err)
+	}
+	for _, service := range state.Services {
+		if service.Driver == "none" && slices.Contains(o.Names, service.Name) {
+			fmt.Fprintf(o.IO.Err, "note: %s is run by others, and so is its log: docker logs, or devstack logs %[1]s as a user of the engine, such as root\n", service.Name)
+		}
 	}
 	printer := &logPrinter{LogsOptions: o, width: nameWidth(o.Names, state)}
 	request := api.LogsRequest{Names: o.Names, Lines: o.Lines, Stream: o.Stream, Follow: o.Follow, Since: o.Since}

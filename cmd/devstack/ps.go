@@ -46,6 +46,9 @@ func psRun(ctx context.Context, o *PsOptions) error {
 	}
 	state, err := o.Running(ctx, p)
 	if errors.Is(err, api.ErrNotRunning) {
+		if err := elsewhere(ctx, p); err != nil {
+			return err
+		}
 		state, err = o.stateFromFiles(ctx, p)
 	}
 	if err != nil {

@@ -57,6 +57,9 @@ func RequiredEnv(s Subject) api.Check {
 		c.Status, c.Exit = Failed, api.ExitEnvironment
 		c.Detail = "not set: " + strings.Join(missing, ", ")
 		c.Fix = fmt.Sprintf("set them in the shell or in %s", s.Stack.Rel(filepath.Join(s.Stack.Dir, ".env")))
+		if s.Stack.Profile == "pilot" { // systemd's units have no shell
+			c.Fix += fmt.Sprintf(", or for its unit in /etc/devstack/%s.env", s.Stack.Project)
+		}
 		if _, err := os.Stat(filepath.Join(s.Stack.Dir, ".env.example")); err == nil {
 			if _, err := os.Stat(filepath.Join(s.Stack.Dir, ".env")); err != nil {
 				c.Fix += "; .env.example is a start: cp .env.example .env"

@@ -26,6 +26,10 @@ func TestRequiredEnv(t *testing.T) {
 	if c := RequiredEnv(s); !strings.Contains(c.Fix, "cp .env.example .env") {
 		t.Errorf("the example is not offered: %+v", c)
 	}
+	s.Stack.Profile, s.Stack.Project = "pilot", "acme"
+	if c := RequiredEnv(s); !strings.Contains(c.Fix, "/etc/devstack/acme.env") {
+		t.Errorf("the unit's file is not named: %+v", c)
+	}
 }
 
 func TestArtifacts(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"syscall"
 	"time"
@@ -52,6 +53,19 @@ func Locked(dir string) (bool, error) {
 	default:
 		return false, fmt.Errorf("cannot look at the lock of %s: %w", dir, err)
 	}
+}
+
+// Elsewhere reports whether a keeper has the project that does not answer at this socket: another user's, or one with
+// another state directory. One that begins or ends gets a moment.
+func Elsewhere(ctx context.Context, dir, socket string) bool {
+	missing := func() bool {
+		_, err := os.Lstat(socket)
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	if locked, err := Locked(dir); err != nil || !locked || !missing() {
+		return false
+	}
+	return WaitLeaving(ctx, dir) != nil && missing()
 }
 
 // WaitGone returns when no keeper has the project, at once if none had it.

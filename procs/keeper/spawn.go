@@ -75,7 +75,7 @@ func WaitLeaving(ctx context.Context, dir string) error {
 }
 
 func errOtherHome(dir string) error {
-	return fmt.Errorf("%s is run by a keeper with another state directory; use its DEVSTACK_HOME, or run `devstack kill` with it", dir)
+	return fmt.Errorf("the stack in %s is another user's, or has another DEVSTACK_HOME: act as that user (sudo -u USER devstack ...), or with that DEVSTACK_HOME", dir)
 }
 
 // readyFD is the pipe by which a new keeper reports to the command that started it.

@@ -54,6 +54,9 @@ func TestManySpawnsOneKeeper(t *testing.T) {
 	if err := startKeeper(other); !errors.Is(err, ErrLocked) {
 		t.Errorf("second keeper: %v", err)
 	}
+	if !Elsewhere(t.Context(), link, other.Socket) || Elsewhere(t.Context(), o.Dir, o.Socket) || Elsewhere(t.Context(), t.TempDir(), other.Socket) {
+		t.Error("the socket that answers is not told from the one that does not")
+	}
 	if _, err := Spawn(other); err == nil || !strings.Contains(err.Error(), "DEVSTACK_HOME") {
 		t.Errorf("Spawn: %v", err)
 	}
