@@ -70,7 +70,7 @@ conformance: ## Judge the exports by the code of AWS' SDK and of Kubernetes (min
 
 .PHONY: pilot
 pilot: ## Prove the pilot profile on machines that boot: systemd in containers on the Docker Engine
-	cd conformance && go vet ./pilot && go test -count=1 -timeout 20m -v ./pilot
+	cd conformance && go vet ./pilot/... && go test -count=1 -timeout 20m -parallel 5 -v ./pilot
 
 .PHONY: race
 race: ## Test for data races
