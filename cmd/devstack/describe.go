@@ -116,7 +116,9 @@ func (s *sheet) service(d api.ServiceDetails, now time.Time) {
 		s.pair("port", fmt.Sprintf("%s -> %d/%s", address(p.HostIP, p.HostPort), p.ContainerPort, p.Protocol))
 	}
 	s.pair("volumes", strings.Join(d.Volumes, ", "))
-	s.pair("networks", strings.Join(d.Networks, ", "))
+	if d.Driver != "native" { // whose servers are on loopback
+		s.pair("networks", strings.Join(d.Networks, ", "))
+	}
 	s.dependencies(d.DependsOn)
 	s.probes(d.Probes, now)
 	s.exits(d.Exits, now)
