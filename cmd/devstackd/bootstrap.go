@@ -94,7 +94,7 @@ func (o bootstrapFlags) cut(steps []pilot.Step) []pilot.Step {
 	if !o.noStart {
 		return steps
 	}
-	return slices.DeleteFunc(steps, func(s pilot.Step) bool { return s.Name == "start" })
+	return slices.DeleteFunc(steps, func(s pilot.Step) bool { return s.Name == pilot.StartStep })
 }
 
 // stepAnswer is a step in JSON.
@@ -180,7 +180,7 @@ func (c *command) showSteps(a bootstrapAnswer, commands bool) error {
 // concluded says how a bootstrap ended.
 func (c *command) concluded(ctx context.Context, w pilot.Wanted, out pilot.Outcome, err error) error {
 	result := c.explain(out, err)
-	if err != nil && out.Failed != nil && out.Failed.Name == "start" && ctx.Err() == nil {
+	if err != nil && out.Failed != nil && out.Failed.Name == pilot.StartStep && ctx.Err() == nil {
 		result = c.notStarted(ctx, w, errors.Is(err, context.DeadlineExceeded))
 	}
 	for _, s := range out.Steps {

@@ -54,7 +54,7 @@ func units(w Wanted, f Facts) Step {
 
 // start waits until the stack is ready: the unit says so itself.
 func start(w Wanted, f Facts) Step {
-	s := Step{Name: startStep, Found: w.Project + " runs"}
+	s := Step{Name: StartStep, Found: w.Project + " runs"}
 	if len(w.Missing) > 0 {
 		s.Problem = &Problem{
 			Message: "nothing sets " + strings.Join(w.Missing, ", "),

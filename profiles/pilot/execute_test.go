@@ -89,7 +89,7 @@ func TestExecuteTouchesNothingWhenAPersonIsNeeded(t *testing.T) {
 	if err != nil || len(out.Blocked) != 1 || len(b.ran) != 0 {
 		t.Errorf("%+v, %v after %v", out, err, b.ran)
 	}
-	waits := Step{Name: startStep, Problem: &Problem{Message: "nothing sets API_KEY"}}
+	waits := Step{Name: StartStep, Problem: &Problem{Message: "nothing sets API_KEY"}}
 	if out, _ = Execute(t.Context(), func() []Step { return append(b.plan("useradd")(), waits) }, b.run, quiet); len(b.ran) != 1 || len(out.Blocked) != 0 {
 		t.Errorf("values are missing for the start alone: %+v after %v", out, b.ran)
 	}

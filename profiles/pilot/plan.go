@@ -62,8 +62,8 @@ type Action struct {
 	Remove string    // a file
 }
 
-// startStep is the last step of a bootstrap, which alone may have a problem while the others are carried out.
-const startStep = "start"
+// StartStep is the last step of a bootstrap, which alone may have a problem while the others are carried out.
+const StartStep = "start"
 
 // Bootstrap plans a whole pilot machine, in order. Steps without actions and problem are as they should be.
 func Bootstrap(w Wanted, f Facts) []Step {
@@ -116,7 +116,7 @@ func (s Step) Pending() bool { return len(s.Actions) > 0 }
 func Blocked(steps []Step) []Problem {
 	var all []Problem
 	for _, s := range steps {
-		if s.Problem != nil && s.Name != startStep {
+		if s.Problem != nil && s.Name != StartStep {
 			all = append(all, *s.Problem)
 		}
 	}
