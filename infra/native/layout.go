@@ -40,6 +40,8 @@ func newLayout(env map[string]string, id string) (layout, error) {
 	switch {
 	case cache == "" && os.Getuid() == 0:
 		cache = "/var/cache"
+	case cache == "" && !filepath.IsAbs(home):
+		return layout{}, fmt.Errorf("cannot tell where the cache of native services is: HOME is %q", home)
 	case cache == "":
 		cache = filepath.Join(home, ".cache")
 	}

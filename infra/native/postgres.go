@@ -42,8 +42,8 @@ func postgresArgv(r record, at place, options []option) []string {
 
 // dataVersion is the major version that a data directory was made with; 0: there is none.
 func dataVersion(at place) int {
-	text, _ := os.ReadFile(filepath.Join(at.data(), "PG_VERSION"))
-	return majorOf(string(text))
+	text, _, _ := firstLine(filepath.Join(at.data(), "PG_VERSION"))
+	return majorOf(text)
 }
 
 // readyForPostgres refuses data of another version, and removes a postmaster.pid that names another program, which postgres
@@ -57,19 +57,13 @@ func (d *Driver) readyForPostgres(r record, at place) error {
 		}
 	}
 	path := filepath.Join(at.data(), "postmaster.pid")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil //nolint:nilerr // there is none
-	}
-	pid, _ := strconv.Atoi(strings.TrimSpace(strings.SplitN(string(text), "\n", 2)[0]))
-	p, err := process.NewProcess(int32(pid))
-	if err != nil {
-		return nil //nolint:nilerr // postgres sees that, too
-	}
-	if dir, err := p.Cwd(); err == nil && dir == at.data() {
+	if pid, _ := pidIn(path); pid != 0 {
 		return fmt.Errorf("a postgres (pid %d) that devstack has not started uses %s", pid, at.data())
 	}
-	return os.Remove(path)
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return nil
 }
 
 // killLeftovers kills what still works in a data directory whose server has ended.
@@ -79,7 +73,7 @@ func killLeftovers(ctx context.Context, at place) {
 		return
 	}
 	for _, p := range all {
-		if dir, err := p.CwdWithContext(ctx); err == nil && dir == at.data() {
+		if worksIn(p, at.data()) {
 			_ = p.KillWithContext(ctx)
 		}
 	}
@@ -92,14 +86,9 @@ func (d *Driver) findPid(r *record) {
 	if r.Definition.Kind == postgres {
 		name = "postmaster.pid"
 	}
-	path := filepath.Join(at.data(), name)
-	info, err := os.Stat(path)
-	text, readErr := os.ReadFile(path)
-	if errors.Join(err, readErr) != nil || info.ModTime().UnixNano() < r.Generation {
-		return
+	if pid, written := pidIn(filepath.Join(at.data(), name)); pid != 0 && written.UnixNano() >= r.Generation {
+		r.found(pid, written)
 	}
-	pid, _ := strconv.Atoi(strings.TrimSpace(strings.SplitN(string(text), "\n", 2)[0]))
-	r.found(pid, info.ModTime())
 }
 
 // makeDatabase makes a data directory with the user, the password and the database that the environment asks for. It
@@ -161,20 +150,17 @@ func (d *Driver) sync(r record, at place, user account) {
 
 // firstStatements are for postgres --single, where each line is one.
 func firstStatements(l infra.Login) string {
-	quoted := func(s, quote string) string {
-		return quote + strings.ReplaceAll(oneLine(s), quote, quote+quote) + quote
-	}
+	name := strings.NewReplacer(`"`, `""`, `\`, `\\`, "\n", `\000a`)
+	text := strings.NewReplacer(`'`, `''`, `\`, `\\`, "\n", `\n`)
 	var b strings.Builder
 	if l.Password != "" {
-		fmt.Fprintf(&b, "ALTER USER %s WITH PASSWORD %s\n", quoted(l.User, `"`), quoted(l.Password, `'`))
+		fmt.Fprintf(&b, "ALTER USER U&\"%s\" WITH PASSWORD E'%s'\n", name.Replace(l.User), text.Replace(l.Password))
 	}
 	if l.Database != "postgres" {
-		fmt.Fprintf(&b, "CREATE DATABASE %s\n", quoted(l.Database, `"`))
+		fmt.Fprintf(&b, "CREATE DATABASE U&\"%s\"\n", name.Replace(l.Database))
 	}
 	return b.String()
 }
-
-func oneLine(s string) string { return strings.NewReplacer("\n", "", "\r", "").Replace(s) }
 
 // template is a directory that initdb has made, for every user that has the same version and superuser. It appears in one
 // step; of two that are made at once, one stays.
@@ -190,7 +176,7 @@ func (d *Driver) template(ctx context.Context, r record, user account) (string, 
 	args := append([]string{"-U", r.Definition.Login.User, "-A", "trust", "-E", "UTF8", "--locale=" + locale, "--no-sync"}, extra...)
 	key := sha256.Sum256(fmt.Appendf(nil, "%s\n%q\n%d", r.Program.id(), args, user.uid))
 	final := filepath.Join(d.layout.templates(), fmt.Sprintf("postgres-%s-%x", r.Program.Version, key[:6]))
-	if _, err := os.Stat(filepath.Join(final, "PG_VERSION")); err == nil {
+	if whole(final) {
 		return final, user.enter(d.layout.templates())
 	}
 	if err := user.open(d.layout.templates()); err != nil {
@@ -210,13 +196,26 @@ func (d *Driver) template(ctx context.Context, r record, user account) (string, 
 	if _, err := execute(ctx, command{argv: argv, dir: room, user: user}); err != nil {
 		return "", err
 	}
+	if !whole(fresh) {
+		return "", fmt.Errorf("initdb has not made %s", fresh)
+	}
 	if err := os.Rename(fresh, final); err != nil {
-		if _, other := os.Stat(filepath.Join(final, "PG_VERSION")); other == nil {
+		if whole(final) {
 			return final, nil // somebody else was faster
 		}
 		return "", err
 	}
 	return final, nil
+}
+
+// whole says whether a template is there. The user who may have made it could have put a link in its place.
+func whole(template string) bool {
+	info, err := os.Lstat(template)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	_, err = os.Lstat(filepath.Join(template, "PG_VERSION"))
+	return err == nil
 }
 
 // sweepTemplates removes what a killed initdb has left.

@@ -241,8 +241,8 @@ volumes: {data: }
 }
 
 func TestFirstStatements(t *testing.T) {
-	got := firstStatements(infra.Login{User: `a"b`, Password: "it's\nso", Database: "c"})
-	want := "ALTER USER \"a\"\"b\" WITH PASSWORD 'it''sso'\nCREATE DATABASE \"c\"\n"
+	got := firstStatements(infra.Login{User: `a"b\c`, Password: "it's\nso\\", Database: "c"})
+	want := `ALTER USER U&"a""b\\c" WITH PASSWORD E'it''s\nso\\'` + "\n" + `CREATE DATABASE U&"c"` + "\n"
 	if got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -314,6 +314,9 @@ func TestLayout(t *testing.T) {
 	}
 	if _, err := newLayout(map[string]string{"XDG_DATA_HOME": "relative"}, "id"); err == nil {
 		t.Error("a relative path was taken")
+	}
+	if l, err := newLayout(map[string]string{"XDG_DATA_HOME": "/d"}, "id"); err == nil && !filepath.IsAbs(l.cache) {
+		t.Errorf("without HOME, templates are in %s", l.cache)
 	}
 }
 

@@ -162,7 +162,7 @@ func newFixtureIn(t *testing.T, file, home string) *fixture {
 		Daemon: []string{self, "daemon"},
 	}
 	f.env = map[string]string{
-		"PROJECT": "native-" + hex.EncodeToString(id), "REDIS_PORT": freePort(t), "POSTGRES_PORT": freePort(t), "PG_PASSWORD": "it's \"secret\" \\",
+		"PROJECT": "native-" + hex.EncodeToString(id), "REDIS_PORT": freePort(t), "POSTGRES_PORT": freePort(t), "PG_PASSWORD": "it's \"secret\"\nof 2 lines \\",
 	}
 	f.start()
 	t.Cleanup(func() {

@@ -1,0 +1,97 @@
+package native
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestCopyRefusesWhatIsNoPlainFile(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("root's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, trap := range map[string]func(string) error{
+		"link to a file":      func(path string) error { return os.Symlink(secret, path) },
+		"link to a directory": func(path string) error { return os.Symlink(filepath.Dir(secret), path) },
+		"pipe":                func(path string) error { return syscall.Mkfifo(path, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			from, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+			if err := os.WriteFile(filepath.Join(from, "PG_VERSION"), []byte("15\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := copyTree(from, to, account{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := trap(filepath.Join(from, "trap")); err != nil {
+				t.Fatal(err)
+			}
+			if err := copyTree(from, to+"2", account{}); err == nil {
+				t.Error("it was copied")
+			}
+			if _, err := os.Stat(filepath.Join(to+"2", "trap")); err == nil {
+				t.Error("the copy has it")
+			}
+		})
+	}
+}
+
+func TestTemplateIsNoLink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link")
+	if err := os.WriteFile(filepath.Join(dir, "PG_VERSION"), []byte("15\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	if !whole(dir) || whole(link) || whole(filepath.Join(dir, "none")) {
+		t.Errorf("a directory %v, a link to it %v", whole(dir), whole(link))
+	}
+}
+
+// A pid that a server's user has written, or that another process has by now, is signalled by nobody.
+func TestPidFileNamesOnlyWhatWorksInItsDirectory(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "redis.pid")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(fmt.Sprintln(os.Getpid()))
+	if pid, _ := pidIn(path); pid != 0 {
+		t.Errorf("it names %d, which works elsewhere", pid)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	if pid, at := pidIn(filepath.Join(link, "redis.pid")); pid != os.Getpid() || time.Since(at) > time.Hour {
+		t.Errorf("it names %d, written at %s; want our own pid", pid, at)
+	}
+	for _, text := range []string{"", "x", "-1", "0", strings.Repeat("9", 200)} {
+		write(text)
+		if pid, _ := pidIn(path); pid != 0 {
+			t.Errorf("%q: %d", text, pid)
+		}
+	}
+	if err := os.Rename(path, path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if pid, _ := pidIn(path); pid != 0 {
+		t.Errorf("a pipe names %d", pid)
+	}
+}
