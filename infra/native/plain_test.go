@@ -95,3 +95,24 @@ func TestPidFileNamesOnlyWhatWorksInItsDirectory(t *testing.T) {
 		t.Errorf("a pipe names %d", pid)
 	}
 }
+
+func TestWriteFollowsNoLink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	victim, link := filepath.Join(dir, "victim"), filepath.Join(dir, "link")
+	if err := os.WriteFile(victim, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(victim, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := (account{}).write(link, strings.NewReader("yours")); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "mine" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if text, err := os.ReadFile(link); err != nil || string(text) != "yours" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
