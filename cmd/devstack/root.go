@@ -136,8 +136,8 @@ func newCmdRoot(f *Factory) *cobra.Command {
 func commands(f *Factory) []*cobra.Command {
 	return []*cobra.Command{
 		newCmdUp(f, nil), newCmdDown(f, nil), newCmdStart(f, nil), newCmdStop(f, nil), newCmdRestart(f, nil),
-		newCmdReload(f, nil), newCmdScale(f, nil), newCmdDelete(f, nil), newCmdReset(f, nil), newCmdSignal(f, nil), newCmdFlush(f, nil), newCmdKill(f, nil), newCmdDaemon(f, nil),
-		newCmdSave(f, nil), newCmdResurrect(f, nil),
+		newCmdReload(f, nil), newCmdScale(f, nil), newCmdDelete(f, nil), newCmdReset(f, nil), newCmdSignal(f, nil), newCmdFlush(f, nil), newCmdKill(f, nil),
+		newCmdDaemon(f, nil), newCmdSave(f, nil), newCmdResurrect(f, nil),
 		newCmdPid(f, nil), newCmdEnv(f, nil), newCmdPing(f, nil),
 		newCmdPs(f, nil), newCmdJlist(f, nil), newCmdDescribe(f, nil), newCmdLogs(f, nil), newCmdMonit(f, nil), newCmdPreflight(f, nil),
 		newCmdWhy(f, nil), newCmdHealth(f, nil), newCmdSchema(f, nil), newCmdInit(f, nil), newCmdImport(f, nil), newCmdExport(f, nil), newCmdRehearse(f, nil),

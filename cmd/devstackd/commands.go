@@ -37,9 +37,10 @@ func run(args []string, stdout, stderr io.Writer) api.Code {
 		return runDaemon(ctx, stderr)
 	}
 	all := map[string]func(context.Context, *command, []string) error{
-		"bootstrap": runBootstrap, "startup": runStartup, "unstartup": runUnstartup,
-		"config": runConfig, "down": runDown, "export": runExport, "import": runImport, "infra": runInfra, "init": runInit, "logs": runLogs, "preflight": runPreflight, "ps": runPs, "rehearse": runRehearse, "schema": runSchema,
-		"resurrect": runResurrect, "version": runVersion,
+		"config": runConfig, "export": runExport, "import": runImport, "init": runInit, "preflight": runPreflight,
+		"rehearse": runRehearse, "schema": runSchema, "version": runVersion,
+		"down": runDown, "logs": runLogs, "ps": runPs,
+		"bootstrap": runBootstrap, "infra": runInfra, "resurrect": runResurrect, "startup": runStartup, "unstartup": runUnstartup,
 	}
 	do := all[args[0]]
 	if do == nil {
