@@ -43,7 +43,7 @@ func newCmdLogs(f *Factory, runF func(context.Context, *LogsOptions) error) *cob
 	cmd := &cobra.Command{
 		Use:     "logs [NAME...]",
 		Aliases: []string{"log"},
-		Short:   "Print the output of processes and containers, merged by time, and follow it",
+		Short:   "Print the output of processes and services, merged by time, and follow it",
 		GroupID: groupLook,
 		Long: `Prints the last 15 lines of each stream, merged by time, then follows until Ctrl-C, which ends it with 0.
 With no stack running it prints what is on disk and ends. --since and --grep look at all lines unless --lines is given.`,

@@ -25,7 +25,7 @@ func newCmdPs(f *Factory, runF func(context.Context, *PsOptions) error) *cobra.C
 	cmd := &cobra.Command{
 		Use:     "ps",
 		Aliases: []string{"status", "ls", "list"},
-		Short:   "List containers and processes in one table",
+		Short:   "List services and processes in one table",
 		GroupID: groupLook,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
