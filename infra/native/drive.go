@@ -126,7 +126,7 @@ func (d *Driver) StartContainer(ctx context.Context, id string) error {
 		return errors.New("native services are started by the daemon alone")
 	}
 	at := d.layout.place(r.Project, r.Service)
-	if err := d.waitUnlocked(ctx, r, at); err != nil {
+	if err := d.waitUnlocked(ctx, at); err != nil {
 		return err
 	}
 	user, err := accountOf(r.Definition.Kind)
@@ -143,7 +143,12 @@ func (d *Driver) StartContainer(ctx context.Context, id string) error {
 		return err // the disk is full: nobody would find the server again
 	}
 	life := d.newRun(r, true)
-	launched, err := d.keeper.Launch(ctx, launch)
+	// Whoever gives up now would not know whether it runs.
+	launched, err := d.keeper.Launch(context.WithoutCancel(ctx), launch)
+	if errors.Is(err, keeper.ErrGone) {
+		d.forget(r, life)
+		return err // nor do we: it stays "starting" until somebody looks
+	}
 	if err != nil {
 		d.forget(r, life)
 		r.ended(nil, true)
@@ -255,7 +260,7 @@ func (d *Driver) stop(ctx context.Context, id string, gently bool) error {
 		keeper.SignalServer(r.Pid, r.Start, r.stopSignal())
 		select {
 		case <-life.over:
-			return d.waitUnlocked(ctx, r, at)
+			return d.waitUnlocked(ctx, at)
 		case <-time.After(r.Definition.Grace):
 		case <-ctx.Done():
 			return ctx.Err()
@@ -264,7 +269,7 @@ func (d *Driver) stop(ctx context.Context, id string, gently bool) error {
 	keeper.SignalServer(r.Pid, r.Start, syscall.SIGKILL)
 	select {
 	case <-life.over:
-		return d.waitUnlocked(ctx, r, at)
+		return d.waitUnlocked(ctx, at)
 	case <-time.After(lockTime):
 		return fmt.Errorf("the server (pid %d) does not end", r.Pid)
 	case <-ctx.Done():
@@ -273,15 +278,18 @@ func (d *Driver) stop(ctx context.Context, id string, gently bool) error {
 }
 
 // waitUnlocked returns when no process of the server lives. What a killed postmaster has left behind would have died with
-// its container: after half of the time it is killed.
-func (d *Driver) waitUnlocked(ctx context.Context, r record, at place) error {
+// its container: after half of the time it is killed. A server that nobody knew of is asked to end before.
+func (d *Driver) waitUnlocked(ctx context.Context, at place) error {
 	began, killed := time.Now(), false
+	if locked(at.lock()) {
+		askToEnd(at)
+	}
 	again := time.NewTicker(lockAgain)
 	defer again.Stop()
 	for locked(at.lock()) {
 		switch waited := time.Since(began); {
 		case waited > lockTime:
-			return fmt.Errorf("processes of an earlier server of %s still use %s", r.Service, at.data())
+			return fmt.Errorf("processes of an earlier server still use %s", at.data())
 		case waited > lockTime/2 && !killed:
 			killed = true
 			killLeftovers(ctx, at)
@@ -293,6 +301,15 @@ func (d *Driver) waitUnlocked(ctx context.Context, r record, at place) error {
 		}
 	}
 	return nil
+}
+
+// askToEnd signals a server that its own file names. For each kind SIGINT is an end in order.
+func askToEnd(at place) {
+	for _, name := range []string{redisPid, postgresPid} {
+		if pid, _ := pidIn(filepath.Join(at.data(), name)); pid != 0 {
+			keeper.SignalServer(pid, keeper.StartTime(pid), syscall.SIGINT)
+		}
+	}
 }
 
 // RemoveContainer kills the server if it runs, and forgets it. Its data stay.

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -289,4 +290,27 @@ func TestWithoutKeeperServersCanBeEnded(t *testing.T) {
 	}
 	gone(t, before)
 	f.attach()
+}
+
+// A record that the machine's sudden end has torn costs a restart of its server, and none of its data.
+func TestDamagedRecord(t *testing.T) {
+	f := newFixture(t, both)
+	f.up()
+	f.query("agentic", "agentic_sdlc", "CREATE TABLE kept (n int)")
+	before, since := f.record("postgres"), time.Now()
+	f.detach()
+	path := f.driver.layout.recordPath(f.env["PROJECT"], before.ID)
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.resume(nil, since)
+	f.up()
+	f.query("agentic", "agentic_sdlc", "INSERT INTO kept VALUES (1)")
+	if now := f.record("postgres"); now.ID == before.ID || now.Pid == before.Pid || keeper.Runs(before.Pid, before.Start) {
+		t.Errorf("it was %+v and is %+v", before, now)
+	}
+	log, _ := os.ReadFile(f.place("postgres").log())
+	if n := bytes.Count(log, []byte("database system is shut down")); n != 1 || bytes.Contains(log, []byte("not properly shut down")) {
+		t.Errorf("it did not end in order:\n%s", log)
+	}
 }

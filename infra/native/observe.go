@@ -21,7 +21,7 @@ func networkID(name string) string { return "native:" + name }
 // directories, by their paths.
 func (d *Driver) Observe(ctx context.Context, project string, p *types.Project) (infra.Observed, error) {
 	obs := infra.Observed{Networks: map[string][]infra.Network{}, Volumes: map[string]infra.Volume{}, Images: map[string]infra.Image{}}
-	all, err := d.layout.all(project)
+	all, err := d.records(ctx, project)
 	if err != nil {
 		return obs, err
 	}

@@ -48,6 +48,12 @@ func firstLine(path string) (string, time.Time, error) {
 	return strings.TrimSpace(line), info.ModTime(), err
 }
 
+// The files in which servers write their pids.
+const (
+	redisPid    = "redis.pid"
+	postgresPid = "postmaster.pid"
+)
+
 // pidIn is the process that a server's own file names, if it works in this data directory; 0: none does.
 func pidIn(path string) (pid int, at time.Time) {
 	text, at, err := firstLine(path)

@@ -56,7 +56,7 @@ func (d *Driver) readyForPostgres(r record, at place) error {
 			Hint:    fmt.Sprintf("install PostgreSQL %d, or delete the data: devstack down -v", have),
 		}
 	}
-	path := filepath.Join(at.data(), "postmaster.pid")
+	path := filepath.Join(at.data(), postgresPid)
 	if pid, _ := pidIn(path); pid != 0 {
 		return fmt.Errorf("a postgres (pid %d) that devstack has not started uses %s", pid, at.data())
 	}
@@ -82,9 +82,9 @@ func killLeftovers(ctx context.Context, at place) {
 // findPid looks for the server of a launch that nobody could record: it has written its pid itself.
 func (d *Driver) findPid(r *record) {
 	at := d.layout.place(r.Project, r.Service)
-	name := "redis.pid"
+	name := redisPid
 	if r.Definition.Kind == postgres {
-		name = "postmaster.pid"
+		name = postgresPid
 	}
 	if pid, written := pidIn(filepath.Join(at.data(), name)); pid != 0 && written.UnixNano() >= r.Generation {
 		r.found(pid, written)

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"devstack/infra"
@@ -62,7 +64,7 @@ func (l layout) recordPath(project, id string) string {
 	return filepath.Join(l.records(project), id+".json")
 }
 
-// save replaces the record on disk in one step.
+// save replaces the record on disk in one step, and for good: a server without a record would be nobody's.
 func (l layout) save(r record) error {
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -76,6 +78,9 @@ func (l layout) save(r record) error {
 		return fmt.Errorf("cannot record service %s: %w", r.Service, err)
 	}
 	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), l.recordPath(r.Project, r.ID))
@@ -96,25 +101,66 @@ func (l layout) load(id string) (record, error) {
 	return readRecord(paths[0])
 }
 
-// all are the records of a project, oldest first.
-func (l layout) all(project string) ([]record, error) {
+// errDamaged is of a record that cannot be understood.
+var errDamaged = errors.New("it is damaged")
+
+// all are the records of a project, oldest first, and the paths of damaged ones.
+func (l layout) all(project string) (out []record, damaged []string, err error) {
 	paths, err := filepath.Glob(filepath.Join(l.records(project), "*.json"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []record
 	for _, path := range paths {
 		r, err := readRecord(path)
 		if errors.Is(err, infra.ErrNotFound) {
 			continue // removed since
 		}
+		if errors.Is(err, errDamaged) {
+			damaged = append(damaged, path)
+			continue
+		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out = append(out, r)
 	}
 	slices.SortFunc(out, func(a, b record) int { return a.Created.Compare(b.Created) })
-	return out, nil
+	return out, damaged, nil
+}
+
+// records are those of a project. A damaged one is moved aside, and the server of which it may have told is ended: it is
+// made anew, on its data, by whoever wants it.
+func (d *Driver) records(ctx context.Context, project string) ([]record, error) {
+	all, damaged, err := d.layout.all(project)
+	if err != nil || len(damaged) == 0 {
+		return all, err
+	}
+	for _, path := range damaged {
+		d.log.Error("cannot use what is recorded about a service: it is made anew", "err", errDamaged, "moved_to", path+".unusable")
+		if err := os.Rename(path, path+".unusable"); err != nil && !os.IsNotExist(err) {
+			return nil, err
+		}
+	}
+	var used []place
+	dirs, err := filepath.Glob(string(d.layout.place(project, "*")))
+	for _, dir := range dirs {
+		if locked(place(dir).lock()) {
+			used = append(used, place(dir))
+		}
+	}
+	if all, _, err = d.layout.all(project); err != nil { // again: a launch is recorded before it takes its lock
+		return nil, err
+	}
+	for _, at := range used {
+		named := slices.ContainsFunc(all, func(r record) bool { return d.layout.place(project, r.Service) == at })
+		if named {
+			continue
+		}
+		if err := d.waitUnlocked(ctx, at); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 func readRecord(path string) (record, error) {
@@ -124,10 +170,20 @@ func readRecord(path string) (record, error) {
 		return r, infra.ErrNotFound
 	}
 	if err == nil {
-		err = json.Unmarshal(b, &r)
+		err = r.parse(b, strings.TrimSuffix(filepath.Base(path), ".json"))
 	}
 	if err != nil {
 		return r, fmt.Errorf("cannot read what is recorded about a service: %s: %w", path, err)
 	}
 	return r, nil
+}
+
+func (r *record) parse(b []byte, id string) error {
+	if err := json.Unmarshal(b, r); err != nil {
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if r.ID != id || r.Project == "" || r.Service == "" {
+		return fmt.Errorf("%w: it is of no service", errDamaged)
+	}
+	return nil
 }

@@ -34,7 +34,7 @@ func redisConfig(r record, at place, options []option) string {
 	}
 	line("dir", at.data())
 	line("daemonize", "no")
-	line("pidfile", at.data()+"/redis.pid")
+	line("pidfile", at.data()+"/"+redisPid)
 	line("logfile", "")
 	return b.String()
 }

@@ -188,7 +188,7 @@ func (d *Driver) Events(ctx context.Context, project string, since, until time.T
 		d.subscribers[s] = true
 		d.mu.Unlock()
 	}
-	all, err := d.layout.all(project)
+	all, err := d.records(ctx, project)
 	if err != nil {
 		d.unsubscribe(s)
 		return nil, err

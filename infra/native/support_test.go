@@ -328,7 +328,7 @@ func (f *fixture) place(service string) place {
 // record is the one of a service.
 func (f *fixture) record(service string) record {
 	f.Helper()
-	all, err := f.driver.layout.all(f.env["PROJECT"])
+	all, _, err := f.driver.layout.all(f.env["PROJECT"])
 	if err != nil {
 		f.Fatal(err)
 	}
