@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/infra/native"
 )
 
 // Resurrect is Run for a daemon whose keeper is a service: with nothing to take over it brings the stack up by itself, as it
@@ -189,12 +190,35 @@ func (d *Daemon) says(status string) {
 	d.changed.fire()
 }
 
-// endInOrder is the answer to a keeper that was told to end by a signal: processes in reverse order. Services stay, as the
-// keeper's own way of ending leaves them.
+// endInOrder is the answer to a keeper that was told to end by a signal: processes in reverse order. Containers stay; the
+// native servers that it has launched the keeper ends itself, when this daemon has left.
 func (d *Daemon) endInOrder() {
 	if !d.enter() {
 		return // it is on its way
 	}
+	d.mu.Lock()
+	want := d.desired
+	d.mu.Unlock()
 	d.down(d.ctx, api.DownRequest{KeepInfra: true})
+	if err := d.endAdopted(want); err != nil {
+		d.log.Error("cannot end the servers", "err", err)
+	}
 	d.leave()
+}
+
+// endAdopted ends native servers that have outlived the keeper that launched them: they are nobody's children.
+func (d *Daemon) endAdopted(want *desired) error {
+	if want == nil || want.NoInfra || want.Stack.Compose == nil || want.driver() != driverNative {
+		return nil
+	}
+	driver, err := d.drivers(want.Environment).Connect(d.ctx, driverNative) // down has closed the one before
+	if err != nil {
+		return err
+	}
+	defer func() { _ = driver.Close() }()
+	servers, ok := driver.(*native.Driver)
+	if !ok {
+		return nil
+	}
+	return servers.EndAdopted(d.ctx, want.Stack.Project)
 }

@@ -270,6 +270,28 @@ func TestForegroundEndsNativeServers(t *testing.T) {
 	u.hears(t, "STATUS=1/1 processes ready, 1/1 services ready")
 	u.term(t)
 	u.ends(t, 0)
+	p.redisEnded()
+
+	// One that has outlived its keeper is no child of the next, and ends with it all the same.
+	u = p.foregroundWith(noEngine)
+	u.hears(t, "READY=1")
+	launched := p.server("redis")
+	signal(t, u.cmd.Process.Pid, syscall.SIGKILL)
+	u.ends(t, -1)
+	u = p.foregroundWith(noEngine)
+	u.hears(t, "READY=1")
+	if adopted := p.server("redis"); adopted != launched {
+		t.Errorf("redis was %d and is %d", launched, adopted)
+	}
+	u.term(t)
+	u.ends(t, 0)
+	p.redisEnded()
+}
+
+// redisEnded says that nothing of a stack with a native redis is left.
+func (p *project) redisEnded() {
+	t := p.t
+	t.Helper()
 	if conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(p.redisPort)); err == nil {
 		_ = conn.Close()
 		t.Error("redis still listens")

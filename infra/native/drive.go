@@ -277,6 +277,17 @@ func (d *Driver) stop(ctx context.Context, id string, gently bool) error {
 	}
 }
 
+// EndAdopted stops a project's servers that an earlier keeper has launched. The present one's own are left to it.
+func (d *Driver) EndAdopted(ctx context.Context, project string) error {
+	all, err := d.records(ctx, project)
+	for _, r := range slices.Backward(all) {
+		if _, own := d.row(ctx, r.key()); !own {
+			err = errors.Join(err, d.StopContainer(ctx, r.ID))
+		}
+	}
+	return err
+}
+
 // waitUnlocked returns when no process of the server lives. What a killed postmaster has left behind would have died with
 // its container: after half of the time it is killed. A server that nobody knew of is asked to end before.
 func (d *Driver) waitUnlocked(ctx context.Context, at place) error {
