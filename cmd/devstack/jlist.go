@@ -40,7 +40,10 @@ func jlistRun(ctx context.Context, o *JlistOptions) error {
 	if err == nil {
 		processes, err = o.Client(p).Processes(ctx)
 	}
-	if err != nil && !errors.Is(err, api.ErrNotRunning) {
+	if errors.Is(err, api.ErrNotRunning) {
+		err = elsewhere(ctx, p)
+	}
+	if err != nil {
 		return err
 	}
 	list := make([]pm2Process, 0, len(processes))
