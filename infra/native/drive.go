@@ -46,8 +46,8 @@ func (d *Driver) CreateVolume(context.Context, *types.Project, string) error { r
 
 // RemoveVolume deletes what a service keeps, by the name that Observe gave it; an absent one is no error.
 func (d *Driver) RemoveVolume(_ context.Context, name string) error {
-	known, err := filepath.Match(string(d.layout.place("*", "*")), name)
-	if err != nil || !known {
+	project := filepath.Dir(filepath.Dir(name))
+	if string(d.layout.place(filepath.Base(project), filepath.Base(name))) != name {
 		return fmt.Errorf("%s is not the data directory of a service", name)
 	}
 	if locked(place(name).lock()) {
@@ -57,7 +57,6 @@ func (d *Driver) RemoveVolume(_ context.Context, name string) error {
 		return err
 	}
 	// With the last service go the directories above, if nothing else is in them.
-	project := filepath.Dir(filepath.Dir(name))
 	for _, dir := range []string{filepath.Dir(name), filepath.Join(project, "records"), project, filepath.Dir(project)} {
 		_ = os.Remove(dir)
 	}

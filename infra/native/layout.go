@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -51,6 +52,30 @@ func newLayout(env map[string]string, id string) (layout, error) {
 func (l layout) project(name string) string { return filepath.Join(l.data, l.id, name) }
 
 func (l layout) records(project string) string { return filepath.Join(l.project(project), "records") }
+
+// services are the places of a project's services.
+func (l layout) services(project string) ([]place, error) {
+	dir := filepath.Join(l.project(project), "services")
+	found, err := entries(dir)
+	places := make([]place, 0, len(found))
+	for _, name := range found {
+		places = append(places, place(filepath.Join(dir, name)))
+	}
+	return places, err
+}
+
+// entries are the names in a directory, none if it is not there. No name of it is taken for a pattern.
+func entries(dir string) ([]string, error) {
+	found, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range found {
+		names = append(names, e.Name())
+	}
+	return names, err
+}
 
 func (l layout) templates() string { return filepath.Join(l.cache, "templates") }
 

@@ -3,7 +3,6 @@ package native
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -30,9 +29,9 @@ func (d *Driver) Observe(ctx context.Context, project string, p *types.Project) 
 	}
 	labels := map[string]string{infra.LabelProject: project}
 	if p == nil {
-		dirs, err := filepath.Glob(string(d.layout.place(project, "*")))
-		for _, dir := range dirs {
-			obs.Volumes[dir] = infra.Volume{Name: dir, Labels: labels}
+		places, err := d.layout.services(project)
+		for _, at := range places {
+			obs.Volumes[string(at)] = infra.Volume{Name: string(at), Labels: labels}
 		}
 		return obs, err
 	}

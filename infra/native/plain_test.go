@@ -116,3 +116,40 @@ func TestWriteFollowsNoLink(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 }
+
+// A path is a path, and no pattern.
+func TestRecordsBelowAnOddPath(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "a[b]*\\")
+	d, err := Connect(Options{ID: "0123456789ab", Environ: []string{"HOME=" + data, "XDG_DATA_HOME=" + data, "XDG_CACHE_HOME=" + data}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	at := d.layout.place("p", "s")
+	if err := os.MkdirAll(at.data(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(d.layout.data, d.layout.id, "a file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := record{ID: newID(), Project: "p", Service: "s", State: created}
+	if err := d.layout.save(want); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := d.layout.load(want.ID); err != nil || r.Service != "s" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	obs, err := d.Observe(t.Context(), "p", nil)
+	if _, found := obs.Volumes[string(at)]; err != nil || !found || len(obs.Containers) != 1 {
+		t.Errorf("%+v, %v", obs, err)
+	}
+	for _, name := range []string{data, at.data(), filepath.Dir(string(at)), string(at) + "/../s", "/"} {
+		if d.RemoveVolume(t.Context(), name) == nil {
+			t.Errorf("%s was removed", name)
+		}
+	}
+	if err := d.RemoveVolume(t.Context(), string(at)); err != nil || isDir(string(at)) {
+		t.Errorf("%v", err)
+	}
+}

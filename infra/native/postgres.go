@@ -220,8 +220,12 @@ func whole(template string) bool {
 
 // sweepTemplates removes what a killed initdb has left.
 func (d *Driver) sweepTemplates() {
-	old, _ := filepath.Glob(filepath.Join(d.layout.templates(), ".new-*"))
-	for _, dir := range old {
+	found, _ := entries(d.layout.templates())
+	for _, name := range found {
+		if !strings.HasPrefix(name, ".new-") {
+			continue
+		}
+		dir := filepath.Join(d.layout.templates(), name)
 		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > time.Hour {
 			_ = os.RemoveAll(dir)
 		}

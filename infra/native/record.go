@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"devstack/infra"
@@ -94,11 +95,17 @@ func (l layout) save(r record) error {
 
 // load reads one container's record, of whichever project, or returns infra.ErrNotFound.
 func (l layout) load(id string) (record, error) {
-	paths, err := filepath.Glob(filepath.Join(l.data, l.id, "*", "records", id+".json"))
-	if err != nil || len(paths) == 0 {
-		return record{}, infra.ErrNotFound
+	projects, err := entries(filepath.Join(l.data, l.id))
+	if err != nil {
+		return record{}, err
 	}
-	return readRecord(paths[0])
+	for _, project := range projects {
+		r, err := readRecord(l.recordPath(project, id))
+		if !errors.Is(err, infra.ErrNotFound) {
+			return r, err
+		}
+	}
+	return record{}, infra.ErrNotFound
 }
 
 // errDamaged is of a record that cannot be understood.
@@ -106,11 +113,15 @@ var errDamaged = errors.New("it is damaged")
 
 // all are the records of a project, oldest first, and the paths of damaged ones.
 func (l layout) all(project string) (out []record, damaged []string, err error) {
-	paths, err := filepath.Glob(filepath.Join(l.records(project), "*.json"))
+	names, err := entries(l.records(project))
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, path := range paths {
+	for _, name := range names {
+		if filepath.Ext(name) != ".json" {
+			continue
+		}
+		path := filepath.Join(l.records(project), name)
 		r, err := readRecord(path)
 		if errors.Is(err, infra.ErrNotFound) {
 			continue // removed since
@@ -142,10 +153,13 @@ func (d *Driver) records(ctx context.Context, project string) ([]record, error) 
 		}
 	}
 	var used []place
-	dirs, err := filepath.Glob(string(d.layout.place(project, "*")))
-	for _, dir := range dirs {
-		if locked(place(dir).lock()) {
-			used = append(used, place(dir))
+	places, err := d.layout.services(project)
+	if err != nil {
+		return nil, err
+	}
+	for _, at := range places {
+		if locked(at.lock()) {
+			used = append(used, at)
 		}
 	}
 	if all, _, err = d.layout.all(project); err != nil { // again: a launch is recorded before it takes its lock
@@ -166,7 +180,7 @@ func (d *Driver) records(ctx context.Context, project string) ([]record, error) 
 func readRecord(path string) (record, error) {
 	var r record
 	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // a stray file among the projects
 		return r, infra.ErrNotFound
 	}
 	if err == nil {
