@@ -199,8 +199,9 @@ func (d *Driver) prepare(ctx context.Context, r *record, at place, user account)
 		launch.Argv = postgresArgv(*r, at, options)
 		return launch, nil
 	}
-	launch.Argv = []string{r.Program.Path, filepath.Join(at.files(), "redis.conf")}
-	return launch, user.write(launch.Argv[1], strings.NewReader(redisConfig(*r, at, options)))
+	path := filepath.Join(at.files(), "redis.conf")
+	launch.Argv = []string{r.Program.Path, r.Program.literal(path)}
+	return launch, user.write(path, strings.NewReader(redisConfig(*r, at, options)))
 }
 
 // placeFiles copies the files that options name to where the server's user can read them.

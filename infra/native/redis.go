@@ -19,7 +19,7 @@ func redisConfig(r record, at place, options []option) string {
 	}
 	for _, o := range options {
 		if o.Name == "" {
-			line("include", o.Values...)
+			line("include", r.Program.literal(o.Values[0]))
 		} else {
 			line(o.Name, o.Values...)
 		}
@@ -37,6 +37,15 @@ func redisConfig(r record, at place, options []option) string {
 	line("pidfile", at.data()+"/"+redisPid)
 	line("logfile", "")
 	return b.String()
+}
+
+// literal is the path of a configuration as a server takes it, for whom it is a pattern since version 7: one that matches
+// nothing is no error, and the server would run without its password.
+func (p program) literal(path string) string {
+	if p.Kind == redis && p.major() < 7 || !strings.ContainsAny(path, "*?[") {
+		return path
+	}
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
 // foreign is a user's redis.conf without what is ours to say.

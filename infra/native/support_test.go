@@ -109,10 +109,11 @@ services:
     ports: ["${POSTGRES_PORT}:5432"]
 `
 
-// home is where one user's data, templates and states are. It is open to the users that servers of root run as.
+// home is where one user's data, templates and states are. It is open to the users that servers of root run as, and its
+// path is one that could be taken for a pattern.
 func newHome(t *testing.T) string {
 	t.Helper()
-	home, err := os.MkdirTemp("", "native")
+	home, err := os.MkdirTemp("", "a[b]-*")
 	if err != nil {
 		t.Fatal(err)
 	}
