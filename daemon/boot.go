@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/daemon/preflight"
 	"devstack/infra/native"
 )
 
@@ -55,14 +56,15 @@ const (
 	bootAgain                 // nothing was started, or not every service: later it may work
 )
 
-// afterBoot judges an attempt: what is missing in the files, the environment or the machine stays missing. An engine, an image
-// or a service may come. With --no-infra services are somebody else's, and gates wait for them.
+// afterBoot judges an attempt: what is missing in the files, the environment or the machine stays missing. An engine, an image,
+// a service or room on a disk may come. With --no-infra services are somebody else's, and gates wait for them.
 func afterBoot(r *api.Result, noInfra bool) bootStep {
 	services := func(f api.Failure) bool { return f.Exit == api.ExitEngine }
+	stays := func(f api.Failure) bool { return f.Exit != api.ExitEngine && f.Resource != preflight.DiskSpace }
 	switch {
 	case r.Exit == api.ExitDone, r.Exit == api.ExitInterrupted:
 		return bootDone
-	case r.State == nil && r.Exit == api.ExitEngine:
+	case r.State == nil && len(r.Failures) > 0 && !slices.ContainsFunc(r.Failures, stays):
 		return bootAgain
 	case r.State == nil:
 		return bootFails

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"devstack/daemon/api"
+	"devstack/daemon/preflight"
 	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
@@ -62,6 +63,7 @@ func TestProgressOf(t *testing.T) {
 func TestAfterBoot(t *testing.T) {
 	up := &api.State{}
 	failed := func(code api.Code) []api.Failure { return []api.Failure{{Resource: "x", Exit: code}} }
+	full := []api.Failure{{Resource: preflight.DiskSpace, Exit: api.ExitEnvironment}}
 	for name, tc := range map[string]struct {
 		result  api.Result
 		noInfra bool
@@ -74,7 +76,10 @@ func TestAfterBoot(t *testing.T) {
 		"environment":            {api.Result{Exit: api.ExitEnvironment}, false, bootFails},
 		"a port":                 {api.Result{Exit: api.ExitPortTaken}, false, bootFails},
 		"a bug":                  {api.Result{Exit: api.ExitBug}, false, bootFails},
-		"no engine":              {api.Result{Exit: api.ExitEngine}, false, bootAgain},
+		"no engine":              {api.Result{Exit: api.ExitEngine, Failures: failed(api.ExitEngine)}, false, bootAgain},
+		"no room":                {api.Result{Exit: api.ExitEnvironment, Failures: full}, false, bootAgain},
+		"no room, no engine":     {api.Result{Exit: api.ExitEnvironment, Failures: append(failed(api.ExitEngine), full...)}, false, bootAgain},
+		"no room, no port":       {api.Result{Exit: api.ExitEnvironment, Failures: append(failed(api.ExitPortTaken), full...)}, false, bootFails},
 		"a service failed":       {api.Result{Exit: api.ExitEngine, State: up, Failures: failed(api.ExitEngine)}, false, bootAgain},
 		"of others":              {api.Result{Exit: api.ExitEngine, State: up, Failures: failed(api.ExitEngine)}, true, bootDone},
 		"a process failed":       {api.Result{Exit: api.ExitProcess, State: up, Failures: failed(api.ExitProcess)}, false, bootDone},

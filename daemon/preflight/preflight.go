@@ -25,8 +25,11 @@ const (
 	Failed  = "failed"
 )
 
-// Scripts is the name of the check that a build may mend.
-const Scripts = "scripts"
+// Names of checks: Scripts is mended by a build, DiskSpace by somebody who makes room.
+const (
+	Scripts   = "scripts"
+	DiskSpace = "disk space"
+)
 
 // Subject is what is checked.
 type Subject struct {
@@ -107,7 +110,7 @@ func Artifacts(s Subject) api.Check {
 // Disk fails when nothing could be written any more.
 func Disk(s Subject) api.Check {
 	const fails, warns = 32 << 20, 1 << 30
-	c := api.Check{Name: "disk space", Status: OK}
+	c := api.Check{Name: DiskSpace, Status: OK}
 	least := uint64(1) << 63
 	for _, dir := range []string{s.Stack.Dir, s.Stack.LogDir, s.StateDir} {
 		free, err := freeBytes(dir)

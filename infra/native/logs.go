@@ -3,6 +3,7 @@ package native
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +16,8 @@ import (
 )
 
 const (
-	maxLog   = 10 << 20 // bytes at which a log begins anew with the next start; one older file is kept
+	maxLog   = 10 << 20 // bytes at which a log begins anew; one older file is kept
+	cutEvery = time.Minute
 	logAgain = 100 * time.Millisecond
 )
 
@@ -23,6 +25,55 @@ const (
 func rotate(path string) {
 	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
 		_ = os.Rename(path, path+".1")
+	}
+}
+
+// cut makes a large log that is being written begin anew: nobody can tell the server to open another file, so its lines are
+// copied. What it writes between the copy and the cut is lost. A disk that cannot take the copy keeps the log as it is.
+func cut(path string, limit int64) error {
+	if info, err := os.Stat(path); err != nil || info.Size() <= limit {
+		return err
+	}
+	from, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.OpenFile(path+".1", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	if err = errors.Join(err, to.Close()); err != nil {
+		return err
+	}
+	return from.Truncate(0)
+}
+
+// cutWhile keeps the log of a run from growing without end.
+func (d *Driver) cutWhile(r record, life *run) {
+	path := d.layout.place(r.Project, r.Service).log()
+	next := time.NewTicker(cutEvery)
+	defer next.Stop()
+	for {
+		select {
+		case <-next.C:
+			if err := cut(path, maxLog); err != nil {
+				d.log.Warn("cannot let a log begin anew", "service", r.Service, "err", err)
+			}
+		case <-life.over:
+			return
+		case <-d.ctx.Done():
+			return
+		}
+	}
+}
+
+// rewind goes on from the beginning of a log that was cut.
+func rewind(f *os.File) {
+	at, err := f.Seek(0, io.SeekCurrent)
+	if info, e := f.Stat(); err == nil && e == nil && info.Size() < at {
+		_, _ = f.Seek(0, io.SeekStart)
 	}
 }
 
@@ -93,6 +144,7 @@ func (d *Driver) copyLog(ctx context.Context, f *os.File, r record, o infra.LogO
 		case <-ctx.Done():
 			return
 		}
+		rewind(f)
 		lines = c.read(f)
 	}
 	for _, l := range append(c.read(f), c.last()...) {

@@ -153,3 +153,45 @@ func TestRecordsBelowAnOddPath(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// The server keeps its descriptor: what it writes after the cut is in the log, what it wrote before in the older file, and
+// who follows reads all of it.
+func TestALogThatIsWrittenIsCut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	server, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	follower, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer follower.Close()
+	var c cutter
+	var got []string
+	step := func(line string, limit int64) {
+		t.Helper()
+		if _, err := server.WriteString(line + "\n"); err != nil {
+			t.Fatal(err)
+		}
+		rewind(follower)
+		for _, l := range c.read(follower) {
+			got = append(got, l.Text)
+		}
+		if err := cut(path, limit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step("2026-11-24 01:00:00.000 UTC [1] LOG:  the first line", 1<<20)
+	step("2026-11-24 01:00:01.000 UTC [1] LOG:  the second", 50)
+	step("2026-11-24 01:00:02.000 UTC [1] LOG:  3", 50)
+	if len(got) != 3 || !strings.HasSuffix(got[2], "3") {
+		t.Errorf("who follows reads %q", got)
+	}
+	old, _ := os.ReadFile(path + ".1")
+	now, _ := os.ReadFile(path)
+	if strings.Count(string(old), "\n") != 2 || strings.Count(string(now), "\n") != 1 {
+		t.Errorf("the older file holds %q, the log %q", old, now)
+	}
+}

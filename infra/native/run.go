@@ -62,6 +62,7 @@ func (d *Driver) follow(ctx context.Context, r record) *run {
 
 // watch waits for the end of a process and does what follows from it.
 func (d *Driver) watch(r record, life *run) {
+	d.spawn(func() { d.cutWhile(r, life) })
 	d.spawn(func() {
 		if waitEnd(d.ctx, r.Pid, r.Start) != nil {
 			return // closed
