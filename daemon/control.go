@@ -179,7 +179,10 @@ func (d *Daemon) stop(ctx context.Context, req api.ActionRequest) *api.Result {
 		}
 		return refused
 	}
+	written := make(chan *api.Result, 1) // while they end, which does not wait for the disk
+	go func() { written <- d.stayStopped(ctx, s) }()
 	failures := d.stopProcesses(ctx, st, s.processes)
+	refused = <-written
 	engine := d.currentEngine()
 	if engine == nil && len(s.services) > 0 {
 		failures = append(failures, api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: "it is not devstack's to stop: the stack runs with --no-infra; docker stop can, as a user of the engine"})
@@ -190,7 +193,7 @@ func (d *Daemon) stop(ctx context.Context, req api.ActionRequest) *api.Result {
 	if ctx.Err() != nil {
 		return d.cancelled(context.Cause(ctx))
 	}
-	if refused := d.stayStopped(ctx, s.apps()); refused != nil {
+	if refused != nil {
 		return refused
 	}
 	r := d.conclude(failures, nil, []string{})

@@ -215,12 +215,12 @@ func (d *Daemon) decide(st *stack.Stack, req api.UpRequest) (decision, error) {
 	return made, err
 }
 
-// stayStopped notes which of the named apps are stopped now, all instances of them, so that a resurrect leaves them so.
-func (d *Daemon) stayStopped(ctx context.Context, names []string) *api.Result {
-	next := d.desiredCopy()
+// stayStopped notes the apps of which nothing is to run after s was stopped, so that a resurrect leaves them so.
+func (d *Daemon) stayStopped(ctx context.Context, s selection) *api.Result {
+	next, names, ids := d.desiredCopy(), s.apps(), s.ids()
 	for _, p := range d.procs.Snapshot() {
-		if !p.Leaving && (p.State != procs.Stopped || p.Pid != 0) {
-			names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == p.App })
+		if !p.Leaving && !slices.Contains(ids, p.ID) && (p.State != procs.Stopped || p.Pid != 0) {
+			names = slices.DeleteFunc(names, func(name string) bool { return name == p.App })
 		}
 	}
 	next.Will = next.Will.stopped(names...)
