@@ -110,18 +110,21 @@ func (l *Load) Report() Report {
 // ctx ends before, or when no more requests are sent.
 func (l *Load) Until(ctx context.Context, done func(*Report) bool) error {
 	for {
+		over := l.end.Err() != nil // what is counted by now is looked at once more
 		l.mu.Lock()
 		ok, changed := done(&l.report), l.changed
 		l.mu.Unlock()
-		if ok {
+		switch {
+		case ok:
 			return nil
+		case over:
+			return fmt.Errorf("the load ended before (%s)", l.Report())
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return fmt.Errorf("waiting under load (%s): %w", l.Report(), context.Cause(ctx))
 		case <-l.end.Done():
-			return fmt.Errorf("the load ended before (%s)", l.Report())
 		}
 	}
 }

@@ -238,7 +238,7 @@ func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 
 func TestUntil(t *testing.T) {
 	l := start(t, Options{Address: serve(t, says(answer)), Requests: 50})
-	if err := l.Answered(t.Context(), 20); err != nil {
+	if err := l.Until(t.Context(), func(r *Report) bool { return r.OK == 50 }); err != nil { // the last one is looked at, too
 		t.Error(err)
 	}
 	if err := l.Until(t.Context(), func(r *Report) bool { return r.OK == 51 }); err == nil {
