@@ -1,0 +1,145 @@
+// Package view is what is seen of a stack: a process, a service, how something ended, what a probe found, what happened. They
+// are plain types that the rooms above share, so that nobody translates them: procs and infra fill them, the daemon passes
+// them on, daemon/api carries them and the screens show them. It imports the standard library only.
+//
+// Their JSON is the daemon's contract: fields are added, never renamed or removed; all keys are always present, null where
+// nothing applies; lists are never null; units are in the names.
+package view
+
+import "time"
+
+// Process is one instance of an app, as `ps --json` shows it.
+type Process struct {
+	Name             string     `json:"name"`
+	Namespace        string     `json:"namespace"`
+	Instance         int        `json:"instance"`
+	ID               int        `json:"id"`  // stable; never reused within a stack's life
+	Pid              *int       `json:"pid"` // null while no launch exists
+	Status           Status     `json:"status"`
+	Ready            bool       `json:"ready"`
+	ReadyBy          *string    `json:"ready_by"`  // how readiness is judged: ipc, healthcheck, listening, uptime, exit
+	ExecMode         string     `json:"exec_mode"` // fork, cluster
+	Restarts         int        `json:"restarts"`  // of any cause since the last up that changed the definition
+	UnstableRestarts int        `json:"unstable_restarts"`
+	UptimeMS         *int64     `json:"uptime_ms"` // at the moment of the answer
+	StartedAt        *time.Time `json:"started_at"`
+	MemoryBytes      *int64     `json:"memory_bytes"` // of the whole process tree
+	CPUPercent       *float64   `json:"cpu_percent"`  // of one core, whole tree
+	Ports            []Address  `json:"ports"`        // that the tree listens on
+	Watching         bool       `json:"watching"`
+	WaitingFor       []string   `json:"waiting_for"` // names of the dependencies whose gate is closed
+	Exit             *Exit      `json:"exit"`        // the last one
+}
+
+// Status is where a process is, in PM2's words, plus Waiting.
+type Status string
+
+// Every status. Waiting (a dependency's gate is closed) is devstack's own.
+const (
+	Stopped        Status = "stopped"
+	Waiting        Status = "waiting"
+	Launching      Status = "launching"
+	Online         Status = "online"
+	Stopping       Status = "stopping"
+	WaitingRestart Status = "waiting restart"
+	Errored        Status = "errored"
+)
+
+// Service is one service of the stack: a container or, natively, a server of the host.
+type Service struct {
+	Name         string          `json:"name"`
+	Driver       string          `json:"driver"`
+	Image        string          `json:"image"`
+	ID           *string         `json:"id"`         // null when absent
+	State        string          `json:"state"`      // Docker's word, or absent
+	StoppedBy    *string         `json:"stopped_by"` // devstack, other, or null
+	Health       Health          `json:"health"`
+	EngineHealth string          `json:"engine_health"` // Docker's word, or none
+	Ready        bool            `json:"ready"`
+	ReadyBy      *string         `json:"ready_by"` // what Ready rests on: PONG, SELECT 1, healthcheck, running, completed …; null until it is known
+	Ports        []PublishedPort `json:"ports"`
+	Restarts     int             `json:"restarts"`
+	StartedAt    *time.Time      `json:"started_at"`
+	MemoryBytes  *int64          `json:"memory_bytes"` // null until it is sampled, which begins with the first look
+	CPUPercent   *float64        `json:"cpu_percent"`  // of one core; null until the second sample
+}
+
+// Health is devstack's own verdict about a service, in Docker's words plus stopped, running and completed.
+type Health string
+
+// The verdicts.
+const (
+	HealthStarting  Health = "starting"
+	HealthHealthy   Health = "healthy"   // it has answered
+	HealthRunning   Health = "running"   // it runs, and nothing was there to ask
+	HealthCompleted Health = "completed" // it was to run once, and ended with 0
+	HealthUnhealthy Health = "unhealthy"
+	HealthStopped   Health = "stopped"
+)
+
+// Who stopped a service.
+const (
+	ByDevstack = "devstack"
+	ByOther    = "other"
+)
+
+// Address is an address that a process listens on. Host is an IP; 0.0.0.0, :: and * mean every one.
+type Address struct {
+	Host string `json:"host"`
+	Port int    `json:"port"`
+}
+
+// PublishedPort is a port of a service, and where it is found on this machine.
+type PublishedPort struct {
+	HostIP        string `json:"host_ip"`
+	HostPort      int    `json:"host_port"`
+	ContainerPort int    `json:"container_port"`
+	Protocol      string `json:"protocol"` // tcp, udp
+}
+
+// Exit is how a launch of a process, or a run of a container, ended. Code is null after a death by signal and when the
+// status could not be had.
+type Exit struct {
+	Code   *int      `json:"code"`
+	Signal *string   `json:"signal"` // SIGKILL
+	Reason Reason    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+// ExitRecord is an Exit with its evidence.
+type ExitRecord struct {
+	Exit
+	Cause     *string  `json:"cause"` // of a stop, in words: "src/server.js changed"; null after a crash
+	UptimeMS  int64    `json:"uptime_ms"`
+	LastLines []string `json:"last_lines"` // of this very run, oldest first, at most 20
+}
+
+// Reason is why something ended.
+type Reason string
+
+// The reasons.
+const (
+	Crash    Reason = "crash"    // by itself
+	Manual   Reason = "manual"   // somebody asked for it, or the definition changed
+	Watch    Reason = "watch"    // a watched file changed
+	Memory   Reason = "memory"   // it exceeded max_memory_restart, or the engine ended it for its memory
+	Cron     Reason = "cron"     // cron_restart was due
+	Liveness Reason = "liveness" // its healthcheck failed too often
+)
+
+// Restarts counts restarts by cause.
+type Restarts struct {
+	Crash    int `json:"crash"`
+	Manual   int `json:"manual"`
+	Watch    int `json:"watch"`
+	Memory   int `json:"memory"`
+	Cron     int `json:"cron"`
+	Liveness int `json:"liveness"`
+}
+
+// Probe is one look whether something is ready.
+type Probe struct {
+	At     time.Time `json:"at"`
+	Ready  bool      `json:"ready"`
+	Detail string    `json:"detail"` // in words for people
+}
