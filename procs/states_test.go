@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 var update = flag.Bool("update", false, "write docs/states.md anew")
@@ -70,6 +71,7 @@ Generated from ` + "`procs.Machine.Step`" + ` by ` + "`go test ./procs -run Test
 		}
 		page.WriteString("\n")
 	}
+	page.WriteString(reloadTable())
 	return page.String()
 }
 
@@ -123,4 +125,112 @@ func cell(from State, ev Event) string {
 		}
 	}
 	return strings.Join(parts, " ")
+}
+
+// besides are where a reload can be: which launches an online app has beside the one that serves.
+var besides = []struct {
+	words  string
+	change func(*Machine)
+}{
+	{"alone", func(*Machine) {}},
+	{"heir launched", func(m *Machine) { m.Heir = Heir{Gen: heirGen}; m.Newest = heirGen }},
+	{"heir ready", func(m *Machine) { m.Heir = Heir{Gen: heirGen, Ready: true, Listens: true}; m.Newest = heirGen }},
+	{"old one drains", func(m *Machine) { m.Retired = Retired{Gen: retiredGen} }},
+	{"old one is ended", func(m *Machine) { m.Retired = Retired{Gen: retiredGen, Signalled: true} }},
+}
+
+// retiredGen is of a launch that testGen has replaced.
+const retiredGen = testGen - 1
+
+// reloadEvents are what a reload consists of, by the launch that they are about.
+func reloadEvents() []reloadEvent {
+	exited := func(gen int64) Event { return Exited{Gen: gen, Code: 1, Uptime: time.Second} }
+	return []reloadEvent{
+		{"", Reload{}}, {"", Stop{}}, {"", Leave{}}, {"", Restart{}},
+		{"the one that serves", Listening{testGen}}, {"the one that serves", exited(testGen)},
+		{"heir", Listening{heirGen}}, {"heir", Ready{heirGen}}, {"heir", Elapsed{heirGen, SettleTimer}}, {"heir", Elapsed{heirGen, ListenTimer}},
+		{"heir", Unhealthy{heirGen}}, {"heir", LaunchFailed{Gen: heirGen}}, {"heir", exited(heirGen)},
+		{"old one", Drained{retiredGen}}, {"old one", Elapsed{retiredGen, DrainTimer}}, {"old one", Elapsed{retiredGen, KillTimer}}, {"old one", exited(retiredGen)},
+	}
+}
+
+type reloadEvent struct {
+	about string // which launch; empty: somebody asked for it
+	event Event
+}
+
+// reloadTable is what happens to launches beside the one that serves, of which the state says nothing.
+func reloadTable() string {
+	var page strings.Builder
+	page.WriteString(`
+# A reload
+
+A reload of an app that is online, and listens on a socket that outlives its launches, runs a second launch beside the one that
+serves: its heir. The status stays what it is for the launch that serves. The columns are the launches beside it; a cell says which
+column, or which state, an event leads to, and its effects. What else an event does to the one that serves is in the table above.
+
+| event |`)
+	for _, b := range besides {
+		page.WriteString(" " + b.words + " |")
+	}
+	page.WriteString("\n|---|" + strings.Repeat("---|", len(besides)) + "\n")
+	for _, ev := range reloadEvents() {
+		name := eventName(ev.event)
+		if ev.about != "" {
+			name += " (" + ev.about + ")"
+		}
+		fmt.Fprintf(&page, "| %s |", name)
+		for _, b := range besides {
+			m := serving()
+			if ev.event == Event(Listening{testGen}) {
+				m.Listens = false
+			}
+			b.change(&m)
+			next, effects := m.Step(ev.event)
+			fmt.Fprintf(&page, " %s |", strings.TrimSpace(besideMove(m, next)+" "+effectNames(effects)))
+		}
+		page.WriteString("\n")
+	}
+	return page.String()
+}
+
+// besideMove says in bold what a step has changed about the launches: the column, the state, that a socket is held.
+func besideMove(before, now Machine) string {
+	var moves []string
+	if from, to := besideOf(before), besideOf(now); from != to {
+		moves = append(moves, to)
+	}
+	if before.State != now.State {
+		moves = append(moves, string(now.State))
+	}
+	if before.Gen != now.Gen && now.Gen == heirGen {
+		moves = append(moves, "the heir serves")
+	}
+	if !before.Listens && now.Listens || !before.Heir.Listens && now.Heir.Listens {
+		moves = append(moves, "its socket outlives it")
+	}
+	if before.Rejected != now.Rejected && now.Rejected.Gen != 0 {
+		moves = append(moves, "the reload has failed")
+	}
+	if len(moves) == 0 {
+		return ""
+	}
+	return "**" + strings.Join(moves, ", ") + "**"
+}
+
+// besideOf is the column that a machine is in.
+func besideOf(m Machine) string {
+	switch {
+	case m.Heir.Gen != 0 && m.Heir.Ready:
+		return "heir ready"
+	case m.Heir.Gen != 0:
+		return "heir launched"
+	case m.Retired.Gen == heirGen:
+		return "heir is ended"
+	case m.Retired.Signalled:
+		return "old one is ended"
+	case m.Retired.Gen != 0:
+		return "old one drains"
+	}
+	return "alone"
 }
