@@ -3,45 +3,13 @@ package ecs_test
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"devstack/profiles/prod/ecs"
 )
-
-// exported are all documents of one golden export, by path.
-func exported(t *testing.T, name string) map[string][]byte {
-	t.Helper()
-	out := map[string][]byte{}
-	dir := os.DirFS(filepath.Join(golden, name))
-	err := fs.WalkDir(dir, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !isDocument(d.Name()) {
-			return err
-		}
-		out[path], err = fs.ReadFile(dir, path)
-		return err
-	})
-	if err != nil || len(out) == 0 {
-		t.Fatalf("%s: %d documents, %v", name, len(out), err)
-	}
-	return out
-}
-
-// Every golden export keeps the handbook's rules.
-func TestGoldenExportsKeepTheHandbook(t *testing.T) {
-	cases, err := os.ReadDir(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range cases {
-		for _, p := range handbook(exported(t, c.Name())) {
-			t.Errorf("%s: %+v", c.Name(), p)
-		}
-	}
-}
 
 func spoil(t *testing.T, data []byte, path string, value any) []byte {
 	t.Helper()
@@ -198,7 +166,7 @@ var bad = []struct {
 }
 
 func TestHandbookFindsBadExamples(t *testing.T) {
-	good := exported(t, "kinds-grouped")
+	good := exported(t, cases+"/kinds/ecosystem.yaml", ecs.Options{GroupWorkers: true})
 	for _, c := range bad {
 		spoiled := maps.Clone(good)
 		spoiled[c.file] = spoil(t, good[c.file], c.path, c.value)
@@ -211,7 +179,7 @@ func TestHandbookFindsBadExamples(t *testing.T) {
 
 // Without Fargate other rules hold.
 func TestHandbookOfOnesOwnMachines(t *testing.T) {
-	good := exported(t, "sample-ec2")
+	good := exported(t, sample, ecs.Options{EC2: true})
 	for _, c := range []struct {
 		file, path string
 		value      any
