@@ -25,6 +25,16 @@ export INFRA
 .PHONY: help
 help: ## List these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@printf '\nThe product has %s lines of Go; make lines says where.\n' "$$($(MAKE) -s lines | sed -n 's/ *product$$//p' | tr -d ' ')"
+
+# Counted are the files of the tree, tests apart. bench and conformance look at the product and are no part of it.
+.PHONY: lines
+lines: ## Count the lines of Go in every room, tests apart
+	@git ls-files -co --exclude-standard '*.go' ':!*_test.go' | xargs awk 2>/dev/null ' \
+		{ lines[FILENAME]++ } \
+		END { for (file in lines) { room = file; if (!sub("/.*", "", room)) room = "(root)"; rooms[room] += lines[file] } \
+			for (room in rooms) { printf "%7d  %s\n", rooms[room], room; if (room !~ /^(bench|conformance)$$/) product += rooms[room] } \
+			printf "%7d  product\n", product }' | sort -n
 
 .PHONY: setup
 setup: ## Make a fresh clone ready: Node, the sample, .env, and an engine or redis and postgres

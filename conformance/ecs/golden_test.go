@@ -3,7 +3,6 @@ package ecs_test
 import (
 	"bytes"
 	"encoding/json"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,35 +13,59 @@ import (
 	"devstack/profiles/prod/ecs"
 )
 
-const golden = "../../profiles/prod/ecs/testdata/golden"
+const (
+	sample = "../../ecosystem.yaml"
+	cases  = "../../profiles/prod/ecs/testdata/cases"
+	golden = "../../profiles/prod/ecs/testdata/golden"
+)
 
-// Every golden document is what the SDK would send, and passes the rules of AWS's handbook.
-func TestGoldenDocuments(t *testing.T) {
-	count := map[string]int{}
-	err := filepath.WalkDir(golden, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !isDocument(d.Name()) {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		count[d.Name()]++
-		if err := judge(d.Name(), data); err != nil {
-			t.Errorf("%s: %v", path, err)
-		}
-		if found := ecs.Check([]prod.File{{Path: d.Name(), Data: data}}); found != nil {
-			t.Errorf("%s: %v", path, found)
-		}
-		return nil
-	})
+// exported are the documents of a stack's export, by path.
+func exported(t *testing.T, file string, o ecs.Options) map[string][]byte {
+	t.Helper()
+	st, err := prod.Load(t.Context(), prod.LoadOptions{File: file})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%v", count)
+	m, _, err := prod.Derive(st, prod.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, _, err := ecs.Render(m, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]byte{}
+	for _, f := range files {
+		if isDocument(filepath.Base(f.Path)) {
+			out[f.Path] = f.Data
+		}
+	}
+	return out
+}
+
+// Every document is what the SDK would send, and keeps the handbook's rules.
+func TestEveryDocument(t *testing.T) {
+	count := map[string]int{}
+	for _, file := range []string{sample, cases + "/kinds/ecosystem.yaml", cases + "/ec2/ecosystem.yaml"} {
+		for _, o := range []ecs.Options{{}, {GroupWorkers: true}, {EC2: true}} {
+			if strings.HasPrefix(file, cases+"/ec2/") && !o.EC2 {
+				continue // Fargate refuses it
+			}
+			documents := exported(t, file, o)
+			for path, data := range documents {
+				count[filepath.Base(path)]++
+				if err := judge(filepath.Base(path), data); err != nil {
+					t.Errorf("%s: %+v: %s: %v", file, o, path, err)
+				}
+			}
+			for _, p := range handbook(documents) {
+				t.Errorf("%s: %+v: %+v", file, o, p)
+			}
+		}
+	}
 	for _, name := range []string{ecs.TaskDefinitionFile, ecs.ServiceFile, ecs.RunTaskFile, ecs.ScheduleFile} {
 		if count[name] == 0 {
-			t.Errorf("there is no golden %s", name)
+			t.Errorf("no %s was looked at: %v", name, count)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // Every mistake in a manifest that is otherwise right is found: a golden file that is not valid fails.
 func TestMistakesAreFound(t *testing.T) {
-	built, err := kubernetes.Build(goldens(t)["everything"], "overlays/production")
+	built, err := kubernetes.Build(exports(t)["everything"], "overlays/production")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func TestOnlyEdgesConnect(t *testing.T) {
 		},
 	}
 	for name, want := range cases {
-		files := goldens(t)[name]
+		files := exports(t)[name]
 		if diff := cmp.Diff(want.edges, policiesOf(build(t, files, "base")).edges(t)); diff != "" {
 			t.Errorf("%s: edges: -want +got:\n%s", name, diff)
 		}

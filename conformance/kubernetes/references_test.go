@@ -71,7 +71,7 @@ func selector(t *testing.T, s *metav1.LabelSelector) labels.Selector {
 
 // What a pod names is there, or in the list of Secrets that must exist; and what selects pods finds some.
 func TestNothingDangles(t *testing.T) {
-	for name, files := range goldens(t) {
+	for name, files := range exports(t) {
 		for _, root := range roots {
 			c := build(t, files, root)
 			for pod, template := range c.pods {
@@ -147,7 +147,7 @@ func required(t *testing.T, files []prod.File, consumer string, ref *corev1.Secr
 
 // What the user writes into an overlay has its effect, and a value that an overlay changes replaces the pods.
 func TestAnOverlayIsTheUsers(t *testing.T) {
-	files := goldens(t)["everything"]
+	files := exports(t)["everything"]
 	before := build(t, files, "overlays/production")
 	for i, f := range files {
 		if f.Path == "overlays/production/kustomization.yaml" {

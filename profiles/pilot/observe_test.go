@@ -17,7 +17,7 @@ func TestCandidates(t *testing.T) {
   Candidate: 18.20.4+dfsg-1~deb12u1
   Version table:
      18.20.4+dfsg-1~deb12u1 500
-        500 http://deb.debian.org/debian bookworm/main amd64 Packages
+        500 http://packages.example/debian bookworm/main amd64 Packages
 valkey-server:
   Installed: (none)
   Candidate: (none)

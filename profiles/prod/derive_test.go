@@ -9,9 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"devstack/profiles/prod"
-	"devstack/stack"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -47,23 +44,4 @@ func asJSON(t *testing.T, v any) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
-}
-
-func sample(t *testing.T) *stack.Stack {
-	t.Helper()
-	st, err := prod.Load(t.Context(), prod.LoadOptions{File: "../../ecosystem.yaml"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return st
-}
-
-func TestTheSample(t *testing.T) {
-	m, r, err := prod.Derive(sample(t), prod.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "sample.json", asJSON(t, m))
-	golden(t, "sample-report.json", asJSON(t, r))
-	golden(t, "sample-report.txt", []byte(r.Text(true)))
 }

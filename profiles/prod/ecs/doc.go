@@ -2,7 +2,7 @@
 // kind, a service, the input of run-task, or a schedule. They are the JSON that `aws ecs register-task-definition`,
 // `create-service` and `run-task` and `aws scheduler create-schedule` take with --cli-input-json.
 //
-// What it promises: Render is pure, and what it returns passes Check. Plain values are in the documents byte for byte;
+// What it promises: Render is pure, and AWS takes what it returns; conformance/ecs shows that. Plain values are in the documents byte for byte;
 // secrets are names of parameters in Parameter Store. What an account must have before the first deployment is in
 // required.json: roles, log groups, secrets, images and the cluster.
 //

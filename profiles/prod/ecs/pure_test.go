@@ -27,11 +27,6 @@ func TestSizes(t *testing.T) {
 			t.Errorf("%d and %d: %d and %d", c.cpu, c.memory, cpu, memory)
 		}
 	}
-	for _, s := range []amount{{256, 1536}, {256, 0}, {0, 512}, {300, 512}, {512, 512}, {8192, 17408}, {16384, 33792}} {
-		if isFargate(s.cpu, s.memory) {
-			t.Errorf("Fargate has no %s", s)
-		}
-	}
 }
 
 func TestCron(t *testing.T) {

@@ -39,14 +39,12 @@ func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
 			})
 		}
 	}
+	r.checkAccount()
 	tasks := r.tasks()
 	r.files = append(r.files, prod.File{Path: "README.md", Data: []byte(readme)})
 	r.add(RequiredFile, r.required(tasks))
 	for _, t := range tasks {
 		r.task(t)
-	}
-	if len(r.found) == 0 {
-		r.checkOwn()
 	}
 	if len(r.found) > 0 {
 		return nil, nil, r.found
@@ -56,7 +54,9 @@ func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
 
 // task renders one directory.
 func (r *renderer) task(t task) {
-	r.add(path.Join(t.name, TaskDefinitionFile), r.taskDefinition(t))
+	d := r.taskDefinition(t)
+	r.checkLimits(t, d)
+	r.add(path.Join(t.name, TaskDefinitionFile), d)
 	switch t.members[0].Kind {
 	case prod.Job:
 		r.add(path.Join(t.name, RunTaskFile), r.runTask(t))
@@ -80,19 +80,6 @@ func (r *renderer) add(name string, document any) {
 		r.found = append(r.found, &stack.Error{File: r.m.Source, Message: fmt.Sprintf("cannot write %s: %v", name, err)})
 	}
 	r.files = append(r.files, prod.File{Path: name, Data: b.Bytes()})
-}
-
-// checkOwn makes what Check finds an error of the app whose file it is in.
-func (r *renderer) checkOwn() {
-	for _, p := range Check(r.files) {
-		app := path.Dir(p.File)
-		for _, w := range r.m.Workloads {
-			if w.Name == app {
-				app = w.App
-			}
-		}
-		r.found = append(r.found, r.m.Refuse(app, "ecs", p.Where+": "+p.Message, p.Fix))
-	}
 }
 
 // refuse records that ECS cannot express a key of an app.

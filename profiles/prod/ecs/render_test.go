@@ -1,12 +1,14 @@
 package ecs_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,15 +91,16 @@ var filled = map[string]string{
 }
 
 func TestGolden(t *testing.T) {
+	kindsModel, _ := derived(t, kinds)
+	alone, _ := rendered(t, kindsModel, ecs.Options{})
 	for name, c := range map[string]struct {
 		file string
 		o    ecs.Options
+		same []prod.File // files that another golden export shows
 	}{
-		"sample":         {sample, ecs.Options{}},
-		"sample-grouped": {sample, ecs.Options{GroupWorkers: true, Parameters: filled}},
-		"sample-ec2":     {sample, ecs.Options{EC2: true}},
-		"kinds":          {kinds, ecs.Options{}},
-		"kinds-grouped":  {kinds, ecs.Options{GroupWorkers: true}},
+		"kinds":         {kinds, ecs.Options{}, nil},
+		"kinds-grouped": {kinds, ecs.Options{GroupWorkers: true}, alone},
+		"ec2":           {"testdata/cases/ec2/ecosystem.yaml", ecs.Options{EC2: true, Parameters: filled}, alone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, r := derived(t, c.file)
@@ -106,6 +109,9 @@ func TestGolden(t *testing.T) {
 			if diff := cmp.Diff(files, again); diff != "" {
 				t.Errorf("another time it is different:\n%s", diff)
 			}
+			files = slices.DeleteFunc(files, func(f prod.File) bool {
+				return slices.ContainsFunc(c.same, func(s prod.File) bool { return s.Path == f.Path && bytes.Equal(s.Data, f.Data) })
+			})
 			report := r.With(entries...).For(ecs.Target)
 			var own prod.Report
 			for _, e := range report.Entries {
@@ -178,7 +184,7 @@ func TestRefusals(t *testing.T) {
 				m.Workloads[0].Config = []prod.Variable{{Name: "A", Value: strings.Repeat("x", 66000)}}
 			},
 			ecs.Options{},
-			"app Web: ecs: $: ",
+			"app Web: env: the task definition has 67",
 		},
 		"a database as a container": {
 			func(m *prod.Model) { m.Backing = []prod.Backing{{Name: "postgres", Container: &prod.Container{}}} },
@@ -193,7 +199,49 @@ func TestRefusals(t *testing.T) {
 		"names that are too long for a role": {
 			func(m *prod.Model) { m.Name, m.Workloads[0].Name = strings.Repeat("a", 40), strings.Repeat("b", 40) },
 			ecs.Options{},
-			"app Web: ecs: taskRoleArn: ",
+			"app Web: name: the role " + strings.Repeat("a", 40) + "-" + strings.Repeat("b", 40) + " has 81 characters",
+		},
+		"a stack whose name is too long for a role": {
+			func(m *prod.Model) { m.Name = strings.Repeat("a", 60) },
+			ecs.Options{},
+			"-execution has 70 characters, and AWS takes at most 64",
+		},
+		"a variable that no parameter is called": {
+			func(m *prod.Model) { m.Workloads[0].Secrets = []prod.Secret{{Name: "A B"}} },
+			ecs.Options{},
+			`app Web: env.A B: Parameter Store takes no parameter called "/acme/A B"`,
+		},
+		"a name that is Amazon's": {
+			func(m *prod.Model) { m.Name, m.Workloads[0].Secrets = "AWS-tools", []prod.Secret{{Name: "TOKEN"}} },
+			ecs.Options{},
+			"app Web: env.TOKEN: Amazon keeps names of parameters that begin with aws or ssm",
+		},
+		"an image with a blank": {
+			func(m *prod.Model) { m.Workloads[0].Image.Reference = "acme/web 1" },
+			ecs.Options{},
+			`app Web: image: "acme/web 1" does not name an image`,
+		},
+		"an image with a long name": {
+			func(m *prod.Model) { m.Workloads[0].Image.Reference = strings.Repeat("i", 256) },
+			ecs.Options{},
+			"does not name an image",
+		},
+		"less memory than a container gets": {
+			func(m *prod.Model) { m.Workloads[0].Memory.Limit = 5 << 20 },
+			ecs.Options{},
+			"app Web: max_memory_restart: ECS gives a container at least 6 MiB",
+		},
+		"an account that is none": {
+			func(m *prod.Model) {},
+			ecs.Options{Parameters: map[string]string{"AWS_ACCOUNT_ID": "12345678901"}},
+			`AWS_ACCOUNT_ID is "12345678901", and an account's number has twelve digits`,
+		},
+		"a schedule by the machine's clock": {
+			func(m *prod.Model) {
+				m.Workloads[0].Kind, m.Workloads[0].Schedule = prod.Cron, prod.Schedule{Expression: "0 3 * * *", Zone: "Local"}
+			},
+			ecs.Options{},
+			"app Web: cron_restart: AWS does not know this machine's time zone",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

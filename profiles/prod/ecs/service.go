@@ -64,6 +64,9 @@ func (r *renderer) schedule(t task) Schedule {
 	if err != nil {
 		r.refuse(w, "cron_restart", err.Error(), "write an app for each of the two, or another schedule")
 	}
+	if w.Schedule.Zone == "Local" {
+		r.refuse(w, "cron_restart", "AWS does not know this machine's time zone", "write CRON_TZ= with the name of a place: Europe/Berlin")
+	}
 	network := r.network().AwsvpcConfiguration
 	s := Schedule{
 		Name: r.family(t), ScheduleExpression: expression, ScheduleExpressionTimezone: w.Schedule.Zone,

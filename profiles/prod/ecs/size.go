@@ -34,12 +34,6 @@ func fargate(cpu, memory int) (taskCPU, taskMemory int, ok bool) {
 	return 0, 0, false
 }
 
-// isFargate says whether Fargate has this size.
-func isFargate(cpu, memory int) bool {
-	c, m, ok := fargate(cpu, memory)
-	return ok && c == cpu && m == memory
-}
-
 // Service Connect's proxy runs in the task; these are AWS's least figures for it.
 const (
 	proxyCPU    = 256

@@ -51,16 +51,6 @@ func load(t *testing.T, file string, o prod.Options) (prod.Model, prod.Report) {
 	return m, r
 }
 
-func TestTheSample(t *testing.T) {
-	m, r := load(t, "../../../ecosystem.yaml", prod.Options{})
-	files, entries, err := kubernetes.Render(m, kubernetes.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	report := r.With(entries...).For("kubernetes").Text(true)
-	golden(t, "sample", append(files, prod.File{Path: "report.txt", Data: []byte(report)}))
-}
-
 // everything is a stack with all that is rendered in a way of its own.
 func everything(t *testing.T) (prod.Model, prod.Report, kubernetes.Options) {
 	t.Helper()

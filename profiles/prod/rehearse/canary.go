@@ -3,12 +3,12 @@ package rehearse
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+
+	"devstack/profiles/prod"
 )
 
 // canaryCount is how many secrets a rehearsal makes up. Those that the definitions do not ask for are only there to be
@@ -33,18 +33,9 @@ func (c *canaries) next() string {
 	return fmt.Sprintf("%s%02d%s", c.run, c.number, rand.Text()[:8])
 }
 
-// needles are the ways in which a canary may be written: as it is, in base64 wherever it begins, and in hexadecimal.
+// needles are the ways in which a canary may be written.
 func (c *canaries) needles() [][]byte {
-	var out [][]byte
-	for _, word := range []string{c.run, planted} {
-		out = append(out, []byte(word), []byte(hex.EncodeToString([]byte(word))), []byte(strings.ToUpper(hex.EncodeToString([]byte(word)))))
-		for before := range 3 {
-			// What stands before and behind shares the first and last characters, so these are left out.
-			text := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("x", before) + word))
-			out = append(out, []byte(text[(before*8+5)/6:(before+len(word))*8/6]))
-		}
-	}
-	return out
+	return append(prod.Needles(c.run), prod.Needles(planted)...)
 }
 
 // find is how often a canary is in what is read, however it is written.

@@ -3,8 +3,6 @@ package rehearse
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"devstack/profiles/prod"
 )
 
 // shortestSecret is the length below which a value is in texts by chance.
@@ -62,8 +62,7 @@ func readAll(dir string) ([]byte, error) {
 	return all.Bytes(), err
 }
 
-// secretNeedles are the ways in which a value may be written, by its name: as it is, as a URL's part, in JSON, in hexadecimal,
-// and in base64 wherever it begins. A URL's password is searched for on its own, too.
+// secretNeedles are the ways in which a value may be written, by its name. A URL's password is searched for on its own, too.
 func secretNeedles(secrets map[string]string) map[string][][]byte {
 	out := map[string][][]byte{}
 	for name, value := range secrets {
@@ -73,15 +72,8 @@ func secretNeedles(secrets map[string]string) map[string][][]byte {
 			values = append(values, password)
 		}
 		for _, v := range values {
-			if len(v) < shortestSecret {
-				continue
-			}
-			quoted, _ := json.Marshal(v) // a string is always JSON
-			out[name] = append(out[name], []byte(v), []byte(url.QueryEscape(v)), []byte(hex.EncodeToString([]byte(v))), bytes.Trim(quoted, `"`))
-			for before := range 3 {
-				// What stands before and behind shares the first and last characters, so these are left out.
-				text := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("x", before) + v))
-				out[name] = append(out[name], []byte(text[(before*8+5)/6:(before+len(v))*8/6]))
+			if len(v) >= shortestSecret {
+				out[name] = append(out[name], prod.Needles(v)...)
 			}
 		}
 	}
