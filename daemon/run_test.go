@@ -135,7 +135,7 @@ func (r *running) waitGone() {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	if err := keeper.WaitGone(ctx, r.at.Dir); err != nil {
+	if err := keeper.WaitGone(ctx, r.at.Dir, r.at.StateDir); err != nil {
 		r.Errorf("the keeper stays: %v", err)
 	}
 }

@@ -104,7 +104,7 @@ func newProject(t *testing.T) *project {
 		}
 		p.conn.Close()
 		p.relay.Close()
-		if err := keeper.WaitGone(ctx, p.dir); err != nil {
+		if err := keeper.WaitGone(ctx, p.dir, spawn.StateDir); err != nil {
 			t.Errorf("the keeper does not go: %v", err)
 		}
 	})

@@ -18,13 +18,13 @@ func newCmdKeeper() *cobra.Command {
 	}
 }
 
-func spawnKeeper(p *project) error {
+func spawnKeeper(p *project, replace func(*keeper.Holder) error) error {
 	daemon, err := siblingPath()
 	if err != nil {
 		return err
 	}
 	_, err = keeper.Spawn(keeper.SpawnOptions{
-		Dir: p.Dir, ID: p.ID, StateDir: p.StateDir, Socket: p.Socket, Daemon: []string{daemon},
+		Dir: p.Dir, ID: p.ID, StateDir: p.StateDir, Socket: p.Socket, Daemon: []string{daemon}, Replace: replace,
 	})
 	return err
 }

@@ -203,7 +203,7 @@ func TestEverythingKilledAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := keeper.WaitGone(f.ctx, f.spawn.Dir); err != nil {
+	if err := keeper.WaitGone(f.ctx, f.spawn.Dir, f.spawn.StateDir); err != nil {
 		t.Fatal(err)
 	}
 	if err := keeperSpawn(f); err != nil {
@@ -224,7 +224,7 @@ func TestKeeperToldByASignalEndsServers(t *testing.T) {
 	gone(t, redis)
 	gone(t, postgres)
 	f.detach()
-	if err := keeper.WaitGone(f.ctx, f.spawn.Dir); err != nil {
+	if err := keeper.WaitGone(f.ctx, f.spawn.Dir, f.spawn.StateDir); err != nil {
 		t.Fatal(err)
 	}
 	if text, _ := os.ReadFile(f.place("postgres").log()); !strings.Contains(string(text), "database system is shut down") {

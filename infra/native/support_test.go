@@ -231,7 +231,7 @@ func (f *fixture) shutdown() {
 		f.Error(err)
 	}
 	f.detach()
-	if err := keeper.WaitGone(f.ctx, f.spawn.Dir); err != nil {
+	if err := keeper.WaitGone(f.ctx, f.spawn.Dir, f.spawn.StateDir); err != nil {
 		f.Error(err)
 	}
 }

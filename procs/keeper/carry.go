@@ -19,6 +19,7 @@ type carried struct {
 	Options  Options         `json:"options"`
 	Since    time.Time       `json:"since"`
 	Lock     int             `json:"lock"`
+	Place    int             `json:"place,omitempty"` // 0: an older keeper has none
 	Listener int             `json:"listener"`
 	Stash    []byte          `json:"stash,omitempty"`
 	Launches []carriedLaunch `json:"launches,omitempty"`
@@ -106,7 +107,7 @@ type gatherer struct {
 func (k *keeper) gather(req ExecReq) (*carried, []int, error) {
 	g := &gatherer{carried: carried{Version: carryVersion, Options: k.opts, Since: k.since, Stash: k.stash}, streams: map[*stream]int{}}
 	g.Options.Ready, g.Options.Daemon = nil, req.Daemon
-	g.Lock, g.Listener = g.fd(k.lock), g.fd(k.listener)
+	g.Lock, g.Place, g.Listener = g.fd(k.lock), g.fd(k.place), g.fd(k.listener)
 	indexes := map[*launch]int{}
 	for _, l := range k.launches {
 		indexes[l] = g.launch(l, false)

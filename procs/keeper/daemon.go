@@ -121,7 +121,7 @@ func (k *keeper) daemonEnv() []string {
 			out = append(out, kv)
 		}
 	}
-	return append(out, MarkerEnv+"="+daemonMarker(k.opts.ID))
+	return append(out, MarkerEnv+"="+daemonMarker(k.opts.ID, k.opts.StateDir))
 }
 
 func (k *keeper) daemonExited(s *session, status syscall.WaitStatus) {

@@ -48,7 +48,7 @@ func TestEveryLineOnceWhileUpgrading(t *testing.T) {
 	if err := c.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	for _, format := range formats {
 		got := sha256.New()
 		path := filepath.Join(r.opts.Dir, "app"+format+"-out.log")
@@ -192,7 +192,7 @@ func TestSignalDuringUpgrade(t *testing.T) {
 			if err := syscall.Kill(keeper.pid, syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
-			waitGone(t, r.opts.Dir)
+			waitGone(t, r.opts)
 			if _, err := Spawn(r.opts); err != nil { // ends what a keeper has left that was still starting
 				t.Fatal(err)
 			}

@@ -297,7 +297,7 @@ func TestUpgradeKeepsServers(t *testing.T) {
 	if err := c.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	if !Runs(got.Pid, got.StartTime) {
 		t.Error("the server has ended")
 	}

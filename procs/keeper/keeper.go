@@ -53,7 +53,8 @@ type keeper struct {
 	opts     Options
 	since    time.Time
 	log      *slog.Logger
-	lock     *os.File
+	lock     *os.File // of the directory
+	place    *os.File // of the state directory
 	null     *os.File
 	listener *net.UnixListener
 	journal  *journal
@@ -112,22 +113,30 @@ func tellReady(w *os.File, err error) {
 }
 
 func begin(o Options) (_ *keeper, err error) {
-	lock, err := lockProject(o.Dir)
+	if err := privateDir(o.StateDir); err != nil {
+		return nil, err
+	}
+	place, err := lockPlace(o.StateDir)
 	if err != nil {
 		return nil, err
 	}
+	lock, err := lockProject(o.Dir)
 	defer func() {
 		if err != nil {
+			place.Close()
 			lock.Close()
 		}
 	}()
+	if err != nil {
+		return nil, err
+	}
 	k, err := newKeeper(o, openJournal)
 	if err != nil {
 		return nil, err
 	}
-	// So that nothing is ever run twice: an earlier keeper may have been killed together with its daemon.
-	if pids := killMarked(ofProject(o.ID)); len(pids) > 0 {
-		k.log.Warn("ended what an earlier keeper left behind", "pids", pids)
+	k.lock, k.place = lock, place
+	if err := k.clear(); err != nil {
+		return nil, err
 	}
 	if k.listener, err = bindSocket(o.Socket); err != nil {
 		return nil, err
@@ -137,8 +146,26 @@ func begin(o Options) (_ *keeper, err error) {
 		os.Remove(o.Socket)
 		return nil, err
 	}
-	k.lock = lock
+	if err := k.describe(); err != nil {
+		k.log.Error("commands will not find this stack if its directory is moved", "err", err)
+	}
 	return k, nil
+}
+
+// clear makes sure that nothing is ever run twice: an earlier keeper may have been killed together with its daemon.
+func (k *keeper) clear() error {
+	if err := k.place.Truncate(0); err != nil {
+		return err
+	}
+	directory, err := directoryOf(k.lock)
+	if err != nil {
+		return err
+	}
+	pids, err := endLeftBehind(k.opts, directory)
+	if len(pids) > 0 {
+		k.log.Warn("ended what an earlier keeper left behind", "pids", pids)
+	}
+	return err
 }
 
 func newKeeper(o Options, openJournal func(path string) (*journal, error)) (*keeper, error) {

@@ -13,13 +13,18 @@ import (
 // The lock of a project is an flock on the directory itself: it meets through symlinks and bind mounts, needs no
 // file, and ends with the keeper, however that ends. No child inherits it.
 
-// lockProject takes the project's lock or returns ErrLocked. It is patient for a moment, because those who look
-// whether the lock is free hold it while they look.
+// lockProject takes the project's lock or returns ErrLocked. Like lockPlace it is patient for a moment, because those who
+// look whether the lock is free hold it while they look.
 func lockProject(dir string) (*os.File, error) {
 	f, err := openDir(dir)
 	if err != nil {
 		return nil, err
 	}
+	return lockFile(f)
+}
+
+// lockFile takes the lock and keeps f open for it, or closes f.
+func lockFile(f *os.File) (_ *os.File, err error) {
 	for range 10 {
 		err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
@@ -31,11 +36,12 @@ func lockProject(dir string) (*os.File, error) {
 	case err == nil:
 		return f, nil
 	case errors.Is(err, syscall.EWOULDBLOCK):
-		f.Close()
-		return nil, ErrLocked
+		err = ErrLocked
+	default:
+		err = fmt.Errorf("cannot lock %s: %w", f.Name(), err)
 	}
 	f.Close()
-	return nil, fmt.Errorf("cannot lock %s: %w", dir, err)
+	return nil, err
 }
 
 // Locked reports whether a keeper has the project.
@@ -57,7 +63,7 @@ func Locked(dir string) (bool, error) {
 
 // Elsewhere reports whether a keeper has the project that does not answer at this socket: another user's, or one with
 // another state directory. One that begins or ends gets a moment.
-func Elsewhere(ctx context.Context, dir, socket string) bool {
+func Elsewhere(ctx context.Context, dir, stateDir, socket string) bool {
 	missing := func() bool {
 		_, err := os.Lstat(socket)
 		return errors.Is(err, fs.ErrNotExist)
@@ -65,14 +71,25 @@ func Elsewhere(ctx context.Context, dir, socket string) bool {
 	if locked, err := Locked(dir); err != nil || !locked || !missing() {
 		return false
 	}
-	return WaitLeaving(ctx, dir) != nil && missing()
+	return WaitLeaving(ctx, dir, stateDir) != nil && missing()
 }
 
-// WaitGone returns when no keeper has the project, at once if none had it.
-func WaitGone(ctx context.Context, dir string) error {
-	f, err := openDir(dir)
-	if err != nil {
+// WaitGone returns when no keeper has the state directory, and none the project directory; at once if none had them. One
+// that is not there is free.
+func WaitGone(ctx context.Context, dir, stateDir string) error {
+	if err := waitFree(ctx, placePath(stateDir)); err != nil {
 		return err
+	}
+	return waitFree(ctx, dir)
+}
+
+func waitFree(ctx context.Context, path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot wait for the keeper: %w", err)
 	}
 	free := make(chan error, 1)
 	go func() { // outlives a cancelled ctx until the lock is free: flock cannot be interrupted
@@ -82,7 +99,7 @@ func WaitGone(ctx context.Context, dir string) error {
 	select {
 	case err := <-free:
 		if err != nil {
-			return fmt.Errorf("cannot wait for the keeper of %s: %w", dir, err)
+			return fmt.Errorf("cannot wait for the keeper that has %s: %w", path, err)
 		}
 		return nil
 	case <-ctx.Done():

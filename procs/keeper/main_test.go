@@ -192,17 +192,17 @@ func endProject(t *testing.T, o SpawnOptions) {
 			}
 		}
 	}
-	waitGone(t, o.Dir)
+	waitGone(t, o)
 	if pids := killMarked(ofProject(o.ID)); len(pids) > 0 {
 		t.Error("survivors:", pids)
 	}
 }
 
-func waitGone(t *testing.T, dir string) {
+func waitGone(t *testing.T, o SpawnOptions) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
-	if err := WaitGone(ctx, dir); err != nil {
+	if err := WaitGone(ctx, o.Dir, o.StateDir); err != nil {
 		t.Error("WaitGone:", err)
 	}
 }

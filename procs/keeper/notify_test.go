@@ -135,7 +135,7 @@ func TestNotify(t *testing.T) {
 			if err := c.Shutdown(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			waitGone(t, r.opts.Dir)
+			waitGone(t, r.opts)
 			env := strings.Split(mustRead(t, l.Logs.Out), "\n")
 			checkNoService(t, "launch", env)
 			if !slices.Contains(env, "KEPT=1") {
@@ -173,7 +173,7 @@ func TestSpawnedKeepersNotifyNobody(t *testing.T) {
 	if err := c.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	select {
 	case got := <-m.told:
 		t.Errorf("told %q", got)
@@ -209,7 +209,7 @@ func TestSIGTERMAsksTheDaemonFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	launched.mustDie()
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 }
 
 func TestFailEndsTheKeeperWithAnError(t *testing.T) {

@@ -39,6 +39,9 @@ func resume(args []string) error {
 func (k *keeper) restore(c *carried) error {
 	k.since, k.stash = c.Since, c.Stash
 	k.lock = inherited(c.Lock, "lock")
+	if err := k.restorePlace(c.Place); err != nil {
+		return err
+	}
 	api := inherited(c.Listener, "api")
 	defer api.Close()
 	l, err := net.FileListener(api)
@@ -76,6 +79,18 @@ func (k *keeper) restore(c *carried) error {
 	}
 	k.answerAllWanting()
 	return nil
+}
+
+// restorePlace takes the lock that an older keeper has not had.
+func (k *keeper) restorePlace(fd int) (err error) {
+	if fd != 0 {
+		k.place = inherited(fd, "keeper.lock")
+		return nil
+	}
+	if k.place, err = lockPlace(k.opts.StateDir); err != nil {
+		return err
+	}
+	return k.describe()
 }
 
 // inherited is a descriptor that the executable before has left open; no child gets it.

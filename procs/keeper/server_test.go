@@ -66,7 +66,7 @@ func TestServerOutlivesShutdown(t *testing.T) {
 	if err := c.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	if already, err := Spawn(r.opts); already || err != nil { // it kills what an earlier keeper left behind, but no server
 		t.Fatal(already, err)
 	}
@@ -110,7 +110,7 @@ func TestSIGTERMEndsServersLast(t *testing.T) {
 	if err := syscall.Kill(id.Pid, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	p.mustDie()
 	waitUnlocked(t, l.Server.Lock)
 	if got := mustRead(t, app.Logs.Out); got != "still\n" {

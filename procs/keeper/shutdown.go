@@ -111,7 +111,7 @@ func (k *keeper) endLaunch(l *launch, hurry <-chan struct{}) {
 	}
 }
 
-// leave lets the daemon go and removes the socket; the project's lock ends with the process.
+// leave lets the daemon go and removes the socket; the locks end with the process.
 func (k *keeper) leave() {
 	k.mu.Lock()
 	s := k.session
@@ -131,6 +131,9 @@ func (k *keeper) leave() {
 		k.endDaemon(s, syscall.SIGTERM)
 	}
 	k.listener.Close()
+	if err := k.place.Truncate(0); err != nil {
+		k.log.Warn("cannot empty keeper.lock", "err", err)
+	}
 	if err := os.Remove(k.opts.Socket); err != nil && !os.IsNotExist(err) {
 		k.log.Warn("cannot remove the API socket", "err", err)
 	}

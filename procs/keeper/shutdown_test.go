@@ -40,7 +40,7 @@ func TestShutdownKillsTheDeafAndItsOrphans(t *testing.T) {
 	if e := next(t, "exit", w.exits); e.Signal != 9 {
 		t.Errorf("exit: %+v", e)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	daemonProc.mustDie()
 	if _, err := os.Lstat(r.opts.Socket); !os.IsNotExist(err) {
 		t.Errorf("socket: %v", err)
@@ -62,7 +62,7 @@ func TestSIGTERMEndsGently(t *testing.T) {
 	if err := syscall.Kill(id.Pid, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	if e := journalExit(t, r); e.Code != 0 || e.Signal != 0 {
 		t.Errorf("exit: %+v", e)
 	}
@@ -134,7 +134,7 @@ func TestNoLaunchWhileEnding(t *testing.T) {
 	if err := next(t, "end", asked); err != nil && !errors.Is(err, ErrGone) {
 		t.Errorf("Shutdown: %v", err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	<-c.Done()
 	if _, err := c.List(t.Context()); !errors.Is(err, ErrGone) && !errors.Is(err, net.ErrClosed) {
 		t.Errorf("List: %v", err)

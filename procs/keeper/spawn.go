@@ -24,6 +24,10 @@ type SpawnOptions struct {
 	Socket   string   //
 	Daemon   []string //
 	Env      []string // of keeper and daemon; nil: our own
+
+	// Replace ends a keeper that is in the way and returns when it is gone: the directory that it runs was at this path
+	// before, or this directory was at another path when it began. Nil: it stays, and Spawn fails.
+	Replace func(*Holder) error
 }
 
 // Spawn makes sure that a keeper runs the project and that its socket can be connected to; already says that one
@@ -40,34 +44,51 @@ func Spawn(o SpawnOptions) (already bool, err error) {
 	if err := flock(turn, syscall.LOCK_EX); err != nil {
 		return false, fmt.Errorf("cannot wait for a turn to start: %w", err)
 	}
-	for range 2 {
-		locked, err := Locked(o.Dir)
-		if err != nil {
-			return false, err
-		}
-		if locked {
-			if conn, err := net.Dial("unix", o.Socket); err == nil {
-				conn.Close()
-				return true, nil
-			}
-			if err := WaitLeaving(context.Background(), o.Dir); err != nil {
-				return false, err
-			}
+	for range 3 {
+		if already, err := makeRoom(o); already || err != nil {
+			return already, err
 		}
 		if err := startKeeper(o); !errors.Is(err, ErrLocked) {
 			return false, err
 		}
-		// somebody with another state directory was faster; look again
+		// somebody else was faster; look again
 	}
 	return false, errOtherHome(o.Dir)
 }
 
+// makeRoom returns when no keeper is in the way; already: the right one runs.
+func makeRoom(o SpawnOptions) (already bool, err error) {
+	ofPath, ofDirectory := Find(o.Dir, o.StateDir)
+	if ofPath != ofDirectory {
+		for _, h := range []*Holder{ofDirectory, ofPath} {
+			if h == nil {
+				continue
+			}
+			if o.Replace == nil {
+				return false, fmt.Errorf("cannot start a keeper in %s: the stack that was started in %s is in the way", o.Dir, h.Dir)
+			}
+			if err := o.Replace(h); err != nil {
+				return false, err
+			}
+		}
+	}
+	locked, err := Locked(o.Dir)
+	if err != nil || !locked {
+		return false, err
+	}
+	if conn, err := net.Dial("unix", o.Socket); err == nil {
+		conn.Close()
+		return true, nil
+	}
+	return false, WaitLeaving(context.Background(), o.Dir, o.StateDir)
+}
+
 // WaitLeaving waits for a keeper that has removed its socket and is about to exit. One that stays is a keeper whose
 // state directory is not the caller's: an error.
-func WaitLeaving(ctx context.Context, dir string) error {
+func WaitLeaving(ctx context.Context, dir, stateDir string) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	err := WaitGone(ctx, dir)
+	err := WaitGone(ctx, dir, stateDir)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errOtherHome(dir)
 	}

@@ -54,7 +54,8 @@ func TestManySpawnsOneKeeper(t *testing.T) {
 	if err := startKeeper(other); !errors.Is(err, ErrLocked) {
 		t.Errorf("second keeper: %v", err)
 	}
-	if !Elsewhere(t.Context(), link, other.Socket) || Elsewhere(t.Context(), o.Dir, o.Socket) || Elsewhere(t.Context(), t.TempDir(), other.Socket) {
+	if !Elsewhere(t.Context(), link, other.StateDir, other.Socket) || Elsewhere(t.Context(), o.Dir, o.StateDir, o.Socket) ||
+		Elsewhere(t.Context(), t.TempDir(), other.StateDir, other.Socket) {
 		t.Error("the socket that answers is not told from the one that does not")
 	}
 	if _, err := Spawn(other); err == nil || !strings.Contains(err.Error(), "DEVSTACK_HOME") {
@@ -69,7 +70,7 @@ func TestSpawnSaysWhatIsWrong(t *testing.T) {
 	if _, err := Spawn(o); err == nil || !strings.Contains(err.Error(), "/nonexistent/devstackd") {
 		t.Errorf("no daemon: %v", err)
 	}
-	waitGone(t, o.Dir)
+	waitGone(t, o)
 	o = newProject(t)
 	if err := os.Mkdir(o.StateDir, 0o755); err != nil {
 		t.Fatal(err)
@@ -80,7 +81,7 @@ func TestSpawnSaysWhatIsWrong(t *testing.T) {
 	if _, err := Spawn(o); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("a file at the socket's path: %v", err)
 	}
-	waitGone(t, o.Dir)
+	waitGone(t, o)
 	if mustRead(t, o.Socket) != "mine" {
 		t.Error("the file was touched")
 	}
@@ -125,7 +126,7 @@ func TestSurvivorsAreEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	kill9(t, id.Pid)
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	if survivor.dead(0) || hung.dead(0) {
 		t.Fatal("nothing survived: nothing is tested")
 	}
@@ -149,11 +150,11 @@ func TestWaitGoneHonoursContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if err := WaitGone(ctx, dir); !errors.Is(err, context.DeadlineExceeded) {
+	if err := WaitGone(ctx, dir, ""); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("locked: %v", err)
 	}
 	lock.Close()
-	if err := WaitGone(t.Context(), dir); err != nil {
+	if err := WaitGone(t.Context(), dir, ""); err != nil {
 		t.Errorf("free: %v", err)
 	}
 }
