@@ -20,19 +20,21 @@ import (
 var mayImport = map[string][]string{
 	"":                         {},
 	"bench":                    {"daemon/api"},
-	"cmd/devstack":             {"cmd/devstack/format", "cmd/devstack/monit", "daemon/api", "procs/keeper"},
+	"cmd/devstack":             {"cmd/devstack/format", "cmd/devstack/monit", "daemon/api", "procs/keeper", "procs/keeper/protocol"},
 	"cmd/devstack/format":      {"daemon/api"},
 	"cmd/devstack/monit":       {"cmd/devstack/format", "daemon/api"},
-	"cmd/devstackd":            {"daemon", "daemon/api", "daemon/preflight", "infra", "infra/docker", "procs", "procs/keeper", "profiles/pilot", "profiles/prod", "profiles/prod/drift", "profiles/prod/export", "profiles/prod/rehearse", "stack", "stack/draft"},
-	"daemon":                   {"daemon/api", "daemon/preflight", "infra", "infra/docker", "infra/native", "probe", "procs", "procs/keeper", "procs/node", "stack"},
+	"cmd/devstackd":            {"daemon", "daemon/api", "daemon/preflight", "infra", "infra/docker", "procs", "procs/keeper/protocol", "profiles/pilot", "profiles/prod", "profiles/prod/drift", "profiles/prod/export", "profiles/prod/rehearse", "stack", "stack/draft"},
+	"daemon":                   {"daemon/api", "daemon/preflight", "infra", "infra/docker", "infra/native", "probe", "procs", "procs/keeper/protocol", "procs/node", "stack"},
 	"daemon/api":               {},
 	"daemon/preflight":         {"daemon/api", "infra", "procs/node", "stack"},
 	"infra":                    {"probe", "stack"},
 	"infra/docker":             {"infra", "probe", "stack"},
-	"infra/native":             {"infra", "procs/keeper", "stack"},
+	"infra/native":             {"infra", "procs/keeper", "procs/keeper/protocol", "stack"},
 	"probe":                    {"stack"},
-	"procs":                    {"probe", "procs/keeper", "procs/node", "stack"},
-	"procs/keeper":             {},
+	"procs":                    {"probe", "procs/keeper", "procs/keeper/protocol", "procs/node", "stack"},
+	"procs/files":              {},
+	"procs/keeper":             {"procs/files", "procs/keeper/protocol"},
+	"procs/keeper/protocol":    {"procs/files"},
 	"procs/node":               {},
 	"profiles/pilot":           {"infra/native", "stack"},
 	"profiles/prod":            {"stack"},
@@ -187,7 +189,7 @@ func TestSourceRules(t *testing.T) {
 func checkExec(t *testing.T, fset *token.FileSet, name string, file *ast.File) {
 	t.Helper()
 	short := filepath.ToSlash(filepath.Join(name, filepath.Base(fset.Position(file.Package).Filename)))
-	free := mayExec[short] != "" || name == "procs/keeper" || strings.HasPrefix(name, "bench")
+	free := mayExec[short] != "" || name == "procs/keeper" || name == "procs/keeper/protocol" || strings.HasPrefix(name, "bench")
 	for _, i := range file.Imports {
 		if i.Path.Value == `"os/exec"` && !free {
 			t.Errorf("%s imports os/exec", fset.Position(i.Pos()))

@@ -14,7 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"devstack/procs/keeper"
+	parent "devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/procs/node"
 	"devstack/stack"
 )
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "keeper":
-			if keeper.Command(os.Args[2:]) != nil {
+			if parent.Command(os.Args[2:]) != nil {
 				os.Exit(1)
 			}
 			os.Exit(0)

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"devstack/daemon/api"
-	"devstack/procs/keeper"
+	"devstack/procs/keeper/protocol"
 )
 
 // Factory is what commands are made with.
@@ -22,7 +22,7 @@ type Factory struct {
 	SiblingOutput func(ctx context.Context, args []string) ([]byte, error)
 	// Spawn starts the project's keeper if none runs, and returns when its API answers. A keeper that is in the way is
 	// given to replace, which ends it.
-	Spawn func(p *project, replace func(*keeper.Holder) error) error
+	Spawn func(p *project, replace func(*protocol.Holder) error) error
 	// KeepHere is the project's keeper in this process; its daemon gets args.
 	KeepHere func(p *project, args []string) error
 	// WaitGone returns when no keeper has the directory, nor the state directory.
@@ -37,7 +37,7 @@ func newFactory() *Factory {
 	f := &Factory{Getenv: os.Getenv, Environ: os.Environ, IO: systemStreams(os.Getenv), Spawn: spawnKeeper, KeepHere: keepHere}
 	f.Sibling = func(ctx context.Context, args []string) error { return runSibling(ctx, f.IO, args) }
 	f.SiblingOutput = func(ctx context.Context, args []string) ([]byte, error) { return siblingOutput(ctx, f.IO, args) }
-	f.WaitGone, f.WaitLeaving = keeper.WaitGone, keeper.WaitLeaving
+	f.WaitGone, f.WaitLeaving = protocol.WaitGone, protocol.WaitLeaving
 	return f
 }
 
@@ -112,7 +112,7 @@ func needsStack(p *project, err error) error {
 
 // elsewhere is an error if a stack runs in the project that the caller cannot reach: then it is not true that none runs.
 func elsewhere(ctx context.Context, p *project) error {
-	if !keeper.Elsewhere(ctx, p.Dir, p.StateDir, p.Socket) {
+	if !protocol.Elsewhere(ctx, p.Dir, p.StateDir, p.Socket) {
 		return nil
 	}
 	return &api.Error{

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"devstack/daemon/api"
-	"devstack/procs/keeper"
+	"devstack/procs/keeper/protocol"
 )
 
 // globals are the flags of every command.
@@ -56,7 +56,7 @@ func locateProject(g *globals, getenv func(string) string, path string) (*projec
 // findKeeper looks who runs the stack. Its keeper is found by the directory first, then by its path: the two part when the
 // directory is moved, or removed and made again, while its stack runs.
 func (p *project) findKeeper() {
-	ofPath, ofDirectory := keeper.Find(p.Dir, p.StateDir)
+	ofPath, ofDirectory := protocol.Find(p.Dir, p.StateDir)
 	switch {
 	case ofPath == ofDirectory:
 	case ofDirectory == nil:
@@ -74,7 +74,7 @@ func (p *project) findKeeper() {
 	}
 }
 
-func (p *project) ask(h *keeper.Holder) {
+func (p *project) ask(h *protocol.Holder) {
 	p.ID, p.StateDir, p.Socket = h.ID, h.StateDir, h.Socket
 }
 
@@ -90,7 +90,7 @@ func findWithoutFile(g *globals, getenv func(string) string) *project {
 		if err != nil {
 			return nil
 		}
-		if ofPath, ofDirectory := keeper.Find(p.Dir, p.StateDir); ofPath != nil || ofDirectory != nil {
+		if ofPath, ofDirectory := protocol.Find(p.Dir, p.StateDir); ofPath != nil || ofDirectory != nil {
 			return p
 		}
 		if dir == filepath.Dir(dir) {

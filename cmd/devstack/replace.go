@@ -5,18 +5,18 @@ import (
 	"errors"
 
 	"devstack/daemon/api"
-	"devstack/procs/keeper"
+	"devstack/procs/keeper/protocol"
 )
 
 // prepareUp makes sure that a keeper runs at the project's own path. What is in its way is ended before, and that is said.
 func prepareUp(ctx context.Context, o *UpOptions, p *project) error {
 	p.Location = p.own
-	return o.Spawn(p, func(h *keeper.Holder) error { return replaceStack(ctx, o, p, h) })
+	return o.Spawn(p, func(h *protocol.Holder) error { return replaceStack(ctx, o, p, h) })
 }
 
 // replaceStack ends the stack of a keeper that is in the way of p's. Its services stay where the next stack finds them again:
 // containers by the name of the project, native servers by its path, too.
-func replaceStack(ctx context.Context, o *UpOptions, p *project, h *keeper.Holder) error {
+func replaceStack(ctx context.Context, o *UpOptions, p *project, h *protocol.Holder) error {
 	next, err := o.stateFromFiles(ctx, p) // files that cannot be read end nothing
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func replaceStack(ctx context.Context, o *UpOptions, p *project, h *keeper.Holde
 }
 
 // displacedBy says why a stack cannot go on.
-func displacedBy(p *project, h *keeper.Holder) string {
+func displacedBy(p *project, h *protocol.Holder) string {
 	if h.Dir == p.Dir {
 		return "the stack that runs was started in the directory that was " + p.Dir + " before"
 	}

@@ -17,7 +17,6 @@
 package keeper
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -27,6 +26,10 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"devstack/procs/keeper/protocol"
+
+	"devstack/procs/files"
 )
 
 // Options is what a keeper is started with. An upgrade carries them under these names.
@@ -46,9 +49,6 @@ type Options struct {
 	PingEvery, RespawnDelay, RetryWrite time.Duration
 }
 
-// ErrLocked is returned by Run when another keeper has the project.
-var ErrLocked = errors.New("another keeper runs this project")
-
 type keeper struct {
 	opts     Options
 	since    time.Time
@@ -62,14 +62,14 @@ type keeper struct {
 	children *children
 	tree     *tree
 
-	sigs     chan os.Signal // SIGTERM and SIGINT
-	finished chan struct{}  // closed when the shutdown is complete
-	upgrades chan ExecReq   // for the loop to carry out
-	answers  sync.WaitGroup // to launches that waited for a socket, on their way
+	sigs     chan os.Signal        // SIGTERM and SIGINT
+	finished chan struct{}         // closed when the shutdown is complete
+	upgrades chan protocol.ExecReq // for the loop to carry out
+	answers  sync.WaitGroup        // to launches that waited for a socket, on their way
 
 	mu       sync.Mutex
-	launches map[Key]*launch  // running, or exited and not acked
-	talking  map[*launch]bool // whose IPC channel is open
+	launches map[protocol.Key]*launch // running, or exited and not acked
+	talking  map[*launch]bool         // whose IPC channel is open
 	held     holding
 	wanting  []*wanting
 	session  *session // the daemon's connection, nil while none runs
@@ -89,7 +89,7 @@ type keeper struct {
 // leader of a session of its own.
 func Run(o Options) error {
 	k, err := begin(o)
-	tellReady(o.Ready, err)
+	protocol.TellReady(o.Ready, err)
 	if err != nil {
 		return err
 	}
@@ -97,30 +97,15 @@ func Run(o Options) error {
 	return k.failure()
 }
 
-func tellReady(w *os.File, err error) {
-	if w == nil {
-		return
-	}
-	defer w.Close()
-	switch {
-	case err == nil:
-		fmt.Fprintln(w, "ok")
-	case errors.Is(err, ErrLocked):
-		fmt.Fprintln(w, "locked")
-	default:
-		fmt.Fprintf(w, "error: %v\n", err)
-	}
-}
-
 func begin(o Options) (_ *keeper, err error) {
-	if err := privateDir(o.StateDir); err != nil {
+	if err := files.PrivateDir(o.StateDir); err != nil {
 		return nil, err
 	}
-	place, err := lockPlace(o.StateDir)
+	place, err := protocol.LockPlace(o.StateDir)
 	if err != nil {
 		return nil, err
 	}
-	lock, err := lockProject(o.Dir)
+	lock, err := protocol.LockDirectory(o.Dir)
 	defer func() {
 		if err != nil {
 			place.Close()
@@ -157,7 +142,7 @@ func (k *keeper) clear() error {
 	if err := k.place.Truncate(0); err != nil {
 		return err
 	}
-	directory, err := directoryOf(k.lock)
+	directory, err := protocol.DirectoryOf(k.lock)
 	if err != nil {
 		return err
 	}
@@ -169,7 +154,7 @@ func (k *keeper) clear() error {
 }
 
 func newKeeper(o Options, openJournal func(path string) (*journal, error)) (*keeper, error) {
-	if err := privateDir(o.StateDir); err != nil {
+	if err := files.PrivateDir(o.StateDir); err != nil {
 		return nil, err
 	}
 	logFile, err := beginFile(filepath.Join(o.StateDir, "keeper.log"), maxJournal)
@@ -208,8 +193,8 @@ func newKeeper(o Options, openJournal func(path string) (*journal, error)) (*kee
 		tree:     &tree{},
 		sigs:     make(chan os.Signal, 16),
 		finished: make(chan struct{}),
-		upgrades: make(chan ExecReq, 1),
-		launches: map[Key]*launch{},
+		upgrades: make(chan protocol.ExecReq, 1),
+		launches: map[protocol.Key]*launch{},
 		talking:  map[*launch]bool{},
 		held:     holding{},
 	}
@@ -244,7 +229,7 @@ func (k *keeper) loop() {
 }
 
 // notify sends a notification to the daemon, if there is one; otherwise List will tell. k.mu is held.
-func (k *keeper) notify(m *Message) {
+func (k *keeper) notify(m *protocol.Message) {
 	if k.session != nil {
 		k.session.out.add(m)
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // resume is `keeper resume`: the keeper's life after an upgrade in place. Exits that came meanwhile are reaped by the loop.
@@ -87,7 +89,7 @@ func (k *keeper) restorePlace(fd int) (err error) {
 		k.place = inherited(fd, "keeper.lock")
 		return nil
 	}
-	if k.place, err = lockPlace(k.opts.StateDir); err != nil {
+	if k.place, err = protocol.LockPlace(k.opts.StateDir); err != nil {
 		return err
 	}
 	return k.describe()
@@ -102,7 +104,7 @@ func inherited(fd int, name string) *os.File {
 // restoreLogs returns the streams by their index. Nothing is read yet.
 func (k *keeper) restoreLogs(c *carried) []*stream {
 	for _, f := range c.Files {
-		k.logs.file(f.Path, Logs{MaxSize: f.MaxSize, MaxFiles: f.MaxFiles})
+		k.logs.file(f.Path, protocol.Logs{MaxSize: f.MaxSize, MaxFiles: f.MaxFiles})
 	}
 	streams := make([]*stream, len(c.Streams))
 	for i, s := range c.Streams {
@@ -116,7 +118,7 @@ func (k *keeper) restoreLogs(c *carried) []*stream {
 			close(streams[i].ended)
 		}
 		for _, path := range s.Sinks {
-			streams[i].sinks = append(streams[i].sinks, k.logs.file(path, Logs{}))
+			streams[i].sinks = append(streams[i].sinks, k.logs.file(path, protocol.Logs{}))
 		}
 	}
 	for _, carried := range c.Files {
@@ -166,13 +168,13 @@ func (k *keeper) restoreLaunches(c *carried, streams []*stream) ([]*launch, erro
 }
 
 func restoreChannel(r *carriedChannel) (*channel, error) {
-	w, err := newWire(inherited(r.FD, "socket"))
+	w, err := protocol.NewFDConn(inherited(r.FD, "socket"))
 	if err != nil {
 		return nil, err
 	}
 	for _, fd := range r.Arrived {
 		syscall.CloseOnExec(fd)
-		w.arrived = append(w.arrived, &descriptor{fd: fd})
+		w.Arrived = append(w.Arrived, &protocol.Descriptor{FD: fd})
 	}
 	c := newChannel(w)
 	c.in.line, c.in.long, c.unwritten = r.Line, r.Long, r.Unwritten
@@ -185,7 +187,7 @@ func restoreChannel(r *carriedChannel) (*channel, error) {
 func (k *keeper) restoreHeld(sockets []carriedSocket) error {
 	for _, r := range sockets {
 		syscall.CloseOnExec(r.FD)
-		d := &descriptor{fd: r.FD}
+		d := &protocol.Descriptor{FD: r.FD}
 		at, err := boundTo(d)
 		if err != nil {
 			return fmt.Errorf("cannot hold the socket of %s: %w", r.App, err)

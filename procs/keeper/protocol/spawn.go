@@ -1,4 +1,4 @@
-package keeper
+package protocol
 
 import (
 	"bufio"
@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"devstack/procs/files"
 )
 
 // SpawnOptions is what a command needs to start the keeper of a project.
@@ -33,7 +35,7 @@ type SpawnOptions struct {
 // Spawn makes sure that a keeper runs the project and that its socket can be connected to; already says that one
 // did. Commands that call it at the same time wait for each other.
 func Spawn(o SpawnOptions) (already bool, err error) {
-	if err := privateDir(o.StateDir); err != nil {
+	if err := files.PrivateDir(o.StateDir); err != nil {
 		return false, err
 	}
 	turn, err := os.OpenFile(filepath.Join(o.StateDir, "start.lock"), os.O_CREATE|os.O_RDWR, 0o600)
@@ -41,19 +43,19 @@ func Spawn(o SpawnOptions) (already bool, err error) {
 		return false, fmt.Errorf("cannot wait for a turn to start: %w", err)
 	}
 	defer turn.Close()
-	if err := flock(turn, syscall.LOCK_EX); err != nil {
+	if err := files.Lock(turn, syscall.LOCK_EX); err != nil {
 		return false, fmt.Errorf("cannot wait for a turn to start: %w", err)
 	}
 	for range 3 {
 		if already, err := makeRoom(o); already || err != nil {
 			return already, err
 		}
-		if err := startKeeper(o); !errors.Is(err, ErrLocked) {
+		if err := StartKeeper(o); !errors.Is(err, ErrLocked) {
 			return false, err
 		}
 		// somebody else was faster; look again
 	}
-	return false, errOtherHome(o.Dir)
+	return false, OtherHome(o.Dir)
 }
 
 // makeRoom returns when no keeper is in the way; already: the right one runs.
@@ -90,19 +92,21 @@ func WaitLeaving(ctx context.Context, dir, stateDir string) error {
 	defer cancel()
 	err := WaitGone(ctx, dir, stateDir)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errOtherHome(dir)
+		return OtherHome(dir)
 	}
 	return err
 }
 
-func errOtherHome(dir string) error {
+// OtherHome is the error of a directory whose keeper the caller cannot reach.
+func OtherHome(dir string) error {
 	return fmt.Errorf("the stack in %s is another user's, or has another DEVSTACK_HOME: act as that user (sudo -u USER devstack ...), or with that DEVSTACK_HOME", dir)
 }
 
-// readyFD is the pipe by which a new keeper reports to the command that started it.
-const readyFD = 3
+// ReadyFD is the pipe by which a new keeper reports to the command that started it.
+const ReadyFD = 3
 
-func startKeeper(o SpawnOptions) error {
+// StartKeeper starts a keeper and returns when it runs: ErrLocked if another one has the directory or the path, or why it cannot begin.
+func StartKeeper(o SpawnOptions) error {
 	if o.Self == "" {
 		self, err := os.Executable()
 		if err != nil {
@@ -121,7 +125,7 @@ func startKeeper(o SpawnOptions) error {
 	cmd := exec.Command(o.Self, append([]string{"keeper", o.Dir, o.ID, o.StateDir, o.Socket}, o.Daemon...)...)
 	cmd.Dir = "/"
 	// A service manager waits for the process that it has started, never for one in the background.
-	cmd.Env = slices.DeleteFunc(withoutServiceVariables(o.Env), func(kv string) bool { return strings.HasPrefix(kv, MarkerEnv+"=") })
+	cmd.Env = slices.DeleteFunc(WithoutServiceVariables(o.Env), func(kv string) bool { return strings.HasPrefix(kv, MarkerEnv+"=") })
 	cmd.ExtraFiles = []*os.File{child}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
@@ -145,32 +149,18 @@ func startKeeper(o SpawnOptions) error {
 	}
 }
 
-// Command is the hidden subcommand `keeper`: args are what Spawn passes after that word.
-func Command(args []string) error {
-	if len(args) > 0 {
-		switch args[0] {
-		case execArg:
-			return becomeLaunch(args[1:])
-		case checkArg:
-			return checkCarried(args[1:])
-		case resumeArg:
-			return resume(args[1:])
-		}
+// TellReady reports to the command that started this keeper; a nil w is nobody.
+func TellReady(w *os.File, err error) {
+	if w == nil {
+		return
 	}
-	o, err := commandOptions(args)
-	if err != nil {
-		return err
+	defer w.Close()
+	switch {
+	case err == nil:
+		fmt.Fprintln(w, "ok")
+	case errors.Is(err, ErrLocked):
+		fmt.Fprintln(w, "locked")
+	default:
+		fmt.Fprintf(w, "error: %v\n", err)
 	}
-	return Run(o)
-}
-
-func commandOptions(args []string) (Options, error) {
-	if len(args) < 5 {
-		return Options{}, errors.New("usage: keeper DIR ID STATE_DIR SOCKET DAEMON [ARG...]; started by devstack up")
-	}
-	syscall.CloseOnExec(readyFD)
-	return Options{
-		Dir: args[0], ID: args[1], StateDir: args[2], Socket: args[3], Daemon: args[4:],
-		Ready: os.NewFile(readyFD, "ready"),
-	}, nil
 }

@@ -1,4 +1,4 @@
-package keeper
+package protocol
 
 import (
 	"context"
@@ -8,14 +8,19 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"devstack/procs/files"
 )
+
+// ErrLocked says that another keeper has the project.
+var ErrLocked = errors.New("another keeper runs this project")
 
 // The lock of a project is an flock on the directory itself: it meets through symlinks and bind mounts, needs no
 // file, and ends with the keeper, however that ends. No child inherits it.
 
-// lockProject takes the project's lock or returns ErrLocked. Like lockPlace it is patient for a moment, because those who
+// LockDirectory takes the project's lock or returns ErrLocked. Like LockPlace it is patient for a moment, because those who
 // look whether the lock is free hold it while they look.
-func lockProject(dir string) (*os.File, error) {
+func LockDirectory(dir string) (*os.File, error) {
 	f, err := openDir(dir)
 	if err != nil {
 		return nil, err
@@ -26,7 +31,7 @@ func lockProject(dir string) (*os.File, error) {
 // lockFile takes the lock and keeps f open for it, or closes f.
 func lockFile(f *os.File) (_ *os.File, err error) {
 	for range 10 {
-		err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
+		err = files.Lock(f, syscall.LOCK_EX|syscall.LOCK_NB)
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			break
 		}
@@ -51,7 +56,7 @@ func Locked(dir string) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	switch err := flock(f, syscall.LOCK_SH|syscall.LOCK_NB); {
+	switch err := files.Lock(f, syscall.LOCK_SH|syscall.LOCK_NB); {
 	case err == nil:
 		return false, nil
 	case errors.Is(err, syscall.EWOULDBLOCK):
@@ -93,7 +98,7 @@ func waitFree(ctx context.Context, path string) error {
 	}
 	free := make(chan error, 1)
 	go func() { // outlives a cancelled ctx until the lock is free: flock cannot be interrupted
-		free <- flock(f, syscall.LOCK_SH)
+		free <- files.Lock(f, syscall.LOCK_SH)
 		f.Close()
 	}()
 	select {
@@ -113,12 +118,4 @@ func openDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("cannot open the project directory: %w", err)
 	}
 	return f, nil
-}
-
-func flock(f *os.File, how int) error {
-	for {
-		if err := syscall.Flock(int(f.Fd()), how); err != syscall.EINTR {
-			return err
-		}
-	}
 }

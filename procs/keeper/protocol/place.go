@@ -1,4 +1,4 @@
-package keeper
+package protocol
 
 import (
 	"encoding/json"
@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
+
+	"devstack/procs/files"
 )
 
 // Two things must never have two keepers: a directory, and a path with its state directory, socket and marker. They part
@@ -36,7 +37,7 @@ func Find(dir, stateDir string) (ofPath, ofDirectory *Holder) {
 	if ofPath != nil && ofPath.Directory == here {
 		return ofPath, ofPath
 	}
-	for _, h := range recorded(stateDir, here) {
+	for _, h := range Recorded(stateDir, here) {
 		if held := holderIn(h.StateDir); held != nil && held.Directory == here {
 			return ofPath, held
 		}
@@ -56,28 +57,28 @@ func (h *Holder) IsAt(dir string) bool {
 
 // holderIn returns the keeper that has the state directory.
 func holderIn(stateDir string) *Holder {
-	h := readHolder(stateDir)
-	if h == nil || !placeLocked(stateDir) {
+	h := ReadHolder(stateDir)
+	if h == nil || !PlaceLocked(stateDir) {
 		return nil
 	}
 	return h
 }
 
-// recorded are the keepers beside stateDir that have locked a directory, or had when they were killed.
-func recorded(stateDir, directory string) (found []*Holder) {
+// Recorded are the keepers beside stateDir that have locked a directory, or had when they were killed.
+func Recorded(stateDir, directory string) (found []*Holder) {
 	home := filepath.Dir(stateDir)
 	entries, _ := os.ReadDir(home)
 	for _, e := range entries {
 		at := filepath.Join(home, e.Name())
-		if h := readHolder(at); h != nil && h.Directory == directory && h.StateDir == at && at != stateDir {
+		if h := ReadHolder(at); h != nil && h.Directory == directory && h.StateDir == at && at != stateDir {
 			found = append(found, h)
 		}
 	}
 	return found
 }
 
-// readHolder returns what keeper.lock says; nil: nothing, its keeper has ended or has not begun.
-func readHolder(stateDir string) *Holder {
+// ReadHolder returns what keeper.lock says; nil: nothing, its keeper has ended or has not begun.
+func ReadHolder(stateDir string) *Holder {
 	data, err := os.ReadFile(placePath(stateDir))
 	h := new(Holder)
 	if err != nil || json.Unmarshal(data, h) != nil {
@@ -88,8 +89,8 @@ func readHolder(stateDir string) *Holder {
 
 func placePath(stateDir string) string { return filepath.Join(stateDir, "keeper.lock") }
 
-// lockPlace takes the lock of a state directory or returns ErrLocked.
-func lockPlace(stateDir string) (*os.File, error) {
+// LockPlace takes the lock of a state directory or returns ErrLocked.
+func LockPlace(stateDir string) (*os.File, error) {
 	f, err := os.OpenFile(placePath(stateDir), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock the state directory: %w", err)
@@ -97,31 +98,14 @@ func lockPlace(stateDir string) (*os.File, error) {
 	return lockFile(f)
 }
 
-func placeLocked(stateDir string) bool {
+// PlaceLocked reports whether a keeper has the state directory.
+func PlaceLocked(stateDir string) bool {
 	f, err := os.Open(placePath(stateDir))
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	return errors.Is(flock(f, syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
-}
-
-// describe writes into the lock who holds it.
-func (k *keeper) describe() error {
-	here, err := directoryOf(k.lock)
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(Holder{
-		Dir: k.opts.Dir, ID: k.opts.ID, StateDir: k.opts.StateDir, Socket: k.opts.Socket, Directory: here, Pid: os.Getpid(),
-	})
-	if err != nil {
-		return err
-	}
-	if _, err := k.place.WriteAt(data, 0); err != nil {
-		return fmt.Errorf("cannot write the keeper's lock: %w", err)
-	}
-	return nil
+	return errors.Is(files.Lock(f, syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
 }
 
 // directoryAt names the directory at a path, as long as somebody has it open, among all of this machine.
@@ -130,7 +114,8 @@ func directoryAt(dir string) (string, error) {
 	return directoryName(fi, err)
 }
 
-func directoryOf(f *os.File) (string, error) {
+// DirectoryOf names an open directory as Holder.Directory does.
+func DirectoryOf(f *os.File) (string, error) {
 	fi, err := f.Stat()
 	return directoryName(fi, err)
 }
@@ -146,32 +131,14 @@ func directoryName(fi os.FileInfo, err error) (string, error) {
 	return fmt.Sprintf("%d:%d", st.Dev, st.Ino), nil
 }
 
-// endLeftBehind kills what an earlier keeper, which was killed with its daemon, has left running: of this path, and of
-// paths at which this directory was when such a keeper ran. It returns their pids.
-func endLeftBehind(o Options, directory string) ([]int, error) {
-	if other := otherHome(o); other != "" {
-		return nil, errOtherHome(o.Dir)
+// Describe writes into the lock of a state directory who holds it.
+func (h Holder) Describe(place *os.File) error {
+	data, err := json.Marshal(h)
+	if err != nil {
+		return err
 	}
-	pids := killMarked(ofProject(o.ID))
-	for _, h := range recorded(o.StateDir, directory) {
-		place, err := lockPlace(h.StateDir)
-		if err != nil {
-			continue // another keeper has begun there, and has done this
-		}
-		pids = append(pids, killMarked(ofProject(h.ID))...)
-		_ = place.Truncate(0)
-		place.Close()
+	if _, err := place.WriteAt(data, 0); err != nil {
+		return fmt.Errorf("cannot write the keeper's lock: %w", err)
 	}
-	return pids, nil
-}
-
-// otherHome is the state directory of a keeper that runs the same path from another home: its daemon says so by its marker.
-func otherHome(o Options) string {
-	for pid := range processTable() {
-		dir, ok := strings.CutPrefix(marker(pid), daemonMarker(o.ID, ""))
-		if ok && dir != "" && dir != o.StateDir && placeLocked(dir) {
-			return dir
-		}
-	}
-	return ""
+	return nil
 }
