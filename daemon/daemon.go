@@ -18,7 +18,7 @@ import (
 	"devstack/infra"
 	"devstack/infra/native"
 	"devstack/procs"
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/procs/node"
 )
 

@@ -12,7 +12,7 @@ import (
 	"devstack/infra"
 	"devstack/infra/docker"
 	"devstack/infra/native"
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 // Drivers finds what runs the services of one project.

@@ -7,7 +7,7 @@ import (
 
 	"devstack/infra/native"
 	"devstack/procs"
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
 )
 

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
 )
 

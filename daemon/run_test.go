@@ -16,13 +16,14 @@ import (
 	"time"
 
 	"devstack/daemon/api"
-	"devstack/procs/keeper"
+	parent "devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 // TestMain lets the test binary be the keeper and the daemon of the tests below: both are as real as in the product.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "keeper" {
-		if err := keeper.Command(os.Args[2:]); err != nil {
+		if err := parent.Command(os.Args[2:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -135,7 +136,7 @@ func (r *running) waitGone() {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	if err := keeper.WaitGone(ctx, r.at.Dir); err != nil {
+	if err := keeper.WaitGone(ctx, r.at.Dir, r.at.StateDir); err != nil {
 		r.Errorf("the keeper stays: %v", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 func TestUnitMessages(t *testing.T) {

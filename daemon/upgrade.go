@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 // defaultPatience is how long an upgrade waits for the commands that are under way.

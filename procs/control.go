@@ -8,7 +8,8 @@ import (
 	"slices"
 	"syscall"
 
-	"devstack/procs/keeper"
+	parent "devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
 )
 
@@ -59,7 +60,7 @@ func Flush(app stack.App, n int, stateDir string) error {
 	var failed []error
 	for _, path := range []string{app.OutFile, app.ErrorFile, app.LogFile} {
 		if path != "" && path != os.DevNull {
-			failed = append(failed, keeper.EmptyLog(stateDir, path))
+			failed = append(failed, parent.EmptyLog(stateDir, path))
 		}
 	}
 	return errors.Join(failed...)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
 )
 

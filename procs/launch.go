@@ -7,7 +7,7 @@ import (
 	"strings"
 	"syscall"
 
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/procs/node"
 	"devstack/stack"
 )

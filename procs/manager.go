@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
 )
 

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"devstack/probe"
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/procs/node"
 )
 

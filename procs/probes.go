@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"devstack/probe"
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 // probeOf is the healthcheck of one launch.

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
 )
 

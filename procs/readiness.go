@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"devstack/probe"
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
 )
 

@@ -14,7 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"devstack/procs/keeper"
+	parent "devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/procs/node"
 	"devstack/stack"
 )
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "keeper":
-			if keeper.Command(os.Args[2:]) != nil {
+			if parent.Command(os.Args[2:]) != nil {
 				os.Exit(1)
 			}
 			os.Exit(0)
@@ -104,7 +105,7 @@ func newProject(t *testing.T) *project {
 		}
 		p.conn.Close()
 		p.relay.Close()
-		if err := keeper.WaitGone(ctx, p.dir); err != nil {
+		if err := keeper.WaitGone(ctx, p.dir, spawn.StateDir); err != nil {
 			t.Errorf("the keeper does not go: %v", err)
 		}
 	})

@@ -3,7 +3,7 @@ package procs
 import (
 	"slices"
 
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 // Resume is the machine of a new daemon: the saved one, brought up to date with what the keeper knows about this

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 func row(gen int64, exit *keeper.Exit) keeper.Running {

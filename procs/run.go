@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/procs/node"
 	"devstack/stack"
 )

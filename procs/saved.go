@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
 )
 

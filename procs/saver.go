@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 // saver writes the state down after every change and acks exits only afterwards, so that an exit is counted exactly

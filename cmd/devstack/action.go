@@ -64,10 +64,10 @@ func (f *Factory) finish(result *api.Result, table bool) error {
 		}
 	}
 	for _, note := range result.Notes {
-		fmt.Fprintln(f.IO.Err, c.yellow("note:"), note)
+		f.note(note)
 	}
 	if note := otherVersion(result.State); note != "" {
-		fmt.Fprintln(f.IO.Err, c.yellow("note:"), note)
+		f.note(note)
 	}
 	if !saysItAll(result) {
 		fmt.Fprint(f.IO.Err, renderFailures(result.Failures, c))
@@ -113,7 +113,7 @@ func anythingRuns(s *api.State) bool {
 
 // completeNames completes the names of the running stack, for the shell.
 func (f *Factory) completeNames(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	p, err := f.Project()
+	p, err := findProject(&f.globals, f.Getenv)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

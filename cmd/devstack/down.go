@@ -60,13 +60,13 @@ func downRun(ctx context.Context, o *DownOptions) error {
 	if err := o.finish(result, false); err != nil {
 		return err
 	}
-	return o.WaitGone(ctx, p.Dir)
+	return o.WaitGone(ctx, p.Dir, p.StateDir)
 }
 
 // downWithoutKeeper removes the services that a keeper left behind. A keeper on its way out goes first; one that
 // stays belongs to another DEVSTACK_HOME, and would repair what is removed here.
 func downWithoutKeeper(ctx context.Context, o *DownOptions, p *project) error {
-	if err := o.WaitLeaving(ctx, p.Dir); err != nil {
+	if err := o.WaitLeaving(ctx, p.Dir, p.StateDir); err != nil {
 		return err
 	}
 	var flags []string

@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
 	"devstack/daemon/api"
-	"devstack/procs/keeper"
+	"devstack/procs/keeper/protocol"
 )
 
 // Factory is what commands are made with.
@@ -19,14 +20,15 @@ type Factory struct {
 	Sibling func(ctx context.Context, args []string) error
 	// SiblingOutput runs devstackd with args and returns what it wrote to standard output.
 	SiblingOutput func(ctx context.Context, args []string) ([]byte, error)
-	// Spawn starts the project's keeper if none runs, and returns when its API answers.
-	Spawn func(p *project) error
+	// Spawn starts the project's keeper if none runs, and returns when its API answers. A keeper that is in the way is
+	// given to replace, which ends it.
+	Spawn func(p *project, replace func(*protocol.Holder) error) error
 	// KeepHere is the project's keeper in this process; its daemon gets args.
 	KeepHere func(p *project, args []string) error
-	// WaitGone returns when no keeper of the project in dir runs.
-	WaitGone func(ctx context.Context, dir string) error
+	// WaitGone returns when no keeper has the directory, nor the state directory.
+	WaitGone func(ctx context.Context, dir, stateDir string) error
 	// WaitLeaving does so, too, but not for ever: a keeper that stays without answering here is an error.
-	WaitLeaving func(ctx context.Context, dir string) error
+	WaitLeaving func(ctx context.Context, dir, stateDir string) error
 
 	globals globals
 }
@@ -35,14 +37,25 @@ func newFactory() *Factory {
 	f := &Factory{Getenv: os.Getenv, Environ: os.Environ, IO: systemStreams(os.Getenv), Spawn: spawnKeeper, KeepHere: keepHere}
 	f.Sibling = func(ctx context.Context, args []string) error { return runSibling(ctx, f.IO, args) }
 	f.SiblingOutput = func(ctx context.Context, args []string) ([]byte, error) { return siblingOutput(ctx, f.IO, args) }
-	f.WaitGone, f.WaitLeaving = keeper.WaitGone, keeper.WaitLeaving
+	f.WaitGone, f.WaitLeaving = protocol.WaitGone, protocol.WaitLeaving
 	return f
 }
 
-// Project finds the stack that the command is about.
+// Project finds the stack that the command is about, and says so if its directory is not where it was.
 func (f *Factory) Project() (*project, error) {
-	return findProject(&f.globals, f.Getenv)
+	p, err := findProject(&f.globals, f.Getenv)
+	if err != nil {
+		if p = findWithoutFile(&f.globals, f.Getenv); p == nil {
+			return nil, err
+		}
+	}
+	if p.displaced != "" {
+		f.note(p.displaced + "; devstack up ends it and starts it here")
+	}
+	return p, nil
 }
+
+func (f *Factory) note(text string) { fmt.Fprintln(f.IO.Err, f.IO.ErrStyle().yellow("note:"), text) }
 
 // Client is a client of the project's daemon, running or not.
 func (f *Factory) Client(p *project) *api.Client {
@@ -99,7 +112,7 @@ func needsStack(p *project, err error) error {
 
 // elsewhere is an error if a stack runs in the project that the caller cannot reach: then it is not true that none runs.
 func elsewhere(ctx context.Context, p *project) error {
-	if !keeper.Elsewhere(ctx, p.Dir, p.Socket) {
+	if !protocol.Elsewhere(ctx, p.Dir, p.StateDir, p.Socket) {
 		return nil
 	}
 	return &api.Error{

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/procs/keeper/protocol"
 )
 
 // now is the time of all rendering tests.
@@ -45,9 +46,9 @@ func newBed(t *testing.T, handler http.HandlerFunc) *bed {
 	b.Factory = &Factory{
 		IO: streams, Environ: func() []string { return []string{"A=1"} },
 		Getenv:      func(key string) string { return map[string]string{"DEVSTACK_HOME": home}[key] },
-		Spawn:       func(*project) error { b.spawned++; return nil },
-		WaitGone:    func(context.Context, string) error { b.waited++; return nil },
-		WaitLeaving: func(context.Context, string) error { b.waited++; return nil },
+		Spawn:       func(*project, func(*protocol.Holder) error) error { b.spawned++; return nil },
+		WaitGone:    func(context.Context, string, string) error { b.waited++; return nil },
+		WaitLeaving: func(context.Context, string, string) error { b.waited++; return nil },
 	}
 	b.Sibling = func(_ context.Context, args []string) error { b.sibling = append(b.sibling, args); return nil }
 	b.SiblingOutput = func(ctx context.Context, args []string) ([]byte, error) {

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"devstack/procs/keeper"
+	"devstack/procs/keeper/protocol"
 )
 
 // newCmdKeeper is what Spawn starts: the parent of the daemon and of all processes.
@@ -18,13 +19,13 @@ func newCmdKeeper() *cobra.Command {
 	}
 }
 
-func spawnKeeper(p *project) error {
+func spawnKeeper(p *project, replace func(*protocol.Holder) error) error {
 	daemon, err := siblingPath()
 	if err != nil {
 		return err
 	}
-	_, err = keeper.Spawn(keeper.SpawnOptions{
-		Dir: p.Dir, ID: p.ID, StateDir: p.StateDir, Socket: p.Socket, Daemon: []string{daemon},
+	_, err = protocol.Spawn(protocol.SpawnOptions{
+		Dir: p.Dir, ID: p.ID, StateDir: p.StateDir, Socket: p.Socket, Daemon: []string{daemon}, Replace: replace,
 	})
 	return err
 }

@@ -44,5 +44,5 @@ func killRun(ctx context.Context, o *KillOptions) error {
 	} else if err != nil {
 		return err
 	}
-	return o.WaitGone(ctx, p.Dir)
+	return o.WaitGone(ctx, p.Dir, p.StateDir)
 }

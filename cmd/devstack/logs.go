@@ -136,8 +136,8 @@ func logsRun(ctx context.Context, o *LogsOptions) error {
 		return err
 	}
 	state, err := o.Running(ctx, p)
-	if errors.Is(err, api.ErrNotRunning) {
-		return logsFromDisk(ctx, o, p)
+	if errors.Is(err, api.ErrNotRunning) || err == nil && p.StateDir != p.own.StateDir {
+		return logsFromDisk(ctx, o, p) // a moved directory has taken its logs along: the daemon does not see them
 	}
 	if err != nil {
 		return interruptedLogs(o, err)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"devstack/daemon/api"
+	"devstack/procs/keeper/protocol"
 )
 
 // globals are the flags of every command.
@@ -22,7 +23,10 @@ type globals struct {
 // project is the stack that a command is about.
 type project struct {
 	api.Files
-	api.Location
+	api.Location // whom to ask; as a rule this is own
+
+	own       api.Location // where up starts a keeper
+	displaced string       // why a stack that runs here cannot go on, for people; empty: none, or it can
 }
 
 // findProject finds ecosystem.yaml in the directory dir or above, as git finds .git, or takes the given file.
@@ -31,6 +35,11 @@ func findProject(g *globals, getenv func(string) string) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
+	return locateProject(g, getenv, path)
+}
+
+// locateProject is the project of the file at path, which need not be there.
+func locateProject(g *globals, getenv func(string) string, path string) (*project, error) {
 	profile := g.profile
 	if profile == "" {
 		profile = getenv("DEVSTACK_PROFILE")
@@ -39,7 +48,55 @@ func findProject(g *globals, getenv func(string) string) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &project{api.Files{File: path, Project: g.project, Profile: profile}, location}, nil
+	p := &project{Files: api.Files{File: path, Project: g.project, Profile: profile}, Location: location, own: location}
+	p.findKeeper()
+	return p, nil
+}
+
+// findKeeper looks who runs the stack. Its keeper is found by the directory first, then by its path: the two part when the
+// directory is moved, or removed and made again, while its stack runs.
+func (p *project) findKeeper() {
+	ofPath, ofDirectory := protocol.Find(p.Dir, p.StateDir)
+	switch {
+	case ofPath == ofDirectory:
+	case ofDirectory == nil:
+		p.displaced = displacedBy(p, ofPath)
+	case ofDirectory.IsAt(ofDirectory.Dir): // a bind mount: one directory with two paths, and the first one counts
+		p.Dir, p.File = ofDirectory.Dir, filepath.Join(ofDirectory.Dir, filepath.Base(p.File))
+		p.ask(ofDirectory)
+		p.own = p.Location
+	default:
+		p.displaced = displacedBy(p, ofDirectory)
+		if ofPath != nil {
+			p.displaced += "; " + displacedBy(p, ofPath)
+		}
+		p.ask(ofDirectory)
+	}
+}
+
+func (p *project) ask(h *protocol.Holder) {
+	p.ID, p.StateDir, p.Socket = h.ID, h.StateDir, h.Socket
+}
+
+// findWithoutFile finds a stack that runs although its file, or its directory's content, is gone: it can be looked at and
+// ended. Nil if there is none.
+func findWithoutFile(g *globals, getenv func(string) string) *project {
+	dir, err := filepath.Abs(g.dir)
+	if g.file != "" || err != nil {
+		return nil
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		p, err := locateProject(g, getenv, filepath.Join(dir, "ecosystem.yaml"))
+		if err != nil {
+			return nil
+		}
+		if ofPath, ofDirectory := protocol.Find(p.Dir, p.StateDir); ofPath != nil || ofDirectory != nil {
+			return p
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
 }
 
 // findFile is the absolute path of the ecosystem file.

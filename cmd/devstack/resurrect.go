@@ -9,6 +9,7 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/procs/keeper"
+	"devstack/procs/keeper/protocol"
 )
 
 // ResurrectOptions is what `devstack resurrect` was asked for.
@@ -88,7 +89,7 @@ func keeperError(dir string, err error) error {
 	switch {
 	case errors.As(err, &failed):
 		return &api.Error{Exit: max(api.Code(failed.Code), api.ExitBug), Message: failed.Text}
-	case errors.Is(err, keeper.ErrLocked):
+	case errors.Is(err, protocol.ErrLocked):
 		return &api.Error{Exit: api.ExitBug, Message: "another keeper runs the stack in " + dir, Hint: "devstack down ends it"}
 	}
 	return err

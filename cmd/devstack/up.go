@@ -73,9 +73,13 @@ Exit codes: 2 usage, 3 files, 4 environment, 9 a port is taken, 5 engine, image 
 }
 
 func upRun(ctx context.Context, o *UpOptions) error {
-	p, err := o.Project()
+	p, err := findProject(&o.globals, o.Getenv)
 	if err != nil {
 		return err
+	}
+	if o.DryRun && p.displaced != "" { // what runs elsewhere is compared with nothing here
+		o.note(p.displaced + "; devstack up would end it and start everything here")
+		return nil
 	}
 	result, err := runUp(ctx, o, p)
 	if err != nil {
@@ -95,7 +99,7 @@ func runUp(ctx context.Context, o *UpOptions, p *project) (*api.Result, error) {
 	}
 	result, err := askUp(ctx, o, p, request)
 	if errors.Is(err, api.ErrNotRunning) {
-		if err := o.WaitGone(ctx, p.Dir); err != nil {
+		if err := o.WaitGone(ctx, p.Dir, p.StateDir); err != nil {
 			return nil, err
 		}
 		result, err = askUp(ctx, o, p, request)
@@ -122,11 +126,11 @@ func awaitIdleKeeper(ctx context.Context, o *UpOptions, p *project) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // another command may be about to use it
 	defer cancel()
-	_ = o.WaitGone(ctx, p.Dir)
+	_ = o.WaitGone(ctx, p.Dir, p.StateDir)
 }
 
 func askUp(ctx context.Context, o *UpOptions, p *project, request api.UpRequest) (*api.Result, error) {
-	if err := o.Spawn(p); err != nil {
+	if err := prepareUp(ctx, o, p); err != nil {
 		return nil, err
 	}
 	return o.action("up", func(each func(api.Event)) (*api.Result, error) {

@@ -9,7 +9,7 @@ import (
 
 	"devstack/daemon"
 	"devstack/daemon/api"
-	"devstack/procs/keeper"
+	"devstack/procs/keeper/protocol"
 )
 
 // runResurrect is the daemon of a keeper in the foreground: with nothing to take over it runs that up by itself.
@@ -24,7 +24,7 @@ func runResurrect(ctx context.Context, c *command, args []string) error {
 		Files:   api.Files{File: c.file, Project: c.name, Profile: c.prof},
 		NoInfra: *noInfra, Timeout: *limit,
 		// The marker is the daemon's own, not the caller's.
-		Environment: slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, keeper.MarkerEnv+"=") }),
+		Environment: slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, protocol.MarkerEnv+"=") }),
 	})
 	if err != nil {
 		log.Error("the daemon ends", "err", err)

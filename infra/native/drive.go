@@ -15,7 +15,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"devstack/infra"
-	"devstack/procs/keeper"
+	parent "devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 // Pull finds the program: nothing can be fetched.
@@ -156,7 +157,7 @@ func (d *Driver) StartContainer(ctx context.Context, id string) error {
 	}
 	r.began(launched)
 	if err := d.layout.save(r); err != nil {
-		keeper.SignalServer(r.Pid, r.Start, syscall.SIGKILL)
+		parent.SignalServer(r.Pid, r.Start, syscall.SIGKILL)
 		d.watch(r, life)
 		return err
 	}
@@ -257,7 +258,7 @@ func (d *Driver) stop(ctx context.Context, id string, gently bool) error {
 	life.stopped = true
 	d.mu.Unlock()
 	if gently {
-		keeper.SignalServer(r.Pid, r.Start, r.stopSignal())
+		parent.SignalServer(r.Pid, r.Start, r.stopSignal())
 		select {
 		case <-life.over:
 			return d.waitUnlocked(ctx, at)
@@ -266,7 +267,7 @@ func (d *Driver) stop(ctx context.Context, id string, gently bool) error {
 			return ctx.Err()
 		}
 	}
-	keeper.SignalServer(r.Pid, r.Start, syscall.SIGKILL)
+	parent.SignalServer(r.Pid, r.Start, syscall.SIGKILL)
 	select {
 	case <-life.over:
 		return d.waitUnlocked(ctx, at)
@@ -318,7 +319,7 @@ func (d *Driver) waitUnlocked(ctx context.Context, at place) error {
 func askToEnd(at place) {
 	for _, name := range []string{redisPid, postgresPid} {
 		if pid, _ := pidIn(filepath.Join(at.data(), name)); pid != 0 {
-			keeper.SignalServer(pid, keeper.StartTime(pid), syscall.SIGINT)
+			parent.SignalServer(pid, parent.StartTime(pid), syscall.SIGINT)
 		}
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"devstack/infra"
-	"devstack/procs/keeper"
+	parent "devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 // gone waits for the end of a process that need not be our child.
@@ -203,7 +204,7 @@ func TestEverythingKilledAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := keeper.WaitGone(f.ctx, f.spawn.Dir); err != nil {
+	if err := keeper.WaitGone(f.ctx, f.spawn.Dir, f.spawn.StateDir); err != nil {
 		t.Fatal(err)
 	}
 	if err := keeperSpawn(f); err != nil {
@@ -224,7 +225,7 @@ func TestKeeperToldByASignalEndsServers(t *testing.T) {
 	gone(t, redis)
 	gone(t, postgres)
 	f.detach()
-	if err := keeper.WaitGone(f.ctx, f.spawn.Dir); err != nil {
+	if err := keeper.WaitGone(f.ctx, f.spawn.Dir, f.spawn.StateDir); err != nil {
 		t.Fatal(err)
 	}
 	if text, _ := os.ReadFile(f.place("postgres").log()); !strings.Contains(string(text), "database system is shut down") {
@@ -306,7 +307,7 @@ func TestDamagedRecord(t *testing.T) {
 	f.resume(nil, since)
 	f.up()
 	f.query("agentic", "agentic_sdlc", "INSERT INTO kept VALUES (1)")
-	if now := f.record("postgres"); now.ID == before.ID || now.Pid == before.Pid || keeper.Runs(before.Pid, before.Start) {
+	if now := f.record("postgres"); now.ID == before.ID || now.Pid == before.Pid || parent.Runs(before.Pid, before.Start) {
 		t.Errorf("it was %+v and is %+v", before, now)
 	}
 	log, _ := os.ReadFile(f.place("postgres").log())

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"devstack/infra"
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 const (

@@ -7,14 +7,14 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 
 	"devstack/infra"
-	"devstack/procs/keeper"
+	parent "devstack/procs/keeper"
 )
 
 // pollEnd is waitEnd where the system has no event for the end of another's child.
 func pollEnd(ctx context.Context, pid int, start uint64) error {
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
-	for keeper.Runs(pid, start) {
+	for parent.Runs(pid, start) {
 		select {
 		case <-again.C:
 		case <-ctx.Done():

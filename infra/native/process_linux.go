@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"devstack/procs/keeper"
+	parent "devstack/procs/keeper"
 )
 
 // waitEnd returns nil when the process has ended, whoever its parent is, and an error when ctx has.
@@ -19,7 +19,7 @@ func waitEnd(ctx context.Context, pid int, start uint64) error {
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) { // before Linux 5.10
 		return pollEnd(ctx, pid, start)
 	}
-	if err != nil || !keeper.Runs(pid, start) {
+	if err != nil || !parent.Runs(pid, start) {
 		if err == nil {
 			unix.Close(fd)
 		}

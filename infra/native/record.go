@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"devstack/infra"
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 // States of a record, in Docker's words, beside "starting": a launch is under way, or whoever wanted to launch has died.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"devstack/infra"
-	"devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 // run is one life of a server, from just before its launch until its end is recorded.

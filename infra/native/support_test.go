@@ -23,7 +23,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"devstack/infra"
-	"devstack/procs/keeper"
+	parent "devstack/procs/keeper"
+	keeper "devstack/procs/keeper/protocol"
 )
 
 // The test binary is also the keeper of these tests, and the daemon that relays between the keeper and the test.
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case "keeper":
-			if err := keeper.Command(os.Args[2:]); err != nil {
+			if err := parent.Command(os.Args[2:]); err != nil {
 				os.Exit(1)
 			}
 			os.Exit(0)
@@ -231,7 +232,7 @@ func (f *fixture) shutdown() {
 		f.Error(err)
 	}
 	f.detach()
-	if err := keeper.WaitGone(f.ctx, f.spawn.Dir); err != nil {
+	if err := keeper.WaitGone(f.ctx, f.spawn.Dir, f.spawn.StateDir); err != nil {
 		f.Error(err)
 	}
 }

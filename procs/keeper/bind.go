@@ -12,13 +12,15 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // firstFD is where a launch's descriptors after its standard ones begin: held sockets, then the IPC channel.
 const firstFD = 3
 
 // born returns the sockets that a launch is born with; that of Hold.Bind, which is bound now if need be, is the first.
-func (k *keeper) born(req Launch) ([]*heldSocket, error) {
+func (k *keeper) born(req protocol.Launch) ([]*heldSocket, error) {
 	if req.Hold == nil {
 		return nil, nil
 	}
@@ -34,10 +36,10 @@ func (k *keeper) born(req Launch) ([]*heldSocket, error) {
 		}
 		at, err := boundTo(d)
 		if err != nil {
-			d.close()
+			d.Close()
 			return nil, err
 		}
-		first = k.held.add(app, Address{Host: anyHost, Port: port}, at, d)
+		first = k.held.add(app, protocol.Address{Host: anyHost, Port: port}, at, d)
 	}
 	first.address.Host = anyHost
 	sockets := []*heldSocket{first}
@@ -68,7 +70,7 @@ func (h holding) everywhere(app string, port int) (found *heldSocket) {
 
 // bind listens on every address of the machine, with the kernel's longest queue. As systemd's, the socket blocks
 // until a program wants otherwise.
-func bind(port int) (*descriptor, error) {
+func bind(port int) (*protocol.Descriptor, error) {
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false)
 	l, err := lc.Listen(context.Background(), "tcp", fmt.Sprintf(":%d", port))
@@ -80,24 +82,24 @@ func bind(port int) (*descriptor, error) {
 	if !ok {
 		return nil, errors.New("not a TCP listener")
 	}
-	d, err := dupConn(tcp)
+	d, err := protocol.DupConn(tcp)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.SetNonblock(d.fd, false); err != nil {
-		d.close()
+	if err := syscall.SetNonblock(d.FD, false); err != nil {
+		d.Close()
 		return nil, os.NewSyscallError("fcntl", err)
 	}
 	return d, nil
 }
 
 // heldEnv tells a launch what it was born with; LISTEN_PID is added by the launch itself.
-func heldEnv(req Launch, born []*heldSocket) []string {
+func heldEnv(req protocol.Launch, born []*heldSocket) []string {
 	if len(born) == 0 {
 		return nil
 	}
 	type inherited struct {
-		Address
+		protocol.Address
 		FD int `json:"fd"`
 	}
 	list := make([]inherited, len(born))
@@ -105,7 +107,7 @@ func heldEnv(req Launch, born []*heldSocket) []string {
 		list[i] = inherited{s.address, firstFD + i}
 	}
 	text, _ := json.Marshal(list) // strings and numbers: cannot fail
-	env := []string{HeldEnv + "=" + string(text)}
+	env := []string{protocol.HeldEnv + "=" + string(text)}
 	if req.Hold.Bind != 0 {
 		env = append(env, "LISTEN_FDS=1", "LISTEN_FDNAMES="+strings.ReplaceAll(req.Key.App, ":", "_"))
 	}
@@ -117,7 +119,7 @@ const execArg = "exec"
 
 // start forks and execs. LISTEN_PID can only be said by the process itself, so with Hold.Bind it begins as our own
 // executable: a shell would drop variables whose names it does not like. Its exec fails here with the errno it had.
-func (k *keeper) start(req Launch, attr *syscall.ProcAttr, exited func(syscall.WaitStatus)) (int, error) {
+func (k *keeper) start(req protocol.Launch, attr *syscall.ProcAttr, exited func(syscall.WaitStatus)) (int, error) {
 	if req.Hold == nil || req.Hold.Bind == 0 {
 		return k.children.start(req.Argv[0], req.Argv, attr, exited)
 	}

@@ -12,6 +12,8 @@ import (
 	"reflect"
 	"syscall"
 	"testing"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // activatedRole is a program that knows systemd's sockets: it tells each client its name and its pid.
@@ -36,12 +38,12 @@ func activatedRole(args []string) int {
 	}
 }
 
-func (r *rig) activated(name string, instance int, generation int64, port int) Launch {
+func (r *rig) activated(name string, instance int, generation int64, port int) protocol.Launch {
 	l := r.sh(name, "")
-	l.Key = Key{App: "web", Instance: instance, Generation: generation}
+	l.Key = protocol.Key{App: "web", Instance: instance, Generation: generation}
 	l.Argv = []string{r.opts.Self, "activated", name}
 	l.Env = append([]string{"a.b=kept", "LISTEN_FDS=9", "LISTEN_PID=1", "LISTEN_FDNAMES=shell", "DEVSTACK_HELD=x"}, l.Env...)
-	l.Hold = &Hold{Bind: port}
+	l.Hold = &protocol.Hold{Bind: port}
 	l.IPC = false
 	return l
 }
@@ -60,7 +62,7 @@ func TestBindBeforeTheLaunch(t *testing.T) {
 	c, _, w := r.dial()
 	a := r.activated("a", 0, 1, port)
 	first := mustLaunch(t, c, a)
-	if want := []Address{{Host: anyHost, Port: port}}; !reflect.DeepEqual(first.Held, want) {
+	if want := []protocol.Address{{Host: anyHost, Port: port}}; !reflect.DeepEqual(first.Held, want) {
 		t.Errorf("born with %v", first.Held)
 	}
 	mustGreet(t, mustConnect(t, port), "a"+itoa(first.Pid))
@@ -75,10 +77,10 @@ func TestBindBeforeTheLaunch(t *testing.T) {
 	b := r.activated("b", 0, 2, port)
 	second := mustLaunch(t, c, b)
 	mustGreet(t, waiting, "b"+itoa(second.Pid))
-	mustRelease(t, c, ReleaseReq{App: "web", Before: 2})
+	mustRelease(t, c, protocol.ReleaseReq{App: "web", Before: 2})
 	mustEnd(t, c, w, b)
 	mustConnect(t, port)
-	mustRelease(t, c, ReleaseReq{App: "web"})
+	mustRelease(t, c, protocol.ReleaseReq{App: "web"})
 	mustRefuse(t, port)
 }
 
@@ -99,14 +101,14 @@ func TestBindFailures(t *testing.T) {
 	}
 	defer taken.Close()
 	for name, tc := range map[string]struct {
-		change func(*Launch)
+		change func(*protocol.Launch)
 		errno  syscall.Errno
 	}{
-		"no such program":   {func(l *Launch) { l.Argv[0] = "/nonexistent/server" }, syscall.ENOENT},
-		"not executable":    {func(l *Launch) { l.Argv[0] = plain }, syscall.EACCES},
-		"not a program":     {func(l *Launch) { l.Argv[0] = garbage }, syscall.ENOEXEC},
-		"no such directory": {func(l *Launch) { l.Dir = "/nonexistent/dir" }, syscall.ENOENT},
-		"port taken":        {func(l *Launch) { l.Hold.Bind = taken.Addr().(*net.TCPAddr).Port }, syscall.EADDRINUSE},
+		"no such program":   {func(l *protocol.Launch) { l.Argv[0] = "/nonexistent/server" }, syscall.ENOENT},
+		"not executable":    {func(l *protocol.Launch) { l.Argv[0] = plain }, syscall.EACCES},
+		"not a program":     {func(l *protocol.Launch) { l.Argv[0] = garbage }, syscall.ENOEXEC},
+		"no such directory": {func(l *protocol.Launch) { l.Dir = "/nonexistent/dir" }, syscall.ENOENT},
+		"port taken":        {func(l *protocol.Launch) { l.Hold.Bind = taken.Addr().(*net.TCPAddr).Port }, syscall.EADDRINUSE},
 	} {
 		l := r.activated("web", 0, 1, port)
 		tc.change(&l)
@@ -132,15 +134,15 @@ func TestBindWhatWasAdopted(t *testing.T) {
 	waiting := mustConnect(t, port)
 	bound := r.web("bound", 0, 2, port, "if (held[0].host !== '*') process.exit(9); listen()")
 	bound.Hold.Bind = port
-	if got := mustLaunch(t, c, bound); !reflect.DeepEqual(got.Held, []Address{{Host: anyHost, Port: port}}) {
+	if got := mustLaunch(t, c, bound); !reflect.DeepEqual(got.Held, []protocol.Address{{Host: anyHost, Port: port}}) {
 		t.Errorf("born with %v", got.Held)
 	}
 	mustListen(t, w, bound, port)
-	mustRelease(t, c, ReleaseReq{App: "web", Before: 2})
+	mustRelease(t, c, protocol.ReleaseReq{App: "web", Before: 2})
 	if got := ask(t, waiting); got != "bound" {
 		t.Errorf("answer: %q", got)
 	}
-	nc, err := c.Connect(t.Context(), ConnectReq{Key: bound.Key, Address: Address{Port: port}})
+	nc, err := c.Connect(t.Context(), protocol.ConnectReq{Key: bound.Key, Address: protocol.Address{Port: port}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +156,7 @@ func TestBindWhatWasAdopted(t *testing.T) {
 		t.Errorf("born with %v", got.Held)
 	}
 	mustListen(t, w, again, port)
-	mustRelease(t, c, ReleaseReq{App: "web", Before: 3})
+	mustRelease(t, c, protocol.ReleaseReq{App: "web", Before: 3})
 	if got := ask(t, mustConnect(t, port)); got != "again" {
 		t.Errorf("answer: %q", got)
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // carryVersion is that of carried. Fields are only ever added, and mean nothing when they are empty; a change that an older
@@ -19,6 +21,7 @@ type carried struct {
 	Options  Options         `json:"options"`
 	Since    time.Time       `json:"since"`
 	Lock     int             `json:"lock"`
+	Place    int             `json:"place,omitempty"` // 0: an older keeper has none
 	Listener int             `json:"listener"`
 	Stash    []byte          `json:"stash,omitempty"`
 	Launches []carriedLaunch `json:"launches,omitempty"`
@@ -29,8 +32,8 @@ type carried struct {
 }
 
 type carriedLaunch struct {
-	Running
-	Grace    Grace           `json:"grace"`
+	protocol.Running
+	Grace    protocol.Grace  `json:"grace"`
 	Holds    bool            `json:"holds,omitempty"`
 	Server   bool            `json:"server,omitempty"`
 	Released bool            `json:"released,omitempty"`
@@ -76,10 +79,10 @@ type carriedChunk struct {
 }
 
 type carriedSocket struct {
-	App     string         `json:"app"`
-	Address Address        `json:"address"`
-	FD      int            `json:"fd"`
-	Claims  []carriedClaim `json:"claims"`
+	App     string           `json:"app"`
+	Address protocol.Address `json:"address"`
+	FD      int              `json:"fd"`
+	Claims  []carriedClaim   `json:"claims"`
 }
 
 type carriedClaim struct {
@@ -89,9 +92,9 @@ type carriedClaim struct {
 
 // carriedWant is a launch's request that waits for a socket.
 type carriedWant struct {
-	Launch  int     `json:"launch"`
-	Address Address `json:"address"`
-	ID      int64   `json:"id"`
+	Launch  int              `json:"launch"`
+	Address protocol.Address `json:"address"`
+	ID      int64            `json:"id"`
 }
 
 // gatherer collects what is carried and which descriptors belong to it.
@@ -103,10 +106,10 @@ type gatherer struct {
 }
 
 // gather describes everything. k.mu is held, and all is quiet.
-func (k *keeper) gather(req ExecReq) (*carried, []int, error) {
+func (k *keeper) gather(req protocol.ExecReq) (*carried, []int, error) {
 	g := &gatherer{carried: carried{Version: carryVersion, Options: k.opts, Since: k.since, Stash: k.stash}, streams: map[*stream]int{}}
 	g.Options.Ready, g.Options.Daemon = nil, req.Daemon
-	g.Lock, g.Listener = g.fd(k.lock), g.fd(k.listener)
+	g.Lock, g.Place, g.Listener = g.fd(k.lock), g.fd(k.place), g.fd(k.listener)
 	indexes := map[*launch]int{}
 	for _, l := range k.launches {
 		indexes[l] = g.launch(l, false)
@@ -151,7 +154,7 @@ func (g *gatherer) fd(c syscall.Conn) int {
 
 func (g *gatherer) launch(l *launch, acked bool) int {
 	c := carriedLaunch{
-		Running: Running{Key: l.key, Launched: l.launched, Ready: l.ready, Listening: l.listening, Drained: l.drained, Exit: l.exit},
+		Running: protocol.Running{Key: l.key, Launched: l.launched, Ready: l.ready, Listening: l.listening, Drained: l.drained, Exit: l.exit},
 		Grace:   l.grace, Holds: l.holds, Server: l.server, Released: l.released, Acked: acked,
 	}
 	for _, s := range l.streams {
@@ -171,9 +174,9 @@ func (g *gatherer) launch(l *launch, acked bool) int {
 func (g *gatherer) channel(c *channel) *carriedChannel {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := &carriedChannel{FD: g.fd(c.wire), Line: c.in.line, Long: c.in.long, Unwritten: c.unwritten}
-	for _, d := range c.wire.arrived {
-		out.Arrived = append(out.Arrived, d.fd)
+	out := &carriedChannel{FD: g.fd(c.conn), Line: c.in.line, Long: c.in.long, Unwritten: c.unwritten}
+	for _, d := range c.conn.Arrived {
+		out.Arrived = append(out.Arrived, d.FD)
 	}
 	g.open = append(g.open, out.Arrived...)
 	for _, p := range c.unacked {
@@ -216,10 +219,10 @@ func (g *gatherer) file(f *file) {
 }
 
 func (g *gatherer) socket(app string, s *heldSocket) {
-	c := carriedSocket{App: app, Address: s.address, FD: s.socket.fd}
+	c := carriedSocket{App: app, Address: s.address, FD: s.socket.FD}
 	for _, claim := range slices.Collect(maps.Keys(s.claims)) {
 		c.Claims = append(c.Claims, carriedClaim{Instance: claim.instance, Generation: claim.generation})
 	}
-	g.open = append(g.open, s.socket.fd)
+	g.open = append(g.open, s.socket.FD)
 	g.Held = append(g.Held, c)
 }

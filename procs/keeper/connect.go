@@ -6,10 +6,12 @@ import (
 	"net"
 	"slices"
 	"syscall"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // connect hands one end of a new connection to a launch and returns the other one, once the launch has it.
-func (k *keeper) connect(r ConnectReq) (*descriptor, error) {
+func (k *keeper) connect(r protocol.ConnectReq) (*protocol.Descriptor, error) {
 	k.mu.Lock()
 	l := k.launches[r.Key]
 	listens := l != nil && l.exit == nil && l.channel != nil && slices.Contains(l.listening, r.Address)
@@ -23,9 +25,9 @@ func (k *keeper) connect(r ConnectReq) (*descriptor, error) {
 	}
 	arrived := make(chan bool, 1)
 	err = l.channel.pass(connectionLine(r.Address), far, passed{arrived: arrived})
-	far.close()
+	far.Close()
 	if err != nil {
-		near.close()
+		near.Close()
 		return nil, err
 	}
 	select {
@@ -36,14 +38,14 @@ func (k *keeper) connect(r ConnectReq) (*descriptor, error) {
 	case <-l.channel.closed:
 	case <-l.ended:
 	}
-	near.close()
+	near.Close()
 	return nil, fmt.Errorf("cannot connect to %s: it did not take the connection: %w", r.Key.App, syscall.ENOTCONN)
 }
 
-func connectionLine(a Address) string {
+func connectionLine(a protocol.Address) string {
 	type message struct {
-		Cmd        string  `json:"cmd"`
-		Connection Address `json:"connection"`
+		Cmd        string           `json:"cmd"`
+		Connection protocol.Address `json:"connection"`
 	}
 	line, _ := json.Marshal(struct { // strings and numbers: cannot fail
 		Cmd  string  `json:"cmd"`
@@ -54,7 +56,7 @@ func connectionLine(a Address) string {
 }
 
 // tcpPair returns the two ends of a connection over the loopback device: the one that dialled and the one that accepted.
-func tcpPair() (dialled, accepted *descriptor, err error) {
+func tcpPair() (dialled, accepted *protocol.Descriptor, err error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, nil, err
@@ -70,11 +72,11 @@ func tcpPair() (dialled, accepted *descriptor, err error) {
 		return nil, nil, err
 	}
 	defer far.Close()
-	if dialled, err = dupConn(near.(*net.TCPConn)); err != nil {
+	if dialled, err = protocol.DupConn(near.(*net.TCPConn)); err != nil {
 		return nil, nil, err
 	}
-	if accepted, err = dupConn(far.(*net.TCPConn)); err != nil {
-		dialled.close()
+	if accepted, err = protocol.DupConn(far.(*net.TCPConn)); err != nil {
+		dialled.Close()
 		return nil, nil, err
 	}
 	return dialled, accepted, nil

@@ -10,22 +10,24 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 func TestConnectReachesOneLaunch(t *testing.T) {
 	t.Parallel()
 	r, port := newRig(t), freePort(t)
 	c, _, w := r.dial()
-	launches := []Launch{r.web("a", 0, 1, port, "listen()"), r.web("b", 1, 1, port, "listen()")}
+	launches := []protocol.Launch{r.web("a", 0, 1, port, "listen()"), r.web("b", 1, 1, port, "listen()")}
 	pids := map[string]int{}
 	for i, name := range []string{"a", "b"} {
 		pids[name] = mustLaunch(t, c, launches[i]).Pid
 		mustListen(t, w, launches[i], port)
 	}
-	at := Address{Port: port}
+	at := protocol.Address{Port: port}
 	for range 10 {
 		for i, name := range []string{"a", "b"} {
-			nc, err := c.Connect(t.Context(), ConnectReq{Key: launches[i].Key, Address: at})
+			nc, err := c.Connect(t.Context(), protocol.ConnectReq{Key: launches[i].Key, Address: at})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -35,9 +37,9 @@ func TestConnectReachesOneLaunch(t *testing.T) {
 			nc.Close()
 		}
 	}
-	for what, req := range map[string]ConnectReq{
-		"another address": {Key: launches[0].Key, Address: Address{Host: "127.0.0.1", Port: port}},
-		"no such launch":  {Key: Key{App: "web", Instance: 9, Generation: 1}, Address: at},
+	for what, req := range map[string]protocol.ConnectReq{
+		"another address": {Key: launches[0].Key, Address: protocol.Address{Host: "127.0.0.1", Port: port}},
+		"no such launch":  {Key: protocol.Key{App: "web", Instance: 9, Generation: 1}, Address: at},
 	} {
 		if _, err := c.Connect(t.Context(), req); !errors.Is(err, syscall.ENOTCONN) {
 			t.Errorf("%s: %v", what, err)
@@ -46,7 +48,7 @@ func TestConnectReachesOneLaunch(t *testing.T) {
 	if err := syscall.Kill(pids["a"], syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	req := ConnectReq{Key: launches[0].Key, Address: at}
+	req := protocol.ConnectReq{Key: launches[0].Key, Address: at}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := c.Connect(ctx, req); !errors.Is(err, context.DeadlineExceeded) {
@@ -83,19 +85,19 @@ func TestNoDescriptorIsLost(t *testing.T) {
 	mustListen(t, w, l, port)
 	missing := r.sh("missing", "")
 	missing.Argv = []string{"/nonexistent/program"}
-	missing.Hold = &Hold{Bind: spare}
+	missing.Hold = &protocol.Hold{Bind: spare}
 	round := func() {
 		if _, err := c.Launch(t.Context(), missing); !errors.Is(err, syscall.ENOENT) {
 			t.Fatalf("missing program: %v", err)
 		}
-		nc, err := c.Connect(t.Context(), ConnectReq{Key: l.Key, Address: Address{Port: port}})
+		nc, err := c.Connect(t.Context(), protocol.ConnectReq{Key: l.Key, Address: protocol.Address{Port: port}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		nc.Close()
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		if nc, err := c.Connect(gone, ConnectReq{Key: l.Key, Address: Address{Port: port}}); err == nil {
+		if nc, err := c.Connect(gone, protocol.ConnectReq{Key: l.Key, Address: protocol.Address{Port: port}}); err == nil {
 			nc.Close()
 		}
 		tell(t, c, l, "process.send('foreign', other); tell({ listening: address }, other._handle); report(); want()")

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 const (
@@ -76,7 +78,7 @@ func (k *keeper) spawnDaemon() (*session, error) {
 		return nil, fmt.Errorf("cannot hand over the API socket: %w", err)
 	}
 	defer listener.Close()
-	own, child, err := socketPair()
+	own, child, err := protocol.SocketPair()
 	if err != nil {
 		return nil, err
 	}
@@ -116,12 +118,12 @@ func (k *keeper) daemonEnv() []string {
 		env = os.Environ()
 	}
 	out := make([]string, 0, len(env)+1)
-	for _, kv := range withoutServiceVariables(env) {
-		if !strings.HasPrefix(kv, MarkerEnv+"=") {
+	for _, kv := range protocol.WithoutServiceVariables(env) {
+		if !strings.HasPrefix(kv, protocol.MarkerEnv+"=") {
 			out = append(out, kv)
 		}
 	}
-	return append(out, MarkerEnv+"="+daemonMarker(k.opts.ID))
+	return append(out, protocol.MarkerEnv+"="+daemonMarker(k.opts.ID, k.opts.StateDir))
 }
 
 func (k *keeper) daemonExited(s *session, status syscall.WaitStatus) {
@@ -149,7 +151,7 @@ func (s *session) watch(k *keeper) {
 		}
 		if s.unanswered.Load() < missedPings {
 			s.unanswered.Add(1)
-			s.out.add(&Message{Verb: Ping})
+			s.out.add(&protocol.Message{Verb: protocol.Ping})
 			continue
 		}
 		if k.isEnding() {

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"devstack/procs/keeper/protocol"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -59,7 +61,7 @@ func fullDisk(dir, format string) error {
 	if err != nil {
 		return err
 	}
-	ls.read(r, Key{App: "app"}, "out", Logs{Format: format, MaxSize: 64 << 20}, path)
+	ls.read(r, protocol.Key{App: "app"}, "out", protocol.Logs{Format: format, MaxSize: 64 << 20}, path)
 	out := bufio.NewWriter(w)
 	for i := range fullDiskLines { // returns: the writer is never blocked by the disk for long
 		fmt.Fprintf(out, "line %d %s\n", i, strings.Repeat("x", 50))
@@ -70,7 +72,7 @@ func fullDisk(dir, format string) error {
 	if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=64m"); err != nil {
 		return fmt.Errorf("cannot enlarge: %w", err)
 	}
-	<-ls.file(path, Logs{}).idle()
+	<-ls.file(path, protocol.Logs{}).idle()
 	fmt.Fprintln(w, "after")
 	w.Close()
 	ls.drain(10 * time.Second)

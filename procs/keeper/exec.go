@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"devstack/procs/keeper/protocol"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -30,7 +32,7 @@ const (
 )
 
 // exec serves ExecReq: answer is called before anything is touched if the upgrade is refused, else when it begins.
-func (k *keeper) exec(s *session, req ExecReq, answer func(error)) {
+func (k *keeper) exec(s *session, req protocol.ExecReq, answer func(error)) {
 	if err := k.tryExecutables(req); err != nil {
 		answer(fmt.Errorf("cannot upgrade: %w", err))
 		return
@@ -46,7 +48,7 @@ func (k *keeper) exec(s *session, req ExecReq, answer func(error)) {
 }
 
 // tryExecutables finds out whether what is to take over runs at all.
-func (k *keeper) tryExecutables(req ExecReq) error {
+func (k *keeper) tryExecutables(req protocol.ExecReq) error {
 	if err := upgradable(); err != nil {
 		return err
 	}
@@ -151,7 +153,7 @@ func (k *keeper) retire(s *session) {
 //
 // A SIGTERM in the milliseconds in which the new executable starts ends it at once, as kill -9 does: Go lets in what would
 // end a program, whatever mask it inherits.
-func (k *keeper) upgrade(req ExecReq) {
+func (k *keeper) upgrade(req protocol.ExecReq) {
 	err := k.quiesce()
 	if err == nil {
 		err = k.become(req)
@@ -161,7 +163,7 @@ func (k *keeper) upgrade(req ExecReq) {
 	k.resumeDaemons()
 }
 
-func (k *keeper) become(req ExecReq) error {
+func (k *keeper) become(req protocol.ExecReq) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	c, open, err := k.gather(req)

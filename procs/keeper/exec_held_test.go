@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // A held socket is passed on, connected to, claimed and released after upgrades as before, also by who was not born then.
@@ -20,7 +22,7 @@ func TestUpgradeKeepsSockets(t *testing.T) {
 	mustLaunch(t, c, first)
 	mustListen(t, w, first, port)
 	c, daemon, w = r.upgrade(c, daemon)
-	if list := mustList(t, c); len(list) != 1 || len(list[0].Listening) != 1 || list[0].Listening[0] != (Address{Port: port}) {
+	if list := mustList(t, c); len(list) != 1 || len(list[0].Listening) != 1 || list[0].Listening[0] != (protocol.Address{Port: port}) {
 		t.Fatalf("List: %+v", list)
 	}
 	if got := ask(t, mustConnect(t, port)); got != "first" {
@@ -38,24 +40,24 @@ func TestUpgradeKeepsSockets(t *testing.T) {
 	if got := ask(t, waiting); got != "second" {
 		t.Errorf("who has waited through the upgrade hears %q", got)
 	}
-	mustRelease(t, c, ReleaseReq{App: "web", Before: 2})
+	mustRelease(t, c, protocol.ReleaseReq{App: "web", Before: 2})
 	c, _, w = r.upgrade(c, daemon)
-	mustSignal(t, c, SignalReq{Key: second.Key, Message: `{"cmd":"NODE_DEVSTACK","drain":true}`})
+	mustSignal(t, c, protocol.SignalReq{Key: second.Key, Message: `{"cmd":"NODE_DEVSTACK","drain":true}`})
 	if k := next(t, "drained", w.drained); k != second.Key {
 		t.Errorf("drained: %+v", k)
 	}
 	mustEnd(t, c, w, second)
 	mustConnect(t, port).Close()
-	mustRelease(t, c, ReleaseReq{App: "web"})
+	mustRelease(t, c, protocol.ReleaseReq{App: "web"})
 	mustRefuse(t, port)
 }
 
 // mustReach asks a launch by a connection of its own.
-func mustReach(t *testing.T, c *Conn, l Launch, port int) {
+func mustReach(t *testing.T, c *protocol.Conn, l protocol.Launch, port int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 	defer cancel()
-	conn, err := c.Connect(ctx, ConnectReq{Key: l.Key, Address: Address{Port: port}})
+	conn, err := c.Connect(ctx, protocol.ConnectReq{Key: l.Key, Address: protocol.Address{Port: port}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +106,7 @@ func TestUpgradeWithADescriptorOnItsWay(t *testing.T) {
 	mustStop(t, launched.Pid)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	if conn, err := c.Connect(ctx, ConnectReq{Key: web.Key, Address: Address{Port: port}}); err == nil {
+	if conn, err := c.Connect(ctx, protocol.ConnectReq{Key: web.Key, Address: protocol.Address{Port: port}}); err == nil {
 		conn.Close()
 		t.Error("a process that is stopped has taken a connection")
 	}

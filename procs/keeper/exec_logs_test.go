@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // Every byte that processes say while the keeper is replaced again and again is on disk once, in order, across rotations,
@@ -48,7 +50,7 @@ func TestEveryLineOnceWhileUpgrading(t *testing.T) {
 	if err := c.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	for _, format := range formats {
 		got := sha256.New()
 		path := filepath.Join(r.opts.Dir, "app"+format+"-out.log")
@@ -78,7 +80,7 @@ func TestUpgradeWhileALogCannotBeWritten(t *testing.T) {
 	if err := os.Remove(l.Logs.Out); err != nil {
 		t.Fatal(err)
 	}
-	mustSignal(t, c, SignalReq{Key: l.Key, Message: "1"})
+	mustSignal(t, c, protocol.SignalReq{Key: l.Key, Message: "1"})
 	next(t, "exit", w.exits)
 	if err := c.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
@@ -99,7 +101,7 @@ func TestUpgradeInsideAnOverlongLine(t *testing.T) {
 	mustLaunch(t, c, one)
 	mustSay(t, w, "said")
 	c, daemon, _ = r.upgrade(c, daemon)
-	mustSignal(t, c, SignalReq{Key: one.Key, Message: "1"})
+	mustSignal(t, c, protocol.SignalReq{Key: one.Key, Message: "1"})
 	for mustList(t, c)[0].Exit == nil {
 	}
 	c, _, w = r.upgrade(c, daemon)
@@ -123,13 +125,13 @@ func TestUpgradeInsideAMessage(t *testing.T) {
 	l := r.sh("app", fmt.Sprintf("read x < step; head -c %d <&3 > got; echo > told; head -c 8 <&3 >> got; echo > told; exec sleep 1000", size+3))
 	step, told := mustFifo(t, filepath.Join(r.opts.Dir, "step")), mustFifo(t, filepath.Join(r.opts.Dir, "told"))
 	mustLaunch(t, c, l)
-	mustSignal(t, c, SignalReq{Key: l.Key, Message: long})
+	mustSignal(t, c, protocol.SignalReq{Key: l.Key, Message: long})
 	for range 2 {
 		c, daemon, _ = r.upgrade(c, daemon)
 	}
 	mustWrite(t, step, "\n")
 	mustRead(t, told)
-	mustSignal(t, c, SignalReq{Key: l.Key, Message: `"short"`})
+	mustSignal(t, c, protocol.SignalReq{Key: l.Key, Message: `"short"`})
 	mustRead(t, told)
 	if got := mustRead(t, filepath.Join(r.opts.Dir, "got")); got != long+"\n\"short\"\n" {
 		t.Errorf("%d bytes, at the end %q", len(got), got[max(0, len(got)-30):])
@@ -150,7 +152,7 @@ func TestUpgradeLeaksNothing(t *testing.T) {
 		l.Logs.Out += itoa(int(generation))
 		mustLaunch(t, c, l)
 		next(t, "exit", w.exits)
-		mustSignal(t, c, SignalReq{Key: l.Key, Signal: int(syscall.SIGKILL), Tree: true}) // and its output is on disk
+		mustSignal(t, c, protocol.SignalReq{Key: l.Key, Signal: int(syscall.SIGKILL), Tree: true}) // and its output is on disk
 		return mustRead(t, l.Logs.Out)
 	}
 	open := func() int {
@@ -185,15 +187,15 @@ func TestSignalDuringUpgrade(t *testing.T) {
 			c, _, _ := r.dial()
 			keeper := openProc(t, mustHello(t, c).Pid)
 			child := openProc(t, mustLaunch(t, c, r.sh("app", "exec sleep 1000")).Pid)
-			if err := c.Exec(t.Context(), ExecReq{Self: r.opts.Self, Daemon: r.opts.Daemon}); err != nil {
+			if err := c.Exec(t.Context(), protocol.ExecReq{Self: r.opts.Self, Daemon: r.opts.Daemon}); err != nil {
 				t.Fatal(err)
 			}
 			<-time.After(after * time.Millisecond) // at any moment of it
 			if err := syscall.Kill(keeper.pid, syscall.SIGTERM); err != nil {
 				t.Fatal(err)
 			}
-			waitGone(t, r.opts.Dir)
-			if _, err := Spawn(r.opts); err != nil { // ends what a keeper has left that was still starting
+			waitGone(t, r.opts)
+			if _, err := protocol.Spawn(r.opts); err != nil { // ends what a keeper has left that was still starting
 				t.Fatal(err)
 			}
 			child.mustDie()

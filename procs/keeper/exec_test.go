@@ -11,19 +11,21 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // upgrade replaces keeper and daemon and becomes the new daemon.
-func (r *rig) upgrade(c *Conn, daemon int) (*Conn, int, watcher) {
+func (r *rig) upgrade(c *protocol.Conn, daemon int) (*protocol.Conn, int, watcher) {
 	r.t.Helper()
-	if err := c.Exec(r.t.Context(), ExecReq{Self: r.opts.Self, Daemon: r.opts.Daemon}); err != nil {
+	if err := c.Exec(r.t.Context(), protocol.ExecReq{Self: r.opts.Self, Daemon: r.opts.Daemon}); err != nil {
 		r.t.Fatal(err)
 	}
 	return r.nextDaemon(daemon)
 }
 
 // nextDaemon becomes the daemon after the given one.
-func (r *rig) nextDaemon(daemon int) (*Conn, int, watcher) {
+func (r *rig) nextDaemon(daemon int) (*protocol.Conn, int, watcher) {
 	r.t.Helper()
 	for {
 		c, pid, w := r.dial()
@@ -34,7 +36,7 @@ func (r *rig) nextDaemon(daemon int) (*Conn, int, watcher) {
 	}
 }
 
-func mustHello(t *testing.T, c *Conn) Identity {
+func mustHello(t *testing.T, c *protocol.Conn) protocol.Identity {
 	t.Helper()
 	id, _, err := c.Hello(t.Context())
 	if err != nil {
@@ -64,7 +66,7 @@ func mustFifo(t *testing.T, path string) string {
 	return path
 }
 
-func mustList(t *testing.T, c *Conn) []Running {
+func mustList(t *testing.T, c *protocol.Conn) []protocol.Running {
 	t.Helper()
 	list, err := c.List(t.Context())
 	if err != nil {
@@ -112,7 +114,7 @@ func TestUpgradeKeepsEverything(t *testing.T) {
 		if blob, err := c.Fetch(t.Context()); err != nil || string(blob) != "secret" {
 			t.Errorf("Fetch: %q, %v", blob, err)
 		}
-		if locked, err := Locked(r.opts.Dir); err != nil || !locked {
+		if locked, err := protocol.Locked(r.opts.Dir); err != nil || !locked {
 			t.Errorf("locked: %v, %v", locked, err)
 		}
 		list := mustList(t, c)
@@ -124,7 +126,7 @@ func TestUpgradeKeepsEverything(t *testing.T) {
 		if got := next(t, "message", w.ipc); string(got.Line) != `"whole message`+i+`"` {
 			t.Errorf("over IPC: %s", got.Line)
 		}
-		mustSignal(t, c, SignalReq{Key: l.Key, Message: `"hello ` + i + `"`})
+		mustSignal(t, c, protocol.SignalReq{Key: l.Key, Message: `"hello ` + i + `"`})
 	}
 	if err := c.Ack(t.Context(), gone.Key); err != nil {
 		t.Fatal(err)
@@ -176,7 +178,7 @@ func TestUpgradeToWhatDoesNotRun(t *testing.T) {
 		return path
 	}
 	fails := script("fails", "#!/bin/sh\nexit 3\n", 0o755)
-	for name, req := range map[string]ExecReq{
+	for name, req := range map[string]protocol.ExecReq{
 		"fails":            {Self: fails, Daemon: r.opts.Daemon},
 		"garbage":          {Self: script("garbage", "\x7fELF garbage", 0o755), Daemon: r.opts.Daemon},
 		"not there":        {Self: "/nonexistent/devstack", Daemon: r.opts.Daemon},
@@ -218,7 +220,7 @@ func TestUpgradeThatFailsLate(t *testing.T) {
 	if err := os.WriteFile(self, []byte("#!/bin/sh\nrm -- \"$0\"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Exec(t.Context(), ExecReq{Self: self, Daemon: []string{r.opts.Self, "nothing"}}); err != nil {
+	if err := c.Exec(t.Context(), protocol.ExecReq{Self: self, Daemon: []string{r.opts.Self, "nothing"}}); err != nil {
 		t.Fatal(err)
 	}
 	c, daemon, w = r.nextDaemon(daemon)
@@ -232,7 +234,7 @@ func TestUpgradeThatFailsLate(t *testing.T) {
 	if got := next(t, "message", w.ipc); string(got.Line) != `"whole message"` {
 		t.Errorf("over IPC: %s", got.Line)
 	}
-	mustSignal(t, c, SignalReq{Key: l.Key, Message: `"hello"`})
+	mustSignal(t, c, protocol.SignalReq{Key: l.Key, Message: `"hello"`})
 	if e := next(t, "exit", w.exits); e.Key != l.Key || e.Code != 4 {
 		t.Errorf("exit: %+v", e)
 	}
@@ -264,7 +266,7 @@ func TestExitDuringUpgrade(t *testing.T) {
 		c, daemon, _ = r.upgrade(c, daemon)
 	}
 	for i := range apps {
-		key := Key{App: "app", Instance: i, Generation: 1}
+		key := protocol.Key{App: "app", Instance: i, Generation: 1}
 		for exited := false; !exited; {
 			list := mustList(t, c)
 			if len(list) != apps {
@@ -297,7 +299,7 @@ func TestUpgradeKeepsServers(t *testing.T) {
 	if err := c.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	if !Runs(got.Pid, got.StartTime) {
 		t.Error("the server has ended")
 	}

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // defaultLayout is PM2's `YYYY-MM-DD HH:mm:ss.SSS Z`.
@@ -16,7 +18,7 @@ type format struct {
 	head   []byte // of a JSON record, after the timestamp
 }
 
-func newFormat(cfg Logs, key Key, kind string) format {
+func newFormat(cfg protocol.Logs, key protocol.Key, kind string) format {
 	f := format{kind: cfg.Format, layout: cfg.Layout}
 	if f.layout == "" {
 		f.layout = defaultLayout

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"syscall"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // anyHost is the host of a socket that the keeper bound itself: it stands for every host.
@@ -19,9 +21,9 @@ type claim struct {
 
 // heldSocket is a listening socket that the keeper keeps open for the launches of one app. It never accepts.
 type heldSocket struct {
-	address Address // as the first launch asked for it
+	address protocol.Address // as the first launch asked for it
 	bound   netip.AddrPort
-	socket  *descriptor
+	socket  *protocol.Descriptor
 	claims  map[claim]bool
 }
 
@@ -29,13 +31,13 @@ type heldSocket struct {
 type holding map[string][]*heldSocket
 
 // find returns the socket that serves an address of an app, nil if none is held.
-func (h holding) find(app string, a Address) *heldSocket {
+func (h holding) find(app string, a protocol.Address) *heldSocket {
 	var general *heldSocket
 	for _, s := range h[app] {
 		if s.address == a {
 			return s
 		}
-		if s.address == (Address{Host: anyHost, Port: a.Port}) {
+		if s.address == (protocol.Address{Host: anyHost, Port: a.Port}) {
 			general = s
 		}
 	}
@@ -53,13 +55,13 @@ func (h holding) bound(app string, at netip.AddrPort) *heldSocket {
 }
 
 // add keeps d, and closes it if the app holds that address already.
-func (h holding) add(app string, a Address, at netip.AddrPort, d *descriptor) *heldSocket {
+func (h holding) add(app string, a protocol.Address, at netip.AddrPort, d *protocol.Descriptor) *heldSocket {
 	s := h.bound(app, at)
 	if s == nil {
 		s = h.find(app, a)
 	}
 	if s != nil {
-		d.close()
+		d.Close()
 		return s
 	}
 	s = &heldSocket{address: a, bound: at, socket: d, claims: map[claim]bool{}}
@@ -68,9 +70,9 @@ func (h holding) add(app string, a Address, at netip.AddrPort, d *descriptor) *h
 }
 
 // release drops the claims that are meant.
-func (h holding) release(r ReleaseReq) {
+func (h holding) release(r protocol.ReleaseReq) {
 	for _, s := range h[r.App] {
-		maps.DeleteFunc(s.claims, func(c claim, _ bool) bool { return c.instance == r.Instance && r.covers(c.generation) })
+		maps.DeleteFunc(s.claims, func(c claim, _ bool) bool { return c.instance == r.Instance && r.Covers(c.generation) })
 	}
 	h.sweep(r.App)
 }
@@ -81,7 +83,7 @@ func (h holding) sweep(app string) {
 		if len(s.claims) > 0 {
 			return false
 		}
-		s.socket.close()
+		s.socket.Close()
 		return true
 	})
 	if len(h[app]) == 0 {
@@ -92,23 +94,23 @@ func (h holding) sweep(app string) {
 func (h holding) closeAll() {
 	for app, sockets := range h {
 		for _, s := range sockets {
-			s.socket.close()
+			s.socket.Close()
 		}
 		delete(h, app)
 	}
 }
 
 // boundTo returns where a descriptor listens; an error if it is not a listening TCP socket.
-func boundTo(d *descriptor) (netip.AddrPort, error) {
-	kind, err := syscall.GetsockoptInt(d.fd, syscall.SOL_SOCKET, syscall.SO_TYPE)
+func boundTo(d *protocol.Descriptor) (netip.AddrPort, error) {
+	kind, err := syscall.GetsockoptInt(d.FD, syscall.SOL_SOCKET, syscall.SO_TYPE)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	listens, err := syscall.GetsockoptInt(d.fd, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
+	listens, err := syscall.GetsockoptInt(d.FD, syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	name, err := syscall.Getsockname(d.fd)
+	name, err := syscall.Getsockname(d.FD)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
@@ -128,7 +130,7 @@ func boundTo(d *descriptor) (netip.AddrPort, error) {
 }
 
 // listening serves a launch's report that it listens on d.
-func (k *keeper) listening(l *launch, a Address, d *descriptor) {
+func (k *keeper) listening(l *launch, a protocol.Address, d *protocol.Descriptor) {
 	at, err := boundTo(d)
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -136,11 +138,11 @@ func (k *keeper) listening(l *launch, a Address, d *descriptor) {
 		if l.holds {
 			k.log.Warn("socket not held", "app", l.key.App, "instance", l.key.Instance, "gen", l.key.Generation, "err", err)
 		}
-		d.close()
+		d.Close()
 		return
 	}
 	if k.ending || l.released {
-		d.close()
+		d.Close()
 	} else {
 		s := k.held.add(l.key.App, a, at, d)
 		s.claims[l.claim()] = true
@@ -149,15 +151,15 @@ func (k *keeper) listening(l *launch, a Address, d *descriptor) {
 	if !slices.Contains(l.listening, a) {
 		l.listening = append(l.listening, a)
 	}
-	k.notify(&Message{Verb: Listening, Listening: &Socket{Key: l.key, Address: a}})
+	k.notify(&protocol.Message{Verb: protocol.Listening, Listening: &protocol.Socket{Key: l.key, Address: a}})
 }
 
 // release serves ReleaseReq. A launch that it covers claims nothing any more, however late its report comes.
-func (k *keeper) release(r ReleaseReq) {
+func (k *keeper) release(r protocol.ReleaseReq) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for l := range k.talking {
-		if l.key.App == r.App && l.key.Instance == r.Instance && r.covers(l.key.Generation) {
+		if l.key.App == r.App && l.key.Instance == r.Instance && r.Covers(l.key.Generation) {
 			l.released = true
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // web is a Node program that speaks with the keeper as the preload does, when the test says so: a message is a line
@@ -39,12 +41,12 @@ process.on('internalMessage', (m, h) => {
 process.on('message', (m) => eval(m))
 `
 
-func (r *rig) web(name string, instance int, generation int64, port int, begin string) Launch {
+func (r *rig) web(name string, instance int, generation int64, port int, begin string) protocol.Launch {
 	l := r.sh(name, "")
-	l.Key = Key{App: "web", Instance: instance, Generation: generation}
+	l.Key = protocol.Key{App: "web", Instance: instance, Generation: generation}
 	l.Argv = []string{"/usr/bin/env", "node", "-e", web + begin}
 	l.Env = append(l.Env, "TEST_NAME="+name, "TEST_PORT="+itoa(port))
-	l.Hold = &Hold{}
+	l.Hold = &protocol.Hold{}
 	return l
 }
 
@@ -107,9 +109,9 @@ func mustRefuse(t *testing.T, port int) {
 	}
 }
 
-func tell(t *testing.T, c *Conn, l Launch, script string) {
+func tell(t *testing.T, c *protocol.Conn, l protocol.Launch, script string) {
 	t.Helper()
-	mustSignal(t, c, SignalReq{Key: l.Key, Message: `"` + script + `"`})
+	mustSignal(t, c, protocol.SignalReq{Key: l.Key, Message: `"` + script + `"`})
 }
 
 func mustSay(t *testing.T, w watcher, want string) {
@@ -119,23 +121,23 @@ func mustSay(t *testing.T, w watcher, want string) {
 	}
 }
 
-func mustListen(t *testing.T, w watcher, l Launch, port int) {
+func mustListen(t *testing.T, w watcher, l protocol.Launch, port int) {
 	t.Helper()
-	want := Socket{Key: l.Key, Address: Address{Port: port}}
+	want := protocol.Socket{Key: l.Key, Address: protocol.Address{Port: port}}
 	if got := next(t, "listening", w.listening); got != want {
 		t.Fatalf("listening: %+v, want %+v", got, want)
 	}
 }
 
-func mustEnd(t *testing.T, c *Conn, w watcher, l Launch) {
+func mustEnd(t *testing.T, c *protocol.Conn, w watcher, l protocol.Launch) {
 	t.Helper()
-	mustSignal(t, c, SignalReq{Key: l.Key, Signal: int(syscall.SIGKILL)})
+	mustSignal(t, c, protocol.SignalReq{Key: l.Key, Signal: int(syscall.SIGKILL)})
 	if e := next(t, "exit", w.exits); e.Key != l.Key {
 		t.Fatalf("exit: %+v", e)
 	}
 }
 
-func mustRelease(t *testing.T, c *Conn, r ReleaseReq) {
+func mustRelease(t *testing.T, c *protocol.Conn, r protocol.ReleaseReq) {
 	t.Helper()
 	if err := c.Release(t.Context(), r); err != nil {
 		t.Fatal(err)
@@ -160,22 +162,22 @@ func TestHeldSocketOutlivesLaunchesAndDaemons(t *testing.T) {
 	<-c.Done()
 	c, _, w = r.dial()
 	list, err := c.List(t.Context())
-	if want := []Address{{Port: port}}; err != nil || len(list) != 1 || !reflect.DeepEqual(list[0].Listening, want) || list[0].Drained {
+	if want := []protocol.Address{{Port: port}}; err != nil || len(list) != 1 || !reflect.DeepEqual(list[0].Listening, want) || list[0].Drained {
 		t.Errorf("List: %+v, %v", list, err)
 	}
 	if err := c.Ack(t.Context(), first.Key); err != nil {
 		t.Fatal(err)
 	}
 	second := r.web("second", 0, 2, port, "listen()")
-	if got := mustLaunch(t, c, second); !reflect.DeepEqual(got.Held, []Address{{Port: port}}) {
+	if got := mustLaunch(t, c, second); !reflect.DeepEqual(got.Held, []protocol.Address{{Port: port}}) {
 		t.Errorf("born with %v", got.Held)
 	}
 	mustListen(t, w, second, port)
-	mustRelease(t, c, ReleaseReq{App: "web", Before: 2})
+	mustRelease(t, c, protocol.ReleaseReq{App: "web", Before: 2})
 	if got := ask(t, waiting); got != "second" {
 		t.Errorf("answer: %q", got)
 	}
-	mustSignal(t, c, SignalReq{Key: second.Key, Message: `{"cmd":"NODE_DEVSTACK","drain":true}`})
+	mustSignal(t, c, protocol.SignalReq{Key: second.Key, Message: `{"cmd":"NODE_DEVSTACK","drain":true}`})
 	if k := next(t, "drained", w.drained); k != second.Key {
 		t.Errorf("drained: %+v", k)
 	}
@@ -184,7 +186,7 @@ func TestHeldSocketOutlivesLaunchesAndDaemons(t *testing.T) {
 	}
 	mustEnd(t, c, w, second)
 	mustConnect(t, port)
-	mustRelease(t, c, ReleaseReq{App: "web"})
+	mustRelease(t, c, protocol.ReleaseReq{App: "web"})
 	mustRefuse(t, port)
 	if strings.Contains(mustRead(t, filepath.Join(r.opts.StateDir, "journal")), "held") {
 		t.Error("the journal tells of sockets")
@@ -195,11 +197,11 @@ func TestReleaseBeforeAnythingIsHeld(t *testing.T) {
 	t.Parallel()
 	r, port := newRig(t), freePort(t)
 	c, _, w := r.dial()
-	mustRelease(t, c, ReleaseReq{App: "web"})
+	mustRelease(t, c, protocol.ReleaseReq{App: "web"})
 	late := r.web("late", 0, 1, port, "process.send('up')")
 	mustLaunch(t, c, late)
 	mustSay(t, w, "up")
-	mustRelease(t, c, ReleaseReq{App: "web"})
+	mustRelease(t, c, protocol.ReleaseReq{App: "web"})
 	tell(t, c, late, "listen()") // claims nothing any more
 	mustListen(t, w, late, port)
 	mustEnd(t, c, w, late)
@@ -276,7 +278,7 @@ func TestWantUnderAnotherHost(t *testing.T) {
 	mustLaunch(t, c, b)
 	mustSay(t, w, "free")
 	tell(t, c, b, "server.listen(address.port, address.host, report)")
-	want := Socket{Key: b.Key, Address: Address{Host: "127.0.0.1", Port: port}}
+	want := protocol.Socket{Key: b.Key, Address: protocol.Address{Host: "127.0.0.1", Port: port}}
 	if got := next(t, "listening", w.listening); got != want {
 		t.Errorf("listening: %+v", got)
 	}
@@ -298,7 +300,7 @@ func TestForeignHandlesAndLongMessages(t *testing.T) {
 	mustSay(t, w, "after")
 	mustEnd(t, c, w, l)
 	second := r.web("second", 0, 2, port, "listen()")
-	if got := mustLaunch(t, c, second); !reflect.DeepEqual(got.Held, []Address{{Port: port}}) {
+	if got := mustLaunch(t, c, second); !reflect.DeepEqual(got.Held, []protocol.Address{{Port: port}}) {
 		t.Errorf("born with %v", got.Held)
 	}
 	mustListen(t, w, second, port)

@@ -3,18 +3,20 @@ package keeper
 import (
 	"bytes"
 	"encoding/json"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // nodeLine is a line of Node's own protocol, which the app on either end never sees. A line NODE_HANDLE has a
 // descriptor and wraps a message; ours, NODE_DEVSTACK, are those of the preload (procs/node).
 type nodeLine struct {
-	Cmd     string   `json:"cmd"`
-	Want    *Address `json:"want"`
-	ID      int64    `json:"id"`
-	Drained bool     `json:"drained"`
+	Cmd     string            `json:"cmd"`
+	Want    *protocol.Address `json:"want"`
+	ID      int64             `json:"id"`
+	Drained bool              `json:"drained"`
 	Msg     struct {
-		Cmd       string   `json:"cmd"`
-		Listening *Address `json:"listening"`
+		Cmd       string            `json:"cmd"`
+		Listening *protocol.Address `json:"listening"`
 	} `json:"msg"`
 }
 
@@ -26,11 +28,11 @@ func (k *keeper) internalLine(l *launch, line []byte, whole bool) {
 	}
 	switch {
 	case bytes.HasPrefix(line, []byte(`{"cmd":"NODE_HANDLE",`)):
-		d := l.channel.wire.take()
+		d := l.channel.conn.Take()
 		if m.Msg.Cmd == "NODE_DEVSTACK" && m.Msg.Listening != nil && d != nil {
 			k.listening(l, *m.Msg.Listening, d)
 		} else {
-			d.close()
+			d.Close()
 		}
 		l.channel.ack()
 	case m.Cmd == "NODE_HANDLE_ACK":
@@ -48,5 +50,5 @@ func (k *keeper) drained(l *launch) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l.drained = true
-	k.notify(&Message{Verb: Drained, Key: &l.key})
+	k.notify(&protocol.Message{Verb: protocol.Drained, Key: &l.key})
 }

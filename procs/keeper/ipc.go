@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // maxIPCLine is the longest message, in bytes, that is read from a process; longer ones are dropped.
@@ -24,7 +26,7 @@ const maxUnacked = 8
 // channel is the keeper's end of a Node IPC channel: one line of JSON per message in both directions. Like Node,
 // each end acknowledges every descriptor that it gets.
 type channel struct {
-	wire    *wire
+	conn    *protocol.FDConn
 	turn    chan struct{} // capacity 1: full while a line is being written
 	closed  chan struct{} // closed when the process has closed its end
 	in      lineReader    // of the goroutine that reads
@@ -43,9 +45,9 @@ type passed struct {
 	nack    string      // the message that follows if it has not; "": none
 }
 
-func newChannel(w *wire) *channel {
+func newChannel(w *protocol.FDConn) *channel {
 	return &channel{
-		wire: w, turn: make(chan struct{}, 1), closed: make(chan struct{}),
+		conn: w, turn: make(chan struct{}, 1), closed: make(chan struct{}),
 		in: lineReader{r: bufio.NewReaderSize(w, 4<<10)},
 	}
 }
@@ -55,7 +57,7 @@ func (c *channel) send(line string) error { return c.pass(line, nil, passed{}) }
 
 // pass is send with a descriptor. EAGAIN: too many before it are still on their way. A line that has begun is written
 // to its end, however long that takes, so that the next one is a line, too.
-func (c *channel) pass(line string, d *descriptor, p passed) error {
+func (c *channel) pass(line string, d *protocol.Descriptor, p passed) error {
 	limit := time.NewTimer(sendTime)
 	defer limit.Stop()
 	select {
@@ -69,7 +71,7 @@ func (c *channel) pass(line string, d *descriptor, p passed) error {
 	}
 	b := append([]byte(line), '\n')
 	c.writeUntil(time.Now().Add(sendTime))
-	n, err := c.wire.send(b, d)
+	n, err := c.conn.Send(b, d)
 	quiet := c.writeUntil(time.Time{})
 	if errors.Is(err, os.ErrDeadlineExceeded) && (n > 0 || quiet && d == nil) {
 		go func() {
@@ -99,7 +101,7 @@ func (c *channel) ack() {
 // finish writes b, the rest of a line if that has begun, however long it takes. What an upgrade interrupts is kept for
 // afterwards. The caller has the turn.
 func (c *channel) finish(b []byte, begun bool) {
-	n, err := c.wire.Write(b)
+	n, err := c.conn.Write(b)
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return
 	}
@@ -117,12 +119,12 @@ func (c *channel) writeUntil(t time.Time) (quiet bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.quiet {
-		_ = c.wire.SetWriteDeadline(t)
+		_ = c.conn.SetWriteDeadline(t)
 	}
 	return c.quiet
 }
 
-// expect and unexpect are called by who has the turn, so the order is that on the wire.
+// expect and unexpect are called by who has the turn, so the order is that in which the process gets them.
 func (c *channel) expect(p passed) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -160,8 +162,8 @@ func (c *channel) acked(arrived bool) {
 // readIPC forwards what the process sends until it closes its end.
 func (k *keeper) readIPC(l *launch) {
 	c := l.channel
-	defer c.wire.Close()
-	defer c.wire.discard()
+	defer c.conn.Close()
+	defer c.conn.Discard()
 	defer close(c.closed)
 	for {
 		line, whole, err := c.in.next(maxIPCLine)
@@ -181,7 +183,7 @@ func (k *keeper) readIPC(l *launch) {
 			k.forwardLine(l, line)
 		}
 		if c.in.r.Buffered() == 0 {
-			c.wire.discard() // its line has been read, and did not take it
+			c.conn.Discard() // its line has been read, and did not take it
 		}
 	}
 }
@@ -192,7 +194,7 @@ func (k *keeper) forwardLine(l *launch, line []byte) {
 	if bytes.Equal(line, []byte(`"ready"`)) {
 		l.ready = true
 	}
-	k.notify(&Message{Verb: IPC, IPC: &IPCLine{Key: l.key, Line: line}})
+	k.notify(&protocol.Message{Verb: protocol.IPC, IPC: &protocol.IPCLine{Key: l.key, Line: line}})
 }
 
 // lineReader cuts what a process sends into lines. After an error it can go on where it was.

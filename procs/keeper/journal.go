@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // maxJournal is the size, in bytes, at which journal, keeper.log and daemon.log begin anew; one older file is kept.
@@ -19,11 +21,11 @@ type journal struct {
 }
 
 type journalLine struct {
-	Verb     Verb      `json:"verb"`
-	Key      Key       `json:"key"`
-	Launched *Launched `json:"launched,omitempty"`
-	Exit     *Exit     `json:"exit,omitempty"`
-	At       time.Time `json:"at"`
+	Verb     protocol.Verb      `json:"verb"`
+	Key      protocol.Key       `json:"key"`
+	Launched *protocol.Launched `json:"launched,omitempty"`
+	Exit     *protocol.Exit     `json:"exit,omitempty"`
+	At       time.Time          `json:"at"`
 }
 
 // openJournal begins a new journal; the one of the keeper before is kept beside it.
@@ -49,12 +51,12 @@ func continueJournal(path string) (*journal, error) {
 	return &journal{path: path, file: f, size: fi.Size()}, nil
 }
 
-func (j *journal) launched(k Key, l Launched) {
-	j.write(journalLine{Verb: Start, Key: k, Launched: &l, At: l.At})
+func (j *journal) launched(k protocol.Key, l protocol.Launched) {
+	j.write(journalLine{Verb: protocol.Start, Key: k, Launched: &l, At: l.At})
 }
 
-func (j *journal) exited(e Exit) {
-	j.write(journalLine{Verb: Exited, Key: e.Key, Exit: &e, At: e.At})
+func (j *journal) exited(e protocol.Exit) {
+	j.write(journalLine{Verb: protocol.Exited, Key: e.Key, Exit: &e, At: e.At})
 }
 
 // write is best effort: a full disk must not keep a process from starting.

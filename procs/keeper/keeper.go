@@ -17,7 +17,6 @@
 package keeper
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -27,6 +26,10 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"devstack/procs/keeper/protocol"
+
+	"devstack/procs/files"
 )
 
 // Options is what a keeper is started with. An upgrade carries them under these names.
@@ -46,14 +49,12 @@ type Options struct {
 	PingEvery, RespawnDelay, RetryWrite time.Duration
 }
 
-// ErrLocked is returned by Run when another keeper has the project.
-var ErrLocked = errors.New("another keeper runs this project")
-
 type keeper struct {
 	opts     Options
 	since    time.Time
 	log      *slog.Logger
-	lock     *os.File
+	lock     *os.File // of the directory
+	place    *os.File // of the state directory
 	null     *os.File
 	listener *net.UnixListener
 	journal  *journal
@@ -61,14 +62,14 @@ type keeper struct {
 	children *children
 	tree     *tree
 
-	sigs     chan os.Signal // SIGTERM and SIGINT
-	finished chan struct{}  // closed when the shutdown is complete
-	upgrades chan ExecReq   // for the loop to carry out
-	answers  sync.WaitGroup // to launches that waited for a socket, on their way
+	sigs     chan os.Signal        // SIGTERM and SIGINT
+	finished chan struct{}         // closed when the shutdown is complete
+	upgrades chan protocol.ExecReq // for the loop to carry out
+	answers  sync.WaitGroup        // to launches that waited for a socket, on their way
 
 	mu       sync.Mutex
-	launches map[Key]*launch  // running, or exited and not acked
-	talking  map[*launch]bool // whose IPC channel is open
+	launches map[protocol.Key]*launch // running, or exited and not acked
+	talking  map[*launch]bool         // whose IPC channel is open
 	held     holding
 	wanting  []*wanting
 	session  *session // the daemon's connection, nil while none runs
@@ -88,7 +89,7 @@ type keeper struct {
 // leader of a session of its own.
 func Run(o Options) error {
 	k, err := begin(o)
-	tellReady(o.Ready, err)
+	protocol.TellReady(o.Ready, err)
 	if err != nil {
 		return err
 	}
@@ -96,38 +97,31 @@ func Run(o Options) error {
 	return k.failure()
 }
 
-func tellReady(w *os.File, err error) {
-	if w == nil {
-		return
-	}
-	defer w.Close()
-	switch {
-	case err == nil:
-		fmt.Fprintln(w, "ok")
-	case errors.Is(err, ErrLocked):
-		fmt.Fprintln(w, "locked")
-	default:
-		fmt.Fprintf(w, "error: %v\n", err)
-	}
-}
-
 func begin(o Options) (_ *keeper, err error) {
-	lock, err := lockProject(o.Dir)
+	if err := files.PrivateDir(o.StateDir); err != nil {
+		return nil, err
+	}
+	place, err := protocol.LockPlace(o.StateDir)
 	if err != nil {
 		return nil, err
 	}
+	lock, err := protocol.LockDirectory(o.Dir)
 	defer func() {
 		if err != nil {
+			place.Close()
 			lock.Close()
 		}
 	}()
+	if err != nil {
+		return nil, err
+	}
 	k, err := newKeeper(o, openJournal)
 	if err != nil {
 		return nil, err
 	}
-	// So that nothing is ever run twice: an earlier keeper may have been killed together with its daemon.
-	if pids := killMarked(ofProject(o.ID)); len(pids) > 0 {
-		k.log.Warn("ended what an earlier keeper left behind", "pids", pids)
+	k.lock, k.place = lock, place
+	if err := k.clear(); err != nil {
+		return nil, err
 	}
 	if k.listener, err = bindSocket(o.Socket); err != nil {
 		return nil, err
@@ -137,12 +131,30 @@ func begin(o Options) (_ *keeper, err error) {
 		os.Remove(o.Socket)
 		return nil, err
 	}
-	k.lock = lock
+	if err := k.describe(); err != nil {
+		k.log.Error("commands will not find this stack if its directory is moved", "err", err)
+	}
 	return k, nil
 }
 
+// clear makes sure that nothing is ever run twice: an earlier keeper may have been killed together with its daemon.
+func (k *keeper) clear() error {
+	if err := k.place.Truncate(0); err != nil {
+		return err
+	}
+	directory, err := protocol.DirectoryOf(k.lock)
+	if err != nil {
+		return err
+	}
+	pids, err := endLeftBehind(k.opts, directory)
+	if len(pids) > 0 {
+		k.log.Warn("ended what an earlier keeper left behind", "pids", pids)
+	}
+	return err
+}
+
 func newKeeper(o Options, openJournal func(path string) (*journal, error)) (*keeper, error) {
-	if err := privateDir(o.StateDir); err != nil {
+	if err := files.PrivateDir(o.StateDir); err != nil {
 		return nil, err
 	}
 	logFile, err := beginFile(filepath.Join(o.StateDir, "keeper.log"), maxJournal)
@@ -181,8 +193,8 @@ func newKeeper(o Options, openJournal func(path string) (*journal, error)) (*kee
 		tree:     &tree{},
 		sigs:     make(chan os.Signal, 16),
 		finished: make(chan struct{}),
-		upgrades: make(chan ExecReq, 1),
-		launches: map[Key]*launch{},
+		upgrades: make(chan protocol.ExecReq, 1),
+		launches: map[protocol.Key]*launch{},
 		talking:  map[*launch]bool{},
 		held:     holding{},
 	}
@@ -217,7 +229,7 @@ func (k *keeper) loop() {
 }
 
 // notify sends a notification to the daemon, if there is one; otherwise List will tell. k.mu is held.
-func (k *keeper) notify(m *Message) {
+func (k *keeper) notify(m *protocol.Message) {
 	if k.session != nil {
 		k.session.out.add(m)
 	}

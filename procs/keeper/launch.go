@@ -7,13 +7,15 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // launch is one process that the daemon asked for, from fork until its exit is acked.
 type launch struct {
-	key      Key
-	grace    Grace
-	launched Launched
+	key      protocol.Key
+	grace    protocol.Grace
+	launched protocol.Launched
 	holds    bool     // sockets that it listens on outlive it
 	server   bool     // it outlives a keeper that its daemon asked to end
 	channel  *channel // nil without IPC
@@ -22,26 +24,26 @@ type launch struct {
 
 	// guarded by keeper.mu
 	ready     bool
-	listening []Address // what it has reported that it listens on
+	listening []protocol.Address // what it has reported that it listens on
 	drained   bool
 	released  bool // it claims nothing any more
-	exit      *Exit
+	exit      *protocol.Exit
 }
 
 func (l *launch) claim() claim { return claim{instance: l.key.Instance, generation: l.key.Generation} }
 
 // launch starts a process, or leaves nothing behind.
-func (k *keeper) launch(req Launch) (Launched, error) {
+func (k *keeper) launch(req protocol.Launch) (protocol.Launched, error) {
 	if len(req.Argv) == 0 {
-		return Launched{}, fmt.Errorf("cannot launch %s: no command: %w", req.Key.App, syscall.EINVAL)
+		return protocol.Launched{}, fmt.Errorf("cannot launch %s: no command: %w", req.Key.App, syscall.EINVAL)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.ending {
-		return Launched{}, fmt.Errorf("cannot launch %s: the keeper is ending: %w", req.Key.App, syscall.ESHUTDOWN)
+		return protocol.Launched{}, fmt.Errorf("cannot launch %s: the keeper is ending: %w", req.Key.App, syscall.ESHUTDOWN)
 	}
 	if k.launches[req.Key] != nil {
-		return Launched{}, fmt.Errorf("cannot launch %s: generation %d was launched before: %w",
+		return protocol.Launched{}, fmt.Errorf("cannot launch %s: generation %d was launched before: %w",
 			req.Key.App, req.Key.Generation, syscall.EEXIST)
 	}
 	if req.Server != nil {
@@ -50,17 +52,17 @@ func (k *keeper) launch(req Launch) (Launched, error) {
 	defer k.held.sweep(req.Key.App) // what was bound for a launch that fails
 	born, err := k.born(req)
 	if err != nil {
-		return Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
+		return protocol.Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
 	}
 	return k.launchWith(req, born)
 }
 
 // launchWith starts a process that is born with sockets. k.mu is held.
-func (k *keeper) launchWith(req Launch, born []*heldSocket) (Launched, error) {
+func (k *keeper) launchWith(req protocol.Launch, born []*heldSocket) (protocol.Launched, error) {
 	l := &launch{key: req.Key, grace: req.Grace, holds: req.Hold != nil, ended: make(chan struct{})}
 	stdio, err := k.openStdio(req)
 	if err != nil {
-		return Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
+		return protocol.Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
 	}
 	pid, err := k.start(req, &syscall.ProcAttr{
 		Dir:   req.Dir,
@@ -71,9 +73,9 @@ func (k *keeper) launchWith(req Launch, born []*heldSocket) (Launched, error) {
 	stdio.closeChildEnds()
 	if err != nil {
 		stdio.closeOwnEnds()
-		return Launched{}, explainExec(req, err)
+		return protocol.Launched{}, explainExec(req, err)
 	}
-	l.launched = Launched{Pid: pid, StartTime: startTime(pid), At: time.Now()}
+	l.launched = protocol.Launched{Pid: pid, StartTime: startTime(pid), At: time.Now()}
 	k.launches[l.key] = l
 	k.journal.launched(l.key, l.launched)
 	for _, s := range born {
@@ -88,7 +90,7 @@ func (k *keeper) launchWith(req Launch, born []*heldSocket) (Launched, error) {
 
 // exited is called by the reaper. It waits for launch to have recorded the process.
 func (k *keeper) exited(l *launch, status syscall.WaitStatus) {
-	e := &Exit{Key: l.key, Code: -1, At: time.Now()}
+	e := &protocol.Exit{Key: l.key, Code: -1, At: time.Now()}
 	switch {
 	case status.Exited():
 		e.Code = status.ExitStatus()
@@ -105,7 +107,7 @@ func (k *keeper) exited(l *launch, status syscall.WaitStatus) {
 	l.exit = e
 	close(l.ended)
 	k.journal.exited(*e)
-	k.notify(&Message{Verb: Exited, Exit: e})
+	k.notify(&protocol.Message{Verb: protocol.Exited, Exit: e})
 }
 
 // settleTime is how long the end of a tree waits for its last output to be on disk.
@@ -138,15 +140,15 @@ func (l *launch) settle(limit time.Duration) {
 
 // launchEnv is the launch's environment with the keeper's own variables; whatever Node or systemd put into the
 // environment of the shell that ran `devstack up` must not reach it.
-func launchEnv(req Launch, project string, born []*heldSocket) []string {
+func launchEnv(req protocol.Launch, project string, born []*heldSocket) []string {
 	env := slices.DeleteFunc(slices.Clone(req.Env), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
-		return isServiceVariable(name) || slices.Contains([]string{
-			MarkerEnv, HeldEnv, "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE",
+		return protocol.IsServiceVariable(name) || slices.Contains([]string{
+			protocol.MarkerEnv, protocol.HeldEnv, "NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE",
 			"LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "LISTEN_PIDFDID",
 		}, name)
 	})
-	env = append(env, MarkerEnv+"="+req.Key.Marker(project))
+	env = append(env, protocol.MarkerEnv+"="+req.Key.Marker(project))
 	if req.IPC {
 		env = append(env, fmt.Sprintf("NODE_CHANNEL_FD=%d", firstFD+len(born)), "NODE_CHANNEL_SERIALIZATION_MODE=json")
 	}
@@ -154,7 +156,7 @@ func launchEnv(req Launch, project string, born []*heldSocket) []string {
 }
 
 // explainExec names what was missing: exec and chdir fail with the same number.
-func explainExec(req Launch, err error) error {
+func explainExec(req protocol.Launch, err error) error {
 	if req.Dir != "" {
 		fi, dirErr := os.Stat(req.Dir)
 		if dirErr != nil {
@@ -168,21 +170,21 @@ func explainExec(req Launch, err error) error {
 }
 
 // runningList is the answer to List, oldest launch first.
-func (k *keeper) runningList() []Running {
+func (k *keeper) runningList() []protocol.Running {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	list := make([]Running, 0, len(k.launches))
+	list := make([]protocol.Running, 0, len(k.launches))
 	for _, l := range k.launches {
-		list = append(list, Running{
+		list = append(list, protocol.Running{
 			Key: l.key, Launched: l.launched, Ready: l.ready, Listening: slices.Clone(l.listening), Drained: l.drained, Exit: l.exit,
 		})
 	}
-	slices.SortFunc(list, func(a, b Running) int { return a.Launched.At.Compare(b.Launched.At) })
+	slices.SortFunc(list, func(a, b protocol.Running) int { return a.Launched.At.Compare(b.Launched.At) })
 	return list
 }
 
 // ack forgets an exited launch.
-func (k *keeper) ack(key Key) error {
+func (k *keeper) ack(key protocol.Key) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := k.launches[key]
@@ -197,7 +199,7 @@ func (k *keeper) ack(key Key) error {
 }
 
 // signal serves SignalReq. Tree works for launches that have exited or were acked, too.
-func (k *keeper) signal(req SignalReq) error {
+func (k *keeper) signal(req protocol.SignalReq) error {
 	k.mu.Lock()
 	l := k.launches[req.Key]
 	k.mu.Unlock()

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"devstack/procs/keeper/protocol"
 )
 
 func TestExitStatus(t *testing.T) {
@@ -16,7 +18,7 @@ func TestExitStatus(t *testing.T) {
 	r := newRig(t)
 	c, _, w := r.dial()
 	id, version, err := c.Hello(t.Context())
-	if err != nil || version != ProtocolVersion || id.Project != r.opts.ID || id.Dir != r.opts.Dir {
+	if err != nil || version != protocol.ProtocolVersion || id.Project != r.opts.ID || id.Dir != r.opts.Dir {
 		t.Fatalf("Hello: %+v, %d, %v", id, version, err)
 	}
 	mustLaunch(t, c, r.sh("seven", "exit 7"))
@@ -28,11 +30,11 @@ func TestExitStatus(t *testing.T) {
 		t.Errorf("death by SIGKILL: %+v", e)
 	}
 	mustLaunch(t, c, r.sh("asked", "exec sleep 1000"))
-	mustSignal(t, c, SignalReq{Key: Key{App: "asked", Generation: 1}, Signal: int(syscall.SIGTERM)})
+	mustSignal(t, c, protocol.SignalReq{Key: protocol.Key{App: "asked", Generation: 1}, Signal: int(syscall.SIGTERM)})
 	if e := next(t, "exit", w.exits); e.Signal != int(syscall.SIGTERM) {
 		t.Errorf("death by SIGTERM: %+v", e)
 	}
-	err = c.Signal(t.Context(), SignalReq{Key: Key{App: "asked", Generation: 1}, Signal: int(syscall.SIGTERM)})
+	err = c.Signal(t.Context(), protocol.SignalReq{Key: protocol.Key{App: "asked", Generation: 1}, Signal: int(syscall.SIGTERM)})
 	if !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("signal after the exit: %v", err)
 	}
@@ -47,15 +49,15 @@ func TestLaunchFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct {
-		change func(*Launch)
+		change func(*protocol.Launch)
 		errno  syscall.Errno
 		text   string
 	}{
-		"no such program":   {func(l *Launch) { l.Argv[0] = "/nonexistent/node" }, syscall.ENOENT, "/nonexistent/node"},
-		"not executable":    {func(l *Launch) { l.Argv[0] = plain }, syscall.EACCES, plain},
-		"no such directory": {func(l *Launch) { l.Dir = "/nonexistent/dir" }, syscall.ENOENT, "/nonexistent/dir"},
-		"dir is a file":     {func(l *Launch) { l.Dir = plain }, syscall.ENOTDIR, plain},
-		"no command":        {func(l *Launch) { l.Argv = nil }, syscall.EINVAL, "no command"},
+		"no such program":   {func(l *protocol.Launch) { l.Argv[0] = "/nonexistent/node" }, syscall.ENOENT, "/nonexistent/node"},
+		"not executable":    {func(l *protocol.Launch) { l.Argv[0] = plain }, syscall.EACCES, plain},
+		"no such directory": {func(l *protocol.Launch) { l.Dir = "/nonexistent/dir" }, syscall.ENOENT, "/nonexistent/dir"},
+		"dir is a file":     {func(l *protocol.Launch) { l.Dir = plain }, syscall.ENOTDIR, plain},
+		"no command":        {func(l *protocol.Launch) { l.Argv = nil }, syscall.EINVAL, "no command"},
 	} {
 		l := r.sh("app", "exit 0")
 		tc.change(&l)
@@ -71,7 +73,7 @@ func TestLaunchFailures(t *testing.T) {
 	if _, err := c.Launch(t.Context(), r.sh("app", "exec sleep 1000")); !errors.Is(err, syscall.EEXIST) {
 		t.Errorf("the same generation twice: %v", err)
 	}
-	if err := c.Ack(t.Context(), Key{App: "app", Generation: 1}); !errors.Is(err, syscall.EBUSY) {
+	if err := c.Ack(t.Context(), protocol.Key{App: "app", Generation: 1}); !errors.Is(err, syscall.EBUSY) {
 		t.Errorf("ack of a running launch: %v", err)
 	}
 }
@@ -113,7 +115,7 @@ func TestNodeIPC(t *testing.T) {
 	if err != nil || len(list) != 1 || !list[0].Ready {
 		t.Errorf("ready is not remembered: %+v, %v", list, err)
 	}
-	mustSignal(t, c, SignalReq{Key: node.Key, Message: `"shutdown"`})
+	mustSignal(t, c, protocol.SignalReq{Key: node.Key, Message: `"shutdown"`})
 	if l := next(t, "answer", w.ipc); string(l.Line) != `{"got":"shutdown"}` {
 		t.Errorf("answer: %s", l.Line)
 	}
@@ -147,7 +149,7 @@ func TestTreeReachesWhatLeftTheGroup(t *testing.T) {
 			if grandchild.dead(0) {
 				t.Fatal("the grandchild died with its parent: nothing is tested")
 			}
-			mustSignal(t, c, SignalReq{Key: l.Key, Signal: int(syscall.SIGKILL), Tree: true})
+			mustSignal(t, c, protocol.SignalReq{Key: l.Key, Signal: int(syscall.SIGKILL), Tree: true})
 			grandchild.mustDie()
 		})
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // How output travels: one goroutine per stream waits for the pipe, reads, cuts at a line end, formats, and puts
@@ -46,7 +48,7 @@ func newLogs(stateDir string, retry time.Duration, log *slog.Logger) *logs {
 }
 
 // read starts reading r until its end, into the given file and into the combined one.
-func (ls *logs) read(r *os.File, key Key, kind string, cfg Logs, path string) *stream {
+func (ls *logs) read(r *os.File, key protocol.Key, kind string, cfg protocol.Logs, path string) *stream {
 	s := ls.newStream(r, newFormat(cfg, key, kind))
 	for _, p := range []string{path, cfg.Combined} {
 		if kept(p) {
@@ -69,7 +71,7 @@ func (ls *logs) begin(s *stream) {
 }
 
 // file returns the one writer of a path. Size and number of files are those of the path's first launch.
-func (ls *logs) file(path string, cfg Logs) *file {
+func (ls *logs) file(path string, cfg protocol.Logs) *file {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	f := ls.files[path]

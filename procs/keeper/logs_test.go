@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"devstack/procs/keeper/protocol"
 )
 
 func testLogs(t *testing.T) *logs {
@@ -19,13 +21,13 @@ func testLogs(t *testing.T) *logs {
 }
 
 // say lets a process that says these words begin and end, and waits until they are on disk.
-func say(t *testing.T, ls *logs, cfg Logs, words ...string) {
+func say(t *testing.T, ls *logs, cfg protocol.Logs, words ...string) {
 	t.Helper()
 	r, w, err := logPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ls.read(r, Key{App: "a\"pp", Instance: 2}, "out", cfg, cfg.Out)
+	ls.read(r, protocol.Key{App: "a\"pp", Instance: 2}, "out", cfg, cfg.Out)
 	for _, word := range words {
 		if _, err := io.WriteString(w, word); err != nil {
 			t.Fatal(err)
@@ -39,11 +41,11 @@ func TestRawBytesAreUntouched(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new", "dir", "out.log")
 	ls := testLogs(t)
 	text := "one\r\n\x1b[31mred\x1b[0m\x00\xff\n\n" + strings.Repeat("long é", 50_000) + "\nno newline"
-	say(t, ls, Logs{Out: path}, text)
+	say(t, ls, protocol.Logs{Out: path}, text)
 	if got := mustRead(t, path); got != text {
 		t.Errorf("%d bytes, want %d", len(got), len(text))
 	}
-	say(t, ls, Logs{Out: path}, "next\n")
+	say(t, ls, protocol.Logs{Out: path}, "next\n")
 	if got := mustRead(t, path); got != text+"\nnext\n" {
 		t.Errorf("the next launch's first line joins the last one's: %q", got[len(text):])
 	}
@@ -55,7 +57,7 @@ func TestRawBytesAreUntouched(t *testing.T) {
 func TestTextFormat(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.log")
 	combined := filepath.Join(t.TempDir(), "all.log")
-	say(t, testLogs(t), Logs{Out: path, Combined: combined, Format: "text"}, "fir", "st\n\nzwei ä", "ö\nlast")
+	say(t, testLogs(t), protocol.Logs{Out: path, Combined: combined, Format: "text"}, "fir", "st\n\nzwei ä", "ö\nlast")
 	got := mustRead(t, path)
 	stamp := `\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d: `
 	if !regexp.MustCompile(`^` + stamp + `first\n` + stamp + `\n` + stamp + `zwei äö\n` + stamp + `last\n$`).MatchString(got) {
@@ -70,7 +72,7 @@ func TestJSONFormat(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.log")
 	words := []string{"plain", `quo"te \ back`, "tab\tcr\r\x01\x1b[0m", "bad \xff\xc3 utf-8", "ünï 🎉", ""}
 	before := time.Now().Truncate(time.Millisecond)
-	say(t, testLogs(t), Logs{Out: path, Format: "json", ID: 5}, strings.Join(words, "\n")+"\n")
+	say(t, testLogs(t), protocol.Logs{Out: path, Format: "json", ID: 5}, strings.Join(words, "\n")+"\n")
 	lines := strings.Split(strings.TrimSuffix(mustRead(t, path), "\n"), "\n")
 	if len(lines) != len(words) {
 		t.Fatalf("%d lines: %q", len(lines), lines)
@@ -96,7 +98,7 @@ func TestJSONFormat(t *testing.T) {
 func TestOverlongLineInRecords(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.log")
 	long := "x" + strings.Repeat("é", 100_000) // no multiple of the read size falls between two characters
-	say(t, testLogs(t), Logs{Out: path, Format: "json"}, long+"\nshort\n")
+	say(t, testLogs(t), protocol.Logs{Out: path, Format: "json"}, long+"\nshort\n")
 	var joined strings.Builder
 	lines := strings.Split(strings.TrimSuffix(mustRead(t, path), "\n"), "\n")
 	for _, line := range lines {
@@ -156,7 +158,7 @@ func TestRotationKeepsLinesWholeAndIndexesFollow(t *testing.T) {
 	for i := range 3000 {
 		fmt.Fprintf(&text, "line %d\n", i)
 	}
-	say(t, ls, Logs{Out: path, MaxSize: 4 << 10}, text.String())
+	say(t, ls, protocol.Logs{Out: path, MaxSize: 4 << 10}, text.String())
 	files, err := Backups(path)
 	if err != nil || len(files) < 5 {
 		t.Fatalf("%d rotated files, %v", len(files), err)
@@ -186,7 +188,7 @@ func TestRotationKeepsLinesWholeAndIndexesFollow(t *testing.T) {
 		t.Error("the files together are not what was said")
 	}
 	os.Remove(files[0])
-	say(t, ls, Logs{Out: path, MaxSize: 4 << 10}, strings.Repeat("more\n", 2000))
+	say(t, ls, protocol.Logs{Out: path, MaxSize: 4 << 10}, strings.Repeat("more\n", 2000))
 	rest, err := Backups(path)
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +202,7 @@ func TestRotationKeepsLinesWholeAndIndexesFollow(t *testing.T) {
 func TestMaxFiles(t *testing.T) {
 	ls := testLogs(t)
 	path := filepath.Join(t.TempDir(), "out.log")
-	say(t, ls, Logs{Out: path, MaxSize: 1 << 10, MaxFiles: 2}, strings.Repeat("a line\n", 5000))
+	say(t, ls, protocol.Logs{Out: path, MaxSize: 1 << 10, MaxFiles: 2}, strings.Repeat("a line\n", 5000))
 	for files := []string{""}; len(files) != 2; { // lumberjack removes on a goroutine of its own
 		var err error
 		if files, err = Backups(path); err != nil || t.Context().Err() != nil {
@@ -252,18 +254,18 @@ func TestRemovedAndTruncated(t *testing.T) {
 	ls := testLogs(t)
 	dir := filepath.Join(t.TempDir(), "logs")
 	path := filepath.Join(dir, "out.log")
-	say(t, ls, Logs{Out: path}, "one\n")
+	say(t, ls, protocol.Logs{Out: path}, "one\n")
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	say(t, ls, Logs{Out: path}, "two\n")
+	say(t, ls, protocol.Logs{Out: path}, "two\n")
 	if got := mustRead(t, path); got != "two\n" {
 		t.Errorf("after the directory was removed: %q", got)
 	}
 	if err := os.Truncate(path, 0); err != nil {
 		t.Fatal(err)
 	}
-	say(t, ls, Logs{Out: path}, "three\n")
+	say(t, ls, protocol.Logs{Out: path}, "three\n")
 	if got := mustRead(t, path); got != "three\n" {
 		t.Errorf("after the file was emptied: %q", got)
 	}
@@ -276,13 +278,13 @@ func TestSharedFileKeepsLinesApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ls.read(a, Key{App: "a"}, "out", Logs{}, path)
+	ls.read(a, protocol.Key{App: "a"}, "out", protocol.Logs{}, path)
 	fmt.Fprint(aw, "half of a")
 	b, bw, err := logPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ls.read(b, Key{App: "b"}, "out", Logs{}, path)
+	ls.read(b, protocol.Key{App: "b"}, "out", protocol.Logs{}, path)
 	fmt.Fprint(bw, "all of b\n")
 	bw.Close()
 	fmt.Fprint(aw, " line\n")

@@ -98,7 +98,7 @@ func TestSoakLosslessLogs(t *testing.T) {
 	if err := c.Shutdown(t.Context()); err != nil { // everything is written then
 		t.Fatal(err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	for _, format := range []string{"", "text", "json"} {
 		got := sha256.New()
 		path := filepath.Join(r.opts.Dir, "app"+format+"-out.log")

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"devstack/procs/keeper/protocol"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -82,55 +84,55 @@ func keeperRole(args []string) int {
 // daemonRole lets the test be the daemon: it relays frames between the API socket and the keeper, which is heard
 // by the last one to connect, and answers pings itself. The client is first told the pid, in 8 hex digits.
 func daemonRole() int {
-	l, err := Listener()
+	l, err := protocol.Listener()
 	if err != nil {
 		return 1
 	}
-	up, err := newWire(os.NewFile(FDKeeper, "keeper"))
+	up, err := protocol.NewFDConn(os.NewFile(protocol.FDKeeper, "keeper"))
 	if err != nil {
 		return 1
 	}
 	var mu sync.Mutex // guards client and writes to up
-	var client *wire
+	var client *protocol.FDConn
 	go func() {
 		for {
 			accepted, err := l.Accept()
 			if err != nil {
 				return
 			}
-			c := &wire{UnixConn: accepted.(*net.UnixConn)}
+			c := &protocol.FDConn{UnixConn: accepted.(*net.UnixConn)}
 			mu.Lock()
 			fmt.Fprintf(c, "%08x", os.Getpid())
 			client = c
 			mu.Unlock()
 			go func() {
 				for {
-					m, err := readFrame(c)
+					m, err := protocol.ReadFrame(c)
 					if err != nil {
 						return
 					}
 					mu.Lock()
-					_ = writeFrame(up, m)
+					_ = protocol.WriteFrame(up, m)
 					mu.Unlock()
 				}
 			}()
 		}
 	}()
 	for {
-		m, err := readFrame(up)
+		m, err := protocol.ReadFrame(up)
 		if err != nil {
 			return 0 // the keeper is gone
 		}
 		mu.Lock()
 		switch {
-		case m.Verb == Ping:
-			_ = writeFrame(up, m)
+		case m.Verb == protocol.Ping:
+			_ = protocol.WriteFrame(up, m)
 		case client != nil:
-			_ = writeFrame(client, m)
+			_ = protocol.WriteFrame(client, m)
 		}
-		m.attached.close()
+		m.Attached.Close()
 		mu.Unlock()
-		if (m.Verb == Shutdown || m.Verb == Exec) && m.Error == nil {
+		if (m.Verb == protocol.Shutdown || m.Verb == protocol.Exec) && m.Error == nil {
 			return 0
 		}
 	}
@@ -150,21 +152,21 @@ func countRole(args []string) int {
 // rig is one project with a running keeper.
 type rig struct {
 	t    *testing.T
-	opts SpawnOptions
+	opts protocol.SpawnOptions
 }
 
 func newRig(t *testing.T, env ...string) *rig {
 	t.Helper()
 	r := &rig{t: t, opts: newProject(t)}
 	r.opts.Env = append(os.Environ(), env...)
-	if already, err := Spawn(r.opts); err != nil || already {
+	if already, err := protocol.Spawn(r.opts); err != nil || already {
 		t.Fatalf("Spawn: already %v, error %v", already, err)
 	}
 	t.Cleanup(func() { endProject(t, r.opts) })
 	return r
 }
 
-func newProject(t *testing.T) SpawnOptions {
+func newProject(t *testing.T) protocol.SpawnOptions {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +178,7 @@ func newProject(t *testing.T) SpawnOptions {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(home) })
-	return SpawnOptions{
+	return protocol.SpawnOptions{
 		Self: self, Dir: t.TempDir(), ID: hex.EncodeToString(id),
 		StateDir: filepath.Join(home, "state"), Socket: filepath.Join(home, "state", "ctl.sock"),
 		Daemon: []string{self, "daemon"},
@@ -184,50 +186,50 @@ func newProject(t *testing.T) SpawnOptions {
 }
 
 // endProject ends the keeper if it still runs, and fails the test if anything bears the project's mark afterwards.
-func endProject(t *testing.T, o SpawnOptions) {
-	if locked, err := Locked(o.Dir); err == nil && locked {
-		if c, _, err := attach(o.Socket, Handler{}); err == nil {
-			if err := c.Shutdown(context.Background()); err != nil && !errors.Is(err, ErrGone) {
+func endProject(t *testing.T, o protocol.SpawnOptions) {
+	if locked, err := protocol.Locked(o.Dir); err == nil && locked {
+		if c, _, err := attach(o.Socket, protocol.Handler{}); err == nil {
+			if err := c.Shutdown(context.Background()); err != nil && !errors.Is(err, protocol.ErrGone) {
 				t.Error("Shutdown:", err)
 			}
 		}
 	}
-	waitGone(t, o.Dir)
+	waitGone(t, o)
 	if pids := killMarked(ofProject(o.ID)); len(pids) > 0 {
 		t.Error("survivors:", pids)
 	}
 }
 
-func waitGone(t *testing.T, dir string) {
+func waitGone(t *testing.T, o protocol.SpawnOptions) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
-	if err := WaitGone(ctx, dir); err != nil {
+	if err := protocol.WaitGone(ctx, o.Dir, o.StateDir); err != nil {
 		t.Error("WaitGone:", err)
 	}
 }
 
 // watcher collects what the keeper tells.
 type watcher struct {
-	exits     chan Exit
-	ipc       chan IPCLine
-	listening chan Socket
-	drained   chan Key
+	exits     chan protocol.Exit
+	ipc       chan protocol.IPCLine
+	listening chan protocol.Socket
+	drained   chan protocol.Key
 }
 
 // dial becomes the daemon and returns the pid of the process that relays.
-func (r *rig) dial() (*Conn, int, watcher) {
+func (r *rig) dial() (*protocol.Conn, int, watcher) {
 	r.t.Helper()
 	w := watcher{
-		exits: make(chan Exit, 100), ipc: make(chan IPCLine, 100),
-		listening: make(chan Socket, 100), drained: make(chan Key, 100),
+		exits: make(chan protocol.Exit, 100), ipc: make(chan protocol.IPCLine, 100),
+		listening: make(chan protocol.Socket, 100), drained: make(chan protocol.Key, 100),
 	}
 	for { // a relay that is killed takes the connections with it that it had accepted
-		c, pid, err := attach(r.opts.Socket, Handler{
-			Exited:    func(e Exit) { w.exits <- e },
-			IPC:       func(l IPCLine) { w.ipc <- l },
-			Listening: func(s Socket) { w.listening <- s },
-			Drained:   func(k Key) { w.drained <- k },
+		c, pid, err := attach(r.opts.Socket, protocol.Handler{
+			Exited:    func(e protocol.Exit) { w.exits <- e },
+			IPC:       func(l protocol.IPCLine) { w.ipc <- l },
+			Listening: func(s protocol.Socket) { w.listening <- s },
+			Drained:   func(k protocol.Key) { w.drained <- k },
 		})
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
 			continue
@@ -240,7 +242,7 @@ func (r *rig) dial() (*Conn, int, watcher) {
 	}
 }
 
-func attach(socket string, h Handler) (*Conn, int, error) {
+func attach(socket string, h protocol.Handler) (*protocol.Conn, int, error) {
 	nc, err := net.Dial("unix", socket)
 	if err != nil {
 		return nil, 0, err
@@ -258,23 +260,23 @@ func attach(socket string, h Handler) (*Conn, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	c, err := Dial(f, h)
+	c, err := protocol.Dial(f, h)
 	return c, int(pid), err
 }
 
 // sh is a launch of a shell script; out.log and err.log lie in the project directory.
-func (r *rig) sh(app, script string) Launch {
-	return Launch{
-		Key:  Key{App: app, Generation: 1},
+func (r *rig) sh(app, script string) protocol.Launch {
+	return protocol.Launch{
+		Key:  protocol.Key{App: app, Generation: 1},
 		Argv: []string{"/bin/sh", "-c", script},
 		Dir:  r.opts.Dir,
 		Env:  os.Environ(),
-		Logs: Logs{Out: filepath.Join(r.opts.Dir, app+"-out.log"), Err: filepath.Join(r.opts.Dir, app+"-err.log")},
+		Logs: protocol.Logs{Out: filepath.Join(r.opts.Dir, app+"-out.log"), Err: filepath.Join(r.opts.Dir, app+"-err.log")},
 		IPC:  true,
 	}
 }
 
-func mustLaunch(t *testing.T, c *Conn, l Launch) Launched {
+func mustLaunch(t *testing.T, c *protocol.Conn, l protocol.Launch) protocol.Launched {
 	t.Helper()
 	got, err := c.Launch(t.Context(), l)
 	if err != nil {
@@ -283,7 +285,7 @@ func mustLaunch(t *testing.T, c *Conn, l Launch) Launched {
 	return got
 }
 
-func mustSignal(t *testing.T, c *Conn, s SignalReq) {
+func mustSignal(t *testing.T, c *protocol.Conn, s protocol.SignalReq) {
 	t.Helper()
 	if err := c.Signal(t.Context(), s); err != nil {
 		t.Fatal(err)

@@ -1,10 +1,14 @@
 package keeper
 
-import "bytes"
+import (
+	"bytes"
+
+	"devstack/procs/keeper/protocol"
+)
 
 // markerIn finds the launch marker in a block of NUL-separated variables.
 func markerIn(env []byte) string {
-	name := []byte(MarkerEnv + "=")
+	name := []byte(protocol.MarkerEnv + "=")
 	for len(env) > 0 {
 		entry, rest, _ := bytes.Cut(env, []byte{0})
 		if v, ok := bytes.CutPrefix(entry, name); ok {

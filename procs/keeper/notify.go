@@ -4,11 +4,11 @@ import (
 	"errors"
 	"net"
 	"os"
-	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // A service manager that waits for notifications puts the address of a datagram socket into NOTIFY_SOCKET of the main
@@ -21,26 +21,13 @@ import (
 // github.com/coreos/go-systemd/v22/daemon does what is below in as many lines, reads the variables anew itself and has
 // nothing more to give: the keeper stays with the standard library.
 
-// isServiceVariable says whether a variable is between the service manager and the keeper alone.
-func isServiceVariable(name string) bool {
-	return slices.Contains([]string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}, name)
-}
-
-// withoutServiceVariables is env as everything below the keeper gets it.
-func withoutServiceVariables(env []string) []string {
-	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
-		name, _, _ := strings.Cut(kv, "=")
-		return isServiceVariable(name)
-	})
-}
-
 // serviceOf is what the service manager wants of the process pid; nil: none waits for notifications. The watchdog is
 // another process's if WATCHDOG_PID names one (sd_watchdog_enabled(3)).
-func serviceOf(getenv func(string) string, pid int) *Service {
+func serviceOf(getenv func(string) string, pid int) *protocol.Service {
 	if getenv("NOTIFY_SOCKET") == "" {
 		return nil
 	}
-	s := &Service{}
+	s := &protocol.Service{}
 	if of := getenv("WATCHDOG_PID"); of != "" && of != strconv.Itoa(pid) {
 		return s
 	}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // manager is the socket of a service manager: it records what it is told.
@@ -81,15 +83,15 @@ func managedRig(t *testing.T, m manager) *rig {
 func TestServiceOf(t *testing.T) {
 	for name, tc := range map[string]struct {
 		env  map[string]string
-		want *Service
+		want *protocol.Service
 	}{
 		"none":                {map[string]string{"WATCHDOG_USEC": "5"}, nil},
-		"no watchdog":         {map[string]string{"NOTIFY_SOCKET": "/s"}, &Service{}},
-		"watchdog":            {map[string]string{"NOTIFY_SOCKET": "@s", "WATCHDOG_USEC": "5"}, &Service{WatchdogUSec: 5}},
-		"our watchdog":        {map[string]string{"NOTIFY_SOCKET": "/s", "WATCHDOG_USEC": "5", "WATCHDOG_PID": "7"}, &Service{WatchdogUSec: 5}},
-		"another's watchdog":  {map[string]string{"NOTIFY_SOCKET": "/s", "WATCHDOG_USEC": "5", "WATCHDOG_PID": "8"}, &Service{}},
-		"watchdog of nothing": {map[string]string{"NOTIFY_SOCKET": "/s", "WATCHDOG_USEC": "-5"}, &Service{}},
-		"watchdog in words":   {map[string]string{"NOTIFY_SOCKET": "/s", "WATCHDOG_USEC": "often"}, &Service{}},
+		"no watchdog":         {map[string]string{"NOTIFY_SOCKET": "/s"}, &protocol.Service{}},
+		"watchdog":            {map[string]string{"NOTIFY_SOCKET": "@s", "WATCHDOG_USEC": "5"}, &protocol.Service{WatchdogUSec: 5}},
+		"our watchdog":        {map[string]string{"NOTIFY_SOCKET": "/s", "WATCHDOG_USEC": "5", "WATCHDOG_PID": "7"}, &protocol.Service{WatchdogUSec: 5}},
+		"another's watchdog":  {map[string]string{"NOTIFY_SOCKET": "/s", "WATCHDOG_USEC": "5", "WATCHDOG_PID": "8"}, &protocol.Service{}},
+		"watchdog of nothing": {map[string]string{"NOTIFY_SOCKET": "/s", "WATCHDOG_USEC": "-5"}, &protocol.Service{}},
+		"watchdog in words":   {map[string]string{"NOTIFY_SOCKET": "/s", "WATCHDOG_USEC": "often"}, &protocol.Service{}},
 	} {
 		got := serviceOf(func(key string) string { return tc.env[key] }, 7)
 		if (got == nil) != (tc.want == nil) || got != nil && *got != *tc.want {
@@ -135,7 +137,7 @@ func TestNotify(t *testing.T) {
 			if err := c.Shutdown(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			waitGone(t, r.opts.Dir)
+			waitGone(t, r.opts)
 			env := strings.Split(mustRead(t, l.Logs.Out), "\n")
 			checkNoService(t, "launch", env)
 			if !slices.Contains(env, "KEPT=1") {
@@ -151,7 +153,7 @@ func TestNotify(t *testing.T) {
 func checkNoService(t *testing.T, whose string, env []string) {
 	t.Helper()
 	for _, kv := range env {
-		if name, _, _ := strings.Cut(kv, "="); isServiceVariable(name) {
+		if name, _, _ := strings.Cut(kv, "="); protocol.IsServiceVariable(name) {
 			t.Errorf("%s has %s", whose, kv)
 		}
 	}
@@ -173,7 +175,7 @@ func TestSpawnedKeepersNotifyNobody(t *testing.T) {
 	if err := c.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	select {
 	case got := <-m.told:
 		t.Errorf("told %q", got)
@@ -186,7 +188,7 @@ func TestSIGTERMAsksTheDaemonFirst(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	asked := make(chan struct{}, 10)
-	c, _, err := attach(r.opts.Socket, Handler{End: func() { asked <- struct{}{} }})
+	c, _, err := attach(r.opts.Socket, protocol.Handler{End: func() { asked <- struct{}{} }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +198,7 @@ func TestSIGTERMAsksTheDaemonFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := r.sh("gentle", `trap "echo asked; exit 0" TERM; while :; do sleep 1000 & wait $!; done`)
-	l.Grace = Grace{Timeout: time.Hour}
+	l.Grace = protocol.Grace{Timeout: time.Hour}
 	launched := openProc(t, mustLaunch(t, c, l).Pid)
 	if err := syscall.Kill(id.Pid, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -209,7 +211,7 @@ func TestSIGTERMAsksTheDaemonFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	launched.mustDie()
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 }
 
 func TestFailEndsTheKeeperWithAnError(t *testing.T) {

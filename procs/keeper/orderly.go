@@ -2,6 +2,8 @@ package keeper
 
 import (
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // orderlyTime is how long a daemon may take, at least, to stop what runs in its order.
@@ -26,7 +28,7 @@ func (k *keeper) askedToEnd() {
 		return
 	}
 	k.tellStopping(limit)
-	s.out.add(&Message{Verb: End})
+	s.out.add(&protocol.Message{Verb: protocol.End})
 	go func() {
 		select {
 		case <-s.ended:

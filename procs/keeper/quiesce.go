@@ -57,7 +57,7 @@ func stopReaders(streams []*stream, channels []*channel, over <-chan time.Time) 
 	}
 	for _, c := range channels {
 		c.hush()
-		parked, ended = append(parked, c.parking.stop(c.wire.SetReadDeadline)), append(ended, c.closed)
+		parked, ended = append(parked, c.parking.stop(c.conn.SetReadDeadline)), append(ended, c.closed)
 	}
 	for i := range parked {
 		select {
@@ -81,7 +81,7 @@ func (c *channel) hush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.quiet = true
-	_ = c.wire.SetWriteDeadline(past)
+	_ = c.conn.SetWriteDeadline(past)
 }
 
 // unquiesce lets everything go on.
@@ -96,7 +96,7 @@ func (k *keeper) unquiesce() {
 	}
 	for _, c := range channels {
 		c.speak()
-		c.parking.resume(c.wire.SetReadDeadline)
+		c.parking.resume(c.conn.SetReadDeadline)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -107,7 +107,7 @@ func (k *keeper) unquiesce() {
 func (c *channel) speak() {
 	c.mu.Lock()
 	c.quiet = false
-	_ = c.wire.SetWriteDeadline(time.Time{})
+	_ = c.conn.SetWriteDeadline(time.Time{})
 	b := c.unwritten
 	c.unwritten = nil
 	c.mu.Unlock()

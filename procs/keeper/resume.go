@@ -7,6 +7,8 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // resume is `keeper resume`: the keeper's life after an upgrade in place. Exits that came meanwhile are reaped by the loop.
@@ -39,6 +41,9 @@ func resume(args []string) error {
 func (k *keeper) restore(c *carried) error {
 	k.since, k.stash = c.Since, c.Stash
 	k.lock = inherited(c.Lock, "lock")
+	if err := k.restorePlace(c.Place); err != nil {
+		return err
+	}
 	api := inherited(c.Listener, "api")
 	defer api.Close()
 	l, err := net.FileListener(api)
@@ -78,6 +83,18 @@ func (k *keeper) restore(c *carried) error {
 	return nil
 }
 
+// restorePlace takes the lock that an older keeper has not had.
+func (k *keeper) restorePlace(fd int) (err error) {
+	if fd != 0 {
+		k.place = inherited(fd, "keeper.lock")
+		return nil
+	}
+	if k.place, err = protocol.LockPlace(k.opts.StateDir); err != nil {
+		return err
+	}
+	return k.describe()
+}
+
 // inherited is a descriptor that the executable before has left open; no child gets it.
 func inherited(fd int, name string) *os.File {
 	syscall.CloseOnExec(fd)
@@ -87,7 +104,7 @@ func inherited(fd int, name string) *os.File {
 // restoreLogs returns the streams by their index. Nothing is read yet.
 func (k *keeper) restoreLogs(c *carried) []*stream {
 	for _, f := range c.Files {
-		k.logs.file(f.Path, Logs{MaxSize: f.MaxSize, MaxFiles: f.MaxFiles})
+		k.logs.file(f.Path, protocol.Logs{MaxSize: f.MaxSize, MaxFiles: f.MaxFiles})
 	}
 	streams := make([]*stream, len(c.Streams))
 	for i, s := range c.Streams {
@@ -101,7 +118,7 @@ func (k *keeper) restoreLogs(c *carried) []*stream {
 			close(streams[i].ended)
 		}
 		for _, path := range s.Sinks {
-			streams[i].sinks = append(streams[i].sinks, k.logs.file(path, Logs{}))
+			streams[i].sinks = append(streams[i].sinks, k.logs.file(path, protocol.Logs{}))
 		}
 	}
 	for _, carried := range c.Files {
@@ -151,13 +168,13 @@ func (k *keeper) restoreLaunches(c *carried, streams []*stream) ([]*launch, erro
 }
 
 func restoreChannel(r *carriedChannel) (*channel, error) {
-	w, err := newWire(inherited(r.FD, "socket"))
+	w, err := protocol.NewFDConn(inherited(r.FD, "socket"))
 	if err != nil {
 		return nil, err
 	}
 	for _, fd := range r.Arrived {
 		syscall.CloseOnExec(fd)
-		w.arrived = append(w.arrived, &descriptor{fd: fd})
+		w.Arrived = append(w.Arrived, &protocol.Descriptor{FD: fd})
 	}
 	c := newChannel(w)
 	c.in.line, c.in.long, c.unwritten = r.Line, r.Long, r.Unwritten
@@ -170,7 +187,7 @@ func restoreChannel(r *carriedChannel) (*channel, error) {
 func (k *keeper) restoreHeld(sockets []carriedSocket) error {
 	for _, r := range sockets {
 		syscall.CloseOnExec(r.FD)
-		d := &descriptor{fd: r.FD}
+		d := &protocol.Descriptor{FD: r.FD}
 		at, err := boundTo(d)
 		if err != nil {
 			return fmt.Errorf("cannot hold the socket of %s: %w", r.App, err)

@@ -5,27 +5,31 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"devstack/procs/keeper/protocol"
+
+	"devstack/procs/files"
 )
 
 // launchServer starts a process that outlives the keeper: it has a lock instead of the marker, so that no keeper takes it for
 // something left behind, and a file for its output instead of a pipe that would break. k.mu is held.
-func (k *keeper) launchServer(req Launch) (Launched, error) {
+func (k *keeper) launchServer(req protocol.Launch) (protocol.Launched, error) {
 	lock, err := os.OpenFile(req.Server.Lock, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
+		return protocol.Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
 	}
 	defer lock.Close() // the server has a descriptor of its own, of the same lock
-	if err := flock(lock, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return Launched{}, fmt.Errorf("cannot launch %s: cannot lock %s: %w", req.Key.App, req.Server.Lock, err)
+	if err := files.Lock(lock, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return protocol.Launched{}, fmt.Errorf("cannot launch %s: cannot lock %s: %w", req.Key.App, req.Server.Lock, err)
 	}
 	output, err := os.OpenFile(req.Server.Output, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
+		return protocol.Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
 	}
 	defer output.Close()
 	attr := &syscall.ProcAttr{
 		Dir:   req.Dir,
-		Env:   withoutServiceVariables(req.Env),
+		Env:   protocol.WithoutServiceVariables(req.Env),
 		Files: []uintptr{k.null.Fd(), output.Fd(), output.Fd(), lock.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	}
@@ -35,9 +39,9 @@ func (k *keeper) launchServer(req Launch) (Launched, error) {
 	l := &launch{key: req.Key, grace: req.Grace, server: true, ended: make(chan struct{})}
 	pid, err := k.children.start(req.Argv[0], req.Argv, attr, func(status syscall.WaitStatus) { k.exited(l, status) })
 	if err != nil {
-		return Launched{}, explainExec(req, err)
+		return protocol.Launched{}, explainExec(req, err)
 	}
-	l.launched = Launched{Pid: pid, StartTime: startTime(pid), At: time.Now()}
+	l.launched = protocol.Launched{Pid: pid, StartTime: startTime(pid), At: time.Now()}
 	k.launches[l.key] = l
 	k.journal.launched(l.key, l.launched)
 	return l.launched, nil

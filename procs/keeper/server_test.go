@@ -10,14 +10,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devstack/procs/keeper/protocol"
+
+	"devstack/procs/files"
 )
 
 // server is a launch whose lock, output and traces lie in the project directory.
-func (r *rig) server(app, script string) Launch {
+func (r *rig) server(app, script string) protocol.Launch {
 	l := r.sh(app, script)
-	l.Key.Instance, l.IPC, l.Logs = -1, false, Logs{}
-	l.Server = &Server{Lock: filepath.Join(r.opts.Dir, app+".lock"), Output: filepath.Join(r.opts.Dir, app+".log")}
-	l.Grace = Grace{Signal: int(syscall.SIGINT), Timeout: time.Minute}
+	l.Key.Instance, l.IPC, l.Logs = -1, false, protocol.Logs{}
+	l.Server = &protocol.Server{Lock: filepath.Join(r.opts.Dir, app+".lock"), Output: filepath.Join(r.opts.Dir, app+".log")}
+	l.Grace = protocol.Grace{Signal: int(syscall.SIGINT), Timeout: time.Minute}
 	return l
 }
 
@@ -29,7 +33,7 @@ func waitUnlocked(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := flock(f, syscall.LOCK_SH); err != nil {
+	if err := files.Lock(f, syscall.LOCK_SH); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -37,7 +41,7 @@ func waitUnlocked(t *testing.T, path string) {
 // tellAndWait writes to a fifo when it has come so far that it ends gently.
 const tellAndWait = `trap 'echo bye; exit 0' INT; echo up; echo up > "$0.up"; while :; do sleep 1000 & wait $!; done`
 
-func (r *rig) launchServer(c *Conn, app string) (Launch, Launched) {
+func (r *rig) launchServer(c *protocol.Conn, app string) (protocol.Launch, protocol.Launched) {
 	r.t.Helper()
 	l := r.server(app, tellAndWait)
 	l.Argv = append(l.Argv, filepath.Join(r.opts.Dir, app))
@@ -60,14 +64,14 @@ func TestServerOutlivesShutdown(t *testing.T) {
 	if !Runs(got.Pid, got.StartTime) || StartTime(got.Pid) != got.StartTime {
 		t.Errorf("%+v does not run", got)
 	}
-	if _, err := c.Launch(t.Context(), Launch{Key: Key{App: "db", Instance: -1, Generation: 2}, Argv: l.Argv, Server: l.Server}); !errors.Is(err, syscall.EWOULDBLOCK) {
+	if _, err := c.Launch(t.Context(), protocol.Launch{Key: protocol.Key{App: "db", Instance: -1, Generation: 2}, Argv: l.Argv, Server: l.Server}); !errors.Is(err, syscall.EWOULDBLOCK) {
 		t.Errorf("a second server: %v", err)
 	}
 	if err := c.Shutdown(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, r.opts.Dir)
-	if already, err := Spawn(r.opts); already || err != nil { // it kills what an earlier keeper left behind, but no server
+	waitGone(t, r.opts)
+	if already, err := protocol.Spawn(r.opts); already || err != nil { // it kills what an earlier keeper left behind, but no server
 		t.Fatal(already, err)
 	}
 	c, _, _ = r.dial()
@@ -104,13 +108,13 @@ func TestSIGTERMEndsServersLast(t *testing.T) {
 	l, server := r.launchServer(c, "db")
 	p := openProc(t, server.Pid)
 	app := r.sh("app", `trap 'kill -0 `+strconv.Itoa(server.Pid)+` && echo still; exit 0' TERM; echo '"up"' >&3; while :; do sleep 1000 & wait $!; done`)
-	app.Grace = Grace{Timeout: time.Minute}
+	app.Grace = protocol.Grace{Timeout: time.Minute}
 	mustLaunch(t, c, app)
 	next(t, "up", w.ipc)
 	if err := syscall.Kill(id.Pid, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	p.mustDie()
 	waitUnlocked(t, l.Server.Lock)
 	if got := mustRead(t, app.Logs.Out); got != "still\n" {

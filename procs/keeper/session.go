@@ -9,12 +9,14 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // session is one daemon's life and its connection.
 type session struct {
 	pid        int
-	conn       *wire
+	conn       *protocol.FDConn
 	out        *outbox
 	unanswered atomic.Int32  // pings in a row
 	ended      chan struct{} // closed when the daemon was reaped
@@ -24,14 +26,14 @@ type session struct {
 	served   chan struct{}  // closed when no request is taken any more
 }
 
-func newSession(conn *wire) *session {
+func newSession(conn *protocol.FDConn) *session {
 	return &session{conn: conn, out: newOutbox(), ended: make(chan struct{}), served: make(chan struct{})}
 }
 
 // serve answers requests in order; those that may take a while answer later, out of order.
 func (k *keeper) serve(s *session) {
 	for {
-		m, err := readFrame(s.conn)
+		m, err := protocol.ReadFrame(s.conn)
 		if err != nil {
 			close(s.served)
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) {
@@ -40,8 +42,8 @@ func (k *keeper) serve(s *session) {
 			k.hungUp(s)
 			return
 		}
-		m.attached.close() // no request has one
-		if m.Verb == Ping {
+		m.Attached.Close() // no request has one
+		if m.Verb == protocol.Ping {
 			s.unanswered.Store(0)
 			continue
 		}
@@ -61,65 +63,65 @@ func (k *keeper) hungUp(s *session) {
 	}
 }
 
-func (k *keeper) identity() *Identity {
-	return &Identity{
+func (k *keeper) identity() *protocol.Identity {
+	return &protocol.Identity{
 		Project: k.opts.ID, Dir: k.opts.Dir, StateDir: k.opts.StateDir, Pid: os.Getpid(), Since: k.since,
 		Service: serviceOf(os.Getenv, os.Getpid()),
 	}
 }
 
-func (k *keeper) handle(s *session, m *Message) {
-	a := &Message{ID: m.ID, Verb: m.Verb}
+func (k *keeper) handle(s *session, m *protocol.Message) {
+	a := &protocol.Message{ID: m.ID, Verb: m.Verb}
 	answer := func(err error) {
 		if err != nil {
-			a.Error = wireError(err)
+			a.Error = protocol.ErrorOf(err)
 		}
 		s.out.add(a)
 	}
 	switch {
-	case m.Verb == Hello:
+	case m.Verb == protocol.Hello:
 		s.orderly.Store(m.Orderly)
-		a.Version, a.Identity = ProtocolVersion, k.identity()
+		a.Version, a.Identity = protocol.ProtocolVersion, k.identity()
 		answer(nil)
-	case m.Verb == Start && m.Launch != nil:
+	case m.Verb == protocol.Start && m.Launch != nil:
 		launched, err := k.launch(*m.Launch)
 		if err == nil {
 			a.Launched = &launched
 		}
 		answer(err)
-	case m.Verb == Signal && m.Signal != nil && (m.Signal.Tree || m.Signal.Message != ""):
+	case m.Verb == protocol.Signal && m.Signal != nil && (m.Signal.Tree || m.Signal.Message != ""):
 		s.requests.Go(func() { answer(k.signal(*m.Signal)) })
-	case m.Verb == Signal && m.Signal != nil:
+	case m.Verb == protocol.Signal && m.Signal != nil:
 		answer(k.signal(*m.Signal))
-	case m.Verb == Connect && m.Connect != nil:
+	case m.Verb == protocol.Connect && m.Connect != nil:
 		go func() {
 			d, err := k.connect(*m.Connect)
-			a.attached = d
+			a.Attached = d
 			answer(err)
 		}()
-	case m.Verb == Release && m.Release != nil:
+	case m.Verb == protocol.Release && m.Release != nil:
 		k.release(*m.Release)
 		answer(nil)
-	case m.Verb == List:
+	case m.Verb == protocol.List:
 		a.List = k.runningList()
 		answer(nil)
-	case m.Verb == Ack && m.Key != nil:
+	case m.Verb == protocol.Ack && m.Key != nil:
 		answer(k.ack(*m.Key))
-	case m.Verb == Stash:
+	case m.Verb == protocol.Stash:
 		k.mu.Lock()
 		k.stash = m.Blob
 		k.mu.Unlock()
 		answer(nil)
-	case m.Verb == Fetch:
+	case m.Verb == protocol.Fetch:
 		k.mu.Lock()
 		a.Blob = k.stash
 		k.mu.Unlock()
 		answer(nil)
-	case m.Verb == Exec && m.Exec != nil:
+	case m.Verb == protocol.Exec && m.Exec != nil:
 		go k.exec(s, *m.Exec, answer)
-	case m.Verb == Notify && m.Notify != "":
+	case m.Verb == protocol.Notify && m.Notify != "":
 		answer(tellService(m.Notify))
-	case m.Verb == Shutdown:
+	case m.Verb == protocol.Shutdown:
 		k.log.Info("asked to end by the daemon", "failed", m.Failed)
 		k.fail(m.Failed, m.Code)
 		k.shutdown(func() { answer(nil) })
@@ -136,7 +138,7 @@ const maxIPCBacklog = 1024
 type outbox struct {
 	mu     sync.Mutex
 	wake   *sync.Cond
-	queue  []*Message
+	queue  []*protocol.Message
 	ipc    int // IPC lines in queue
 	closed bool
 }
@@ -147,14 +149,14 @@ func newOutbox() *outbox {
 	return o
 }
 
-func (o *outbox) add(m *Message) {
+func (o *outbox) add(m *protocol.Message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
-		m.attached.close()
+		m.Attached.Close()
 		return
 	}
-	if m.Verb == IPC {
+	if m.Verb == protocol.IPC {
 		if o.ipc >= maxIPCBacklog {
 			return
 		}
@@ -174,7 +176,7 @@ func (o *outbox) close() {
 }
 
 // writeTo ends when the outbox is closed or the daemon has hung up.
-func (o *outbox) writeTo(w *wire) {
+func (o *outbox) writeTo(w *protocol.FDConn) {
 	defer o.close()
 	for {
 		o.mu.Lock()
@@ -189,18 +191,18 @@ func (o *outbox) writeTo(w *wire) {
 		o.queue, o.ipc = nil, 0
 		o.mu.Unlock()
 		for i, m := range batch {
-			if writeFrame(w, m) != nil {
+			if protocol.WriteFrame(w, m) != nil {
 				discard(batch[i:])
 				return
 			}
-			m.attached.close()
+			m.Attached.Close()
 		}
 	}
 }
 
 // discard closes what messages that nobody gets would have carried.
-func discard(messages []*Message) {
+func discard(messages []*protocol.Message) {
 	for _, m := range messages {
-		m.attached.close()
+		m.Attached.Close()
 	}
 }

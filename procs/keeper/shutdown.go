@@ -5,6 +5,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // drainTime is how long a shutdown waits for pipes that survivors of SIGKILL hold open, and for the log files.
@@ -80,7 +82,7 @@ func (k *keeper) endLaunches(running []*launch, ladders []chan struct{}) {
 
 // endLaunch: signal or message, grace, SIGKILL; then whatever descends from it.
 func (k *keeper) endLaunch(l *launch, hurry <-chan struct{}) {
-	req := SignalReq{Key: l.key, Signal: l.grace.Signal}
+	req := protocol.SignalReq{Key: l.key, Signal: l.grace.Signal}
 	if req.Signal == 0 {
 		req.Signal = int(syscall.SIGTERM)
 	}
@@ -103,7 +105,7 @@ func (k *keeper) endLaunch(l *launch, hurry <-chan struct{}) {
 		}
 		timer.Stop()
 	}
-	_ = k.signal(SignalReq{Key: l.key, Signal: int(syscall.SIGKILL), Tree: true})
+	_ = k.signal(protocol.SignalReq{Key: l.key, Signal: int(syscall.SIGKILL), Tree: true})
 	select {
 	case <-l.ended:
 	case <-time.After(5 * time.Second):
@@ -111,7 +113,7 @@ func (k *keeper) endLaunch(l *launch, hurry <-chan struct{}) {
 	}
 }
 
-// leave lets the daemon go and removes the socket; the project's lock ends with the process.
+// leave lets the daemon go and removes the socket; the locks end with the process.
 func (k *keeper) leave() {
 	k.mu.Lock()
 	s := k.session
@@ -131,6 +133,9 @@ func (k *keeper) leave() {
 		k.endDaemon(s, syscall.SIGTERM)
 	}
 	k.listener.Close()
+	if err := k.place.Truncate(0); err != nil {
+		k.log.Warn("cannot empty keeper.lock", "err", err)
+	}
 	if err := os.Remove(k.opts.Socket); err != nil && !os.IsNotExist(err) {
 		k.log.Warn("cannot remove the API socket", "err", err)
 	}

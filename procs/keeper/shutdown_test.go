@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 const deaf = `trap "" TERM INT; echo '"up"' >&3; while :; do sleep 1000; done`
@@ -21,7 +23,7 @@ func TestShutdownKillsTheDeafAndItsOrphans(t *testing.T) {
 	r := newRig(t)
 	c, daemon, w := r.dial()
 	l := r.sh("deaf", deaf)
-	l.Grace = Grace{Signal: int(syscall.SIGTERM), Timeout: 50 * time.Millisecond}
+	l.Grace = protocol.Grace{Signal: int(syscall.SIGTERM), Timeout: 50 * time.Millisecond}
 	deafProc := openProc(t, mustLaunch(t, c, l).Pid)
 	next(t, "up", w.ipc)
 	mustLaunch(t, c, r.sh("gone", `setsid sh -c 'echo $$ >&3; exec sleep 1000 3>&-' & exit 0`))
@@ -40,7 +42,7 @@ func TestShutdownKillsTheDeafAndItsOrphans(t *testing.T) {
 	if e := next(t, "exit", w.exits); e.Signal != 9 {
 		t.Errorf("exit: %+v", e)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	daemonProc.mustDie()
 	if _, err := os.Lstat(r.opts.Socket); !os.IsNotExist(err) {
 		t.Errorf("socket: %v", err)
@@ -56,13 +58,13 @@ func TestSIGTERMEndsGently(t *testing.T) {
 		t.Fatal(err)
 	}
 	gentle := r.sh("gentle", `trap "echo bye; exit 0" INT; echo '"up"' >&3; while :; do sleep 1000 & wait $!; done`)
-	gentle.Grace = Grace{Signal: int(syscall.SIGINT), Timeout: time.Hour}
+	gentle.Grace = protocol.Grace{Signal: int(syscall.SIGINT), Timeout: time.Hour}
 	mustLaunch(t, c, gentle)
 	next(t, "up", w.ipc)
 	if err := syscall.Kill(id.Pid, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	if e := journalExit(t, r); e.Code != 0 || e.Signal != 0 {
 		t.Errorf("exit: %+v", e)
 	}
@@ -81,7 +83,7 @@ func TestSecondSIGTERMHalvesTheGrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := r.sh("deaf", deaf)
-	l.Grace = Grace{Timeout: time.Hour}
+	l.Grace = protocol.Grace{Timeout: time.Hour}
 	mustLaunch(t, c, l)
 	next(t, "up", w.ipc)
 	keeper := openProc(t, id.Pid)
@@ -96,7 +98,7 @@ func TestSecondSIGTERMHalvesTheGrace(t *testing.T) {
 }
 
 // journalExit returns the last exit of a keeper that has ended.
-func journalExit(t *testing.T, r *rig) Exit {
+func journalExit(t *testing.T, r *rig) protocol.Exit {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(mustRead(t, filepath.Join(r.opts.StateDir, "journal"))), "\n")
 	var last journalLine
@@ -115,7 +117,7 @@ func TestNoLaunchWhileEnding(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := r.sh("deaf", `trap "echo '\"asked\"' >&3" TERM; echo '"up"' >&3; while :; do sleep 1000 & wait $!; done`)
-	l.Grace = Grace{Timeout: time.Hour}
+	l.Grace = protocol.Grace{Timeout: time.Hour}
 	mustLaunch(t, c, l)
 	next(t, "up", w.ipc)
 	if err := syscall.Kill(id.Pid, syscall.SIGTERM); err != nil {
@@ -127,16 +129,16 @@ func TestNoLaunchWhileEnding(t *testing.T) {
 	}
 	asked := make(chan error, 1)
 	go func() { asked <- c.Shutdown(t.Context()) }() // joins the shutdown that is under way
-	kill := SignalReq{Key: l.Key, Signal: int(syscall.SIGKILL)}
-	if err := c.Signal(t.Context(), kill); err != nil && !errors.Is(err, ErrGone) { // the end may overtake the answer
+	kill := protocol.SignalReq{Key: l.Key, Signal: int(syscall.SIGKILL)}
+	if err := c.Signal(t.Context(), kill); err != nil && !errors.Is(err, protocol.ErrGone) { // the end may overtake the answer
 		t.Error(err)
 	}
-	if err := next(t, "end", asked); err != nil && !errors.Is(err, ErrGone) {
+	if err := next(t, "end", asked); err != nil && !errors.Is(err, protocol.ErrGone) {
 		t.Errorf("Shutdown: %v", err)
 	}
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	<-c.Done()
-	if _, err := c.List(t.Context()); !errors.Is(err, ErrGone) && !errors.Is(err, net.ErrClosed) {
+	if _, err := c.List(t.Context()); !errors.Is(err, protocol.ErrGone) && !errors.Is(err, net.ErrClosed) {
 		t.Errorf("List: %v", err)
 	}
 }

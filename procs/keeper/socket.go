@@ -5,13 +5,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"devstack/procs/files"
 )
 
 // bindSocket listens at path with mode 0600. The caller holds the project's lock, so a socket that is there is
 // stale; anything else that is there is refused. The new socket appears complete, by rename.
 func bindSocket(path string) (*net.UnixListener, error) {
-	if err := privateDir(filepath.Dir(path)); err != nil {
+	if err := files.PrivateDir(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	if err := staleSocket(path); err != nil {
@@ -52,36 +53,8 @@ func staleSocket(path string) error {
 	if fi.Mode().Type() != os.ModeSocket {
 		return fmt.Errorf("cannot bind the API socket: %s exists and is not a socket; remove it", path)
 	}
-	if !ownedByUs(fi) {
+	if !files.OwnedByUs(fi) {
 		return fmt.Errorf("cannot bind the API socket: %s belongs to another user", path)
 	}
 	return nil
-}
-
-// privateDir makes sure that dir exists, is ours and is closed to others, whatever the umask.
-func privateDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("cannot make the state directory: %w", err)
-	}
-	fi, err := os.Lstat(dir)
-	if err != nil {
-		return fmt.Errorf("cannot look at the state directory: %w", err)
-	}
-	if !fi.IsDir() {
-		return fmt.Errorf("cannot use %s: it is not a directory", dir)
-	}
-	if !ownedByUs(fi) {
-		return fmt.Errorf("cannot use %s: it belongs to another user", dir)
-	}
-	if fi.Mode().Perm() != 0o700 {
-		if err := os.Chmod(dir, 0o700); err != nil {
-			return fmt.Errorf("cannot close %s to other users: %w", dir, err)
-		}
-	}
-	return nil
-}
-
-func ownedByUs(fi os.FileInfo) bool {
-	st, ok := fi.Sys().(*syscall.Stat_t)
-	return ok && int(st.Uid) == os.Geteuid()
 }

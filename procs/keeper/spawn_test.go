@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -35,7 +37,7 @@ func TestManySpawnsOneKeeper(t *testing.T) {
 			o.Dir = link
 		}
 		all.Go(func() {
-			already, err := Spawn(o)
+			already, err := protocol.Spawn(o)
 			if err != nil {
 				t.Error(err)
 			}
@@ -51,13 +53,14 @@ func TestManySpawnsOneKeeper(t *testing.T) {
 
 	other := newProject(t) // the same project, another state directory
 	other.Dir = link
-	if err := startKeeper(other); !errors.Is(err, ErrLocked) {
+	if err := protocol.StartKeeper(other); !errors.Is(err, protocol.ErrLocked) {
 		t.Errorf("second keeper: %v", err)
 	}
-	if !Elsewhere(t.Context(), link, other.Socket) || Elsewhere(t.Context(), o.Dir, o.Socket) || Elsewhere(t.Context(), t.TempDir(), other.Socket) {
+	if !protocol.Elsewhere(t.Context(), link, other.StateDir, other.Socket) || protocol.Elsewhere(t.Context(), o.Dir, o.StateDir, o.Socket) ||
+		protocol.Elsewhere(t.Context(), t.TempDir(), other.StateDir, other.Socket) {
 		t.Error("the socket that answers is not told from the one that does not")
 	}
-	if _, err := Spawn(other); err == nil || !strings.Contains(err.Error(), "DEVSTACK_HOME") {
+	if _, err := protocol.Spawn(other); err == nil || !strings.Contains(err.Error(), "DEVSTACK_HOME") {
 		t.Errorf("Spawn: %v", err)
 	}
 }
@@ -66,10 +69,10 @@ func TestSpawnSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	o := newProject(t)
 	o.Daemon = []string{"/nonexistent/devstackd"}
-	if _, err := Spawn(o); err == nil || !strings.Contains(err.Error(), "/nonexistent/devstackd") {
+	if _, err := protocol.Spawn(o); err == nil || !strings.Contains(err.Error(), "/nonexistent/devstackd") {
 		t.Errorf("no daemon: %v", err)
 	}
-	waitGone(t, o.Dir)
+	waitGone(t, o)
 	o = newProject(t)
 	if err := os.Mkdir(o.StateDir, 0o755); err != nil {
 		t.Fatal(err)
@@ -77,10 +80,10 @@ func TestSpawnSaysWhatIsWrong(t *testing.T) {
 	if err := os.WriteFile(o.Socket, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Spawn(o); err == nil || !strings.Contains(err.Error(), "not a socket") {
+	if _, err := protocol.Spawn(o); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("a file at the socket's path: %v", err)
 	}
-	waitGone(t, o.Dir)
+	waitGone(t, o)
 	if mustRead(t, o.Socket) != "mine" {
 		t.Error("the file was touched")
 	}
@@ -125,11 +128,11 @@ func TestSurvivorsAreEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	kill9(t, id.Pid)
-	waitGone(t, r.opts.Dir)
+	waitGone(t, r.opts)
 	if survivor.dead(0) || hung.dead(0) {
 		t.Fatal("nothing survived: nothing is tested")
 	}
-	if already, err := Spawn(r.opts); err != nil || already {
+	if already, err := protocol.Spawn(r.opts); err != nil || already {
 		t.Fatalf("Spawn: %v, %v", already, err)
 	}
 	survivor.mustDie()
@@ -143,17 +146,17 @@ func TestSurvivorsAreEnded(t *testing.T) {
 func TestWaitGoneHonoursContext(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	lock, err := lockProject(dir)
+	lock, err := protocol.LockDirectory(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if err := WaitGone(ctx, dir); !errors.Is(err, context.DeadlineExceeded) {
+	if err := protocol.WaitGone(ctx, dir, ""); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("locked: %v", err)
 	}
 	lock.Close()
-	if err := WaitGone(t.Context(), dir); err != nil {
+	if err := protocol.WaitGone(t.Context(), dir, ""); err != nil {
 		t.Errorf("free: %v", err)
 	}
 }

@@ -3,6 +3,8 @@ package keeper
 import (
 	"os"
 	"syscall"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // pipeSize holds what a process writes between two reads. Node loses what does not fit when it calls process.exit;
@@ -15,11 +17,11 @@ type stdio struct {
 	outR, outW *os.File // nil: discarded
 	errR, errW *os.File // nil: discarded, or merged into out
 	merged     bool
-	ipcOwn     *wire    // nil without IPC
-	ipcChild   *os.File // nil without IPC
+	ipcOwn     *protocol.FDConn // nil without IPC
+	ipcChild   *os.File         // nil without IPC
 }
 
-func (k *keeper) openStdio(req Launch) (s *stdio, err error) {
+func (k *keeper) openStdio(req protocol.Launch) (s *stdio, err error) {
 	s = &stdio{null: k.null, merged: req.Logs.Err != "" && req.Logs.Err == req.Logs.Out}
 	defer func() {
 		if err != nil {
@@ -38,7 +40,7 @@ func (k *keeper) openStdio(req Launch) (s *stdio, err error) {
 		}
 	}
 	if req.IPC {
-		if s.ipcOwn, s.ipcChild, err = socketPair(); err != nil {
+		if s.ipcOwn, s.ipcChild, err = protocol.SocketPair(); err != nil {
 			return s, err
 		}
 	}
@@ -59,7 +61,7 @@ func (s *stdio) childFiles(born []*heldSocket) []uintptr {
 		files[2] = out
 	}
 	for _, h := range born {
-		files = append(files, uintptr(h.socket.fd))
+		files = append(files, uintptr(h.socket.FD))
 	}
 	if s.ipcChild != nil {
 		files = append(files, s.ipcChild.Fd())
@@ -77,7 +79,7 @@ func (s *stdio) closeOwnEnds() {
 }
 
 // readStdio starts reading what the launch writes.
-func (k *keeper) readStdio(l *launch, req Launch, s *stdio) {
+func (k *keeper) readStdio(l *launch, req protocol.Launch, s *stdio) {
 	if s.outR != nil {
 		l.streams = append(l.streams, k.logs.read(s.outR, l.key, "out", req.Logs, req.Logs.Out))
 	}
@@ -124,31 +126,6 @@ func logPipe() (r, w *os.File, err error) {
 		return nil, nil, os.NewSyscallError("fcntl", err)
 	}
 	return os.NewFile(uintptr(fds[0]), "log pipe"), os.NewFile(uintptr(fds[1]), "log pipe"), nil
-}
-
-// socketPair returns close-on-exec stream sockets; the first one is non-blocking.
-func socketPair() (own *wire, child *os.File, err error) {
-	syscall.ForkLock.RLock()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err == nil {
-		syscall.CloseOnExec(fds[0])
-		syscall.CloseOnExec(fds[1])
-	}
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		return nil, nil, os.NewSyscallError("socketpair", err)
-	}
-	if err := syscall.SetNonblock(fds[0], true); err != nil {
-		syscall.Close(fds[0])
-		syscall.Close(fds[1])
-		return nil, nil, os.NewSyscallError("fcntl", err)
-	}
-	child = os.NewFile(uintptr(fds[1]), "socket")
-	if own, err = newWire(os.NewFile(uintptr(fds[0]), "socket")); err != nil {
-		child.Close()
-		return nil, nil, err
-	}
-	return own, child, nil
 }
 
 func closeAll(files ...*os.File) {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // FuzzStream: whatever a process writes, and in whatever pieces, is in its log: raw byte by byte, as records one per
@@ -23,11 +25,11 @@ func FuzzStream(f *testing.F) {
 		}
 		dir := t.TempDir()
 		raw, records := filepath.Join(dir, "raw.log"), filepath.Join(dir, "records.log")
-		sayAndClose(t, Logs{Out: raw}, pieces...)
+		sayAndClose(t, protocol.Logs{Out: raw}, pieces...)
 		if got := written(t, raw); got != text {
 			t.Errorf("raw: got %q", got)
 		}
-		sayAndClose(t, Logs{Out: records, Format: "json"}, pieces...)
+		sayAndClose(t, protocol.Logs{Out: records, Format: "json"}, pieces...)
 		var got strings.Builder
 		for line := range strings.Lines(written(t, records)) {
 			var record struct{ Message string }
@@ -52,7 +54,7 @@ func FuzzStream(f *testing.F) {
 }
 
 // sayAndClose gives back the descriptors that a keeper holds for its whole life.
-func sayAndClose(t *testing.T, cfg Logs, words ...string) {
+func sayAndClose(t *testing.T, cfg protocol.Logs, words ...string) {
 	t.Helper()
 	ls := testLogs(t)
 	say(t, ls, cfg, words...)

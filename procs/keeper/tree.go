@@ -146,11 +146,14 @@ func killMarked(match func(marker string) bool) []int {
 
 // ofProject matches every launch of a project and its daemon, ofLaunches not the daemon.
 func ofProject(project string) func(string) bool {
-	return func(m string) bool { return strings.HasPrefix(m, daemonMarker(project)) }
+	return func(m string) bool { return strings.HasPrefix(m, project+"/") }
 }
 
 func ofLaunches(project string) func(string) bool {
-	return func(m string) bool { return ofProject(project)(m) && m != daemonMarker(project) }
+	return func(m string) bool {
+		return ofProject(project)(m) && !strings.HasPrefix(m, daemonMarker(project, ""))
+	}
 }
 
-func daemonMarker(project string) string { return project + "/" }
+// daemonMarker names a daemon, where a launch has the name of its app, by its state directory.
+func daemonMarker(project, stateDir string) string { return project + "//" + stateDir }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // parkTime is how long a launch waits for another one to report the socket that both of them want.
@@ -16,13 +18,13 @@ const maxParked = 256
 // wanting is the request of a launch that found an address taken and waits for its socket.
 type wanting struct {
 	launch  *launch
-	address Address
+	address protocol.Address
 	id      int64
 }
 
 // want serves a launch that found an address taken: it gets the socket that is held, or the word to bind once more.
 // While another launch of the app runs, that one may be about to report it.
-func (k *keeper) want(l *launch, a Address, id int64) {
+func (k *keeper) want(l *launch, a protocol.Address, id int64) {
 	w := &wanting{launch: l, address: a, id: id}
 	k.mu.Lock()
 	d, park := k.wanted(w)
@@ -37,7 +39,7 @@ func (k *keeper) want(l *launch, a Address, id int64) {
 }
 
 // wanted returns a duplicate of the socket, whether to wait for it, or neither. k.mu is held.
-func (k *keeper) wanted(w *wanting) (d *descriptor, park bool) {
+func (k *keeper) wanted(w *wanting) (d *protocol.Descriptor, park bool) {
 	l, a := w.launch, w.address
 	if !l.holds || k.ending {
 		return nil, false
@@ -70,7 +72,7 @@ func (k *keeper) closeStale(app string, port int) (closed bool) {
 
 func (k *keeper) inUse(app string, s *heldSocket) bool {
 	for c := range s.claims {
-		l := k.launches[Key{App: app, Instance: c.instance, Generation: c.generation}]
+		l := k.launches[protocol.Key{App: app, Instance: c.instance, Generation: c.generation}]
 		if l != nil && l.exit == nil {
 			return true
 		}
@@ -116,25 +118,25 @@ func (k *keeper) giveUp(w *wanting) {
 }
 
 // dupOf is for a launch: Node wants it non-blocking. Nil if we are out of descriptors.
-func (k *keeper) dupOf(s *heldSocket) *descriptor {
-	d, err := s.socket.dup()
+func (k *keeper) dupOf(s *heldSocket) *protocol.Descriptor {
+	d, err := s.socket.Dup()
 	if err != nil {
 		k.log.Error("cannot pass a held socket on", "err", err)
 		return nil
 	}
-	_ = syscall.SetNonblock(d.fd, true)
+	_ = syscall.SetNonblock(d.FD, true)
 	return d
 }
 
 // answer passes d on and closes it; nil means that nothing is held. A launch that is gone by now misses nothing.
-func (k *keeper) answer(w *wanting, d *descriptor) {
+func (k *keeper) answer(w *wanting, d *protocol.Descriptor) {
 	c := w.launch.channel
 	free := fmt.Sprintf(`{"cmd":"NODE_DEVSTACK","free":%d}`, w.id)
 	if d == nil {
 		_ = c.send(free)
 		return
 	}
-	defer d.close()
+	defer d.Close()
 	held := fmt.Sprintf(`{"cmd":"NODE_HANDLE","type":"net.Native","msg":{"cmd":"NODE_DEVSTACK","held":%d}}`, w.id)
 	err := c.pass(held, d, passed{nack: free})
 	if err == nil {

@@ -1,4 +1,4 @@
-package keeper
+package protocol
 
 import (
 	"bufio"
@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"devstack/procs/files"
 )
 
 // SpawnOptions is what a command needs to start the keeper of a project.
@@ -24,12 +26,16 @@ type SpawnOptions struct {
 	Socket   string   //
 	Daemon   []string //
 	Env      []string // of keeper and daemon; nil: our own
+
+	// Replace ends a keeper that is in the way and returns when it is gone: the directory that it runs was at this path
+	// before, or this directory was at another path when it began. Nil: it stays, and Spawn fails.
+	Replace func(*Holder) error
 }
 
 // Spawn makes sure that a keeper runs the project and that its socket can be connected to; already says that one
 // did. Commands that call it at the same time wait for each other.
 func Spawn(o SpawnOptions) (already bool, err error) {
-	if err := privateDir(o.StateDir); err != nil {
+	if err := files.PrivateDir(o.StateDir); err != nil {
 		return false, err
 	}
 	turn, err := os.OpenFile(filepath.Join(o.StateDir, "start.lock"), os.O_CREATE|os.O_RDWR, 0o600)
@@ -37,51 +43,70 @@ func Spawn(o SpawnOptions) (already bool, err error) {
 		return false, fmt.Errorf("cannot wait for a turn to start: %w", err)
 	}
 	defer turn.Close()
-	if err := flock(turn, syscall.LOCK_EX); err != nil {
+	if err := files.Lock(turn, syscall.LOCK_EX); err != nil {
 		return false, fmt.Errorf("cannot wait for a turn to start: %w", err)
 	}
-	for range 2 {
-		locked, err := Locked(o.Dir)
-		if err != nil {
+	for range 3 {
+		if already, err := makeRoom(o); already || err != nil {
+			return already, err
+		}
+		if err := StartKeeper(o); !errors.Is(err, ErrLocked) {
 			return false, err
 		}
-		if locked {
-			if conn, err := net.Dial("unix", o.Socket); err == nil {
-				conn.Close()
-				return true, nil
+		// somebody else was faster; look again
+	}
+	return false, OtherHome(o.Dir)
+}
+
+// makeRoom returns when no keeper is in the way; already: the right one runs.
+func makeRoom(o SpawnOptions) (already bool, err error) {
+	ofPath, ofDirectory := Find(o.Dir, o.StateDir)
+	if ofPath != ofDirectory {
+		for _, h := range []*Holder{ofDirectory, ofPath} {
+			if h == nil {
+				continue
 			}
-			if err := WaitLeaving(context.Background(), o.Dir); err != nil {
+			if o.Replace == nil {
+				return false, fmt.Errorf("cannot start a keeper in %s: the stack that was started in %s is in the way", o.Dir, h.Dir)
+			}
+			if err := o.Replace(h); err != nil {
 				return false, err
 			}
 		}
-		if err := startKeeper(o); !errors.Is(err, ErrLocked) {
-			return false, err
-		}
-		// somebody with another state directory was faster; look again
 	}
-	return false, errOtherHome(o.Dir)
+	locked, err := Locked(o.Dir)
+	if err != nil || !locked {
+		return false, err
+	}
+	if conn, err := net.Dial("unix", o.Socket); err == nil {
+		conn.Close()
+		return true, nil
+	}
+	return false, WaitLeaving(context.Background(), o.Dir, o.StateDir)
 }
 
 // WaitLeaving waits for a keeper that has removed its socket and is about to exit. One that stays is a keeper whose
 // state directory is not the caller's: an error.
-func WaitLeaving(ctx context.Context, dir string) error {
+func WaitLeaving(ctx context.Context, dir, stateDir string) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	err := WaitGone(ctx, dir)
+	err := WaitGone(ctx, dir, stateDir)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errOtherHome(dir)
+		return OtherHome(dir)
 	}
 	return err
 }
 
-func errOtherHome(dir string) error {
+// OtherHome is the error of a directory whose keeper the caller cannot reach.
+func OtherHome(dir string) error {
 	return fmt.Errorf("the stack in %s is another user's, or has another DEVSTACK_HOME: act as that user (sudo -u USER devstack ...), or with that DEVSTACK_HOME", dir)
 }
 
-// readyFD is the pipe by which a new keeper reports to the command that started it.
-const readyFD = 3
+// ReadyFD is the pipe by which a new keeper reports to the command that started it.
+const ReadyFD = 3
 
-func startKeeper(o SpawnOptions) error {
+// StartKeeper starts a keeper and returns when it runs: ErrLocked if another one has the directory or the path, or why it cannot begin.
+func StartKeeper(o SpawnOptions) error {
 	if o.Self == "" {
 		self, err := os.Executable()
 		if err != nil {
@@ -100,7 +125,7 @@ func startKeeper(o SpawnOptions) error {
 	cmd := exec.Command(o.Self, append([]string{"keeper", o.Dir, o.ID, o.StateDir, o.Socket}, o.Daemon...)...)
 	cmd.Dir = "/"
 	// A service manager waits for the process that it has started, never for one in the background.
-	cmd.Env = slices.DeleteFunc(withoutServiceVariables(o.Env), func(kv string) bool { return strings.HasPrefix(kv, MarkerEnv+"=") })
+	cmd.Env = slices.DeleteFunc(WithoutServiceVariables(o.Env), func(kv string) bool { return strings.HasPrefix(kv, MarkerEnv+"=") })
 	cmd.ExtraFiles = []*os.File{child}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
@@ -124,32 +149,18 @@ func startKeeper(o SpawnOptions) error {
 	}
 }
 
-// Command is the hidden subcommand `keeper`: args are what Spawn passes after that word.
-func Command(args []string) error {
-	if len(args) > 0 {
-		switch args[0] {
-		case execArg:
-			return becomeLaunch(args[1:])
-		case checkArg:
-			return checkCarried(args[1:])
-		case resumeArg:
-			return resume(args[1:])
-		}
+// TellReady reports to the command that started this keeper; a nil w is nobody.
+func TellReady(w *os.File, err error) {
+	if w == nil {
+		return
 	}
-	o, err := commandOptions(args)
-	if err != nil {
-		return err
+	defer w.Close()
+	switch {
+	case err == nil:
+		fmt.Fprintln(w, "ok")
+	case errors.Is(err, ErrLocked):
+		fmt.Fprintln(w, "locked")
+	default:
+		fmt.Fprintf(w, "error: %v\n", err)
 	}
-	return Run(o)
-}
-
-func commandOptions(args []string) (Options, error) {
-	if len(args) < 5 {
-		return Options{}, errors.New("usage: keeper DIR ID STATE_DIR SOCKET DAEMON [ARG...]; started by devstack up")
-	}
-	syscall.CloseOnExec(readyFD)
-	return Options{
-		Dir: args[0], ID: args[1], StateDir: args[2], Socket: args[3], Daemon: args[4:],
-		Ready: os.NewFile(readyFD, "ready"),
-	}, nil
 }

@@ -1,4 +1,7 @@
-package keeper
+// Package protocol is how others talk with a keeper, start it and find it: the messages and frames that a daemon and its
+// keeper exchange, the daemon's end of that connection, the two locks by which a keeper is found, and Spawn. What a keeper
+// does is in the package above, which nobody but its executable needs.
+package protocol
 
 import (
 	"fmt"
@@ -73,7 +76,7 @@ type Message struct {
 	Code      int         `json:"code,omitempty"`    // beside Failed: the exit code
 	Orderly   bool        `json:"orderly,omitempty"` // of hello: this daemon serves end
 
-	attached *descriptor // travels beside the frame; the answer to connect has one
+	Attached *Descriptor // travels beside the frame; the answer to connect has one
 }
 
 // Error is a failed request. Errno lets the daemon tell "no such file" from "try again later" (0: not a system error).
@@ -174,8 +177,8 @@ type ReleaseReq struct {
 	Only     int64  `json:"only,omitempty"`   // only of the launch with this generation; 0: of all
 }
 
-// covers says whether a launch of the given generation is meant.
-func (r ReleaseReq) covers(generation int64) bool {
+// Covers says whether a launch of the given generation is meant.
+func (r ReleaseReq) Covers(generation int64) bool {
 	return (r.Before == 0 || generation < r.Before) && (r.Only == 0 || generation == r.Only)
 }
 

@@ -1,4 +1,4 @@
-package keeper
+package protocol
 
 import (
 	"context"
@@ -8,20 +8,30 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"devstack/procs/files"
 )
+
+// ErrLocked says that another keeper has the project.
+var ErrLocked = errors.New("another keeper runs this project")
 
 // The lock of a project is an flock on the directory itself: it meets through symlinks and bind mounts, needs no
 // file, and ends with the keeper, however that ends. No child inherits it.
 
-// lockProject takes the project's lock or returns ErrLocked. It is patient for a moment, because those who look
-// whether the lock is free hold it while they look.
-func lockProject(dir string) (*os.File, error) {
+// LockDirectory takes the project's lock or returns ErrLocked. Like LockPlace it is patient for a moment, because those who
+// look whether the lock is free hold it while they look.
+func LockDirectory(dir string) (*os.File, error) {
 	f, err := openDir(dir)
 	if err != nil {
 		return nil, err
 	}
+	return lockFile(f)
+}
+
+// lockFile takes the lock and keeps f open for it, or closes f.
+func lockFile(f *os.File) (_ *os.File, err error) {
 	for range 10 {
-		err = flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
+		err = files.Lock(f, syscall.LOCK_EX|syscall.LOCK_NB)
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			break
 		}
@@ -31,11 +41,12 @@ func lockProject(dir string) (*os.File, error) {
 	case err == nil:
 		return f, nil
 	case errors.Is(err, syscall.EWOULDBLOCK):
-		f.Close()
-		return nil, ErrLocked
+		err = ErrLocked
+	default:
+		err = fmt.Errorf("cannot lock %s: %w", f.Name(), err)
 	}
 	f.Close()
-	return nil, fmt.Errorf("cannot lock %s: %w", dir, err)
+	return nil, err
 }
 
 // Locked reports whether a keeper has the project.
@@ -45,7 +56,7 @@ func Locked(dir string) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	switch err := flock(f, syscall.LOCK_SH|syscall.LOCK_NB); {
+	switch err := files.Lock(f, syscall.LOCK_SH|syscall.LOCK_NB); {
 	case err == nil:
 		return false, nil
 	case errors.Is(err, syscall.EWOULDBLOCK):
@@ -57,7 +68,7 @@ func Locked(dir string) (bool, error) {
 
 // Elsewhere reports whether a keeper has the project that does not answer at this socket: another user's, or one with
 // another state directory. One that begins or ends gets a moment.
-func Elsewhere(ctx context.Context, dir, socket string) bool {
+func Elsewhere(ctx context.Context, dir, stateDir, socket string) bool {
 	missing := func() bool {
 		_, err := os.Lstat(socket)
 		return errors.Is(err, fs.ErrNotExist)
@@ -65,24 +76,35 @@ func Elsewhere(ctx context.Context, dir, socket string) bool {
 	if locked, err := Locked(dir); err != nil || !locked || !missing() {
 		return false
 	}
-	return WaitLeaving(ctx, dir) != nil && missing()
+	return WaitLeaving(ctx, dir, stateDir) != nil && missing()
 }
 
-// WaitGone returns when no keeper has the project, at once if none had it.
-func WaitGone(ctx context.Context, dir string) error {
-	f, err := openDir(dir)
-	if err != nil {
+// WaitGone returns when no keeper has the state directory, and none the project directory; at once if none had them. One
+// that is not there is free.
+func WaitGone(ctx context.Context, dir, stateDir string) error {
+	if err := waitFree(ctx, placePath(stateDir)); err != nil {
 		return err
+	}
+	return waitFree(ctx, dir)
+}
+
+func waitFree(ctx context.Context, path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot wait for the keeper: %w", err)
 	}
 	free := make(chan error, 1)
 	go func() { // outlives a cancelled ctx until the lock is free: flock cannot be interrupted
-		free <- flock(f, syscall.LOCK_SH)
+		free <- files.Lock(f, syscall.LOCK_SH)
 		f.Close()
 	}()
 	select {
 	case err := <-free:
 		if err != nil {
-			return fmt.Errorf("cannot wait for the keeper of %s: %w", dir, err)
+			return fmt.Errorf("cannot wait for the keeper that has %s: %w", path, err)
 		}
 		return nil
 	case <-ctx.Done():
@@ -96,12 +118,4 @@ func openDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("cannot open the project directory: %w", err)
 	}
 	return f, nil
-}
-
-func flock(f *os.File, how int) error {
-	for {
-		if err := syscall.Flock(int(f.Fd()), how); err != syscall.EINTR {
-			return err
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package keeper
+package protocol
 
 import (
 	"encoding/binary"
@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// writeFrame sends one message, and its descriptor if it has one, with a single call.
-func writeFrame(w *wire, m *Message) error {
+// WriteFrame sends one message, and its descriptor if it has one, with a single call.
+func WriteFrame(w *FDConn, m *Message) error {
 	body, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("cannot encode %s: %w", m.Verb, err)
@@ -19,13 +19,13 @@ func writeFrame(w *wire, m *Message) error {
 		return fmt.Errorf("cannot send %s: %d bytes are more than %d", m.Verb, len(body), MaxMessage)
 	}
 	frame := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(body)), uint32(len(body)))
-	_, err = w.send(append(frame, body...), m.attached)
+	_, err = w.Send(append(frame, body...), m.Attached)
 	return err
 }
 
-// readFrame returns io.EOF when the other side left between two messages. The receiver closes what is attached.
-func readFrame(r *wire) (*Message, error) {
-	defer r.discard() // nothing is read beyond the frame, so whatever is here came with it
+// ReadFrame returns io.EOF when the other side left between two messages. The receiver closes what is attached.
+func ReadFrame(r *FDConn) (*Message, error) {
+	defer r.Discard() // nothing is read beyond the frame, so whatever is here came with it
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func readFrame(r *wire) (*Message, error) {
 	if err := json.Unmarshal(body, m); err != nil {
 		return nil, fmt.Errorf("cannot decode a message: %w", err)
 	}
-	m.attached = r.take()
+	m.Attached = r.Take()
 	return m, nil
 }
 
@@ -57,7 +57,8 @@ func (e *Error) Unwrap() error {
 	return syscall.Errno(e.Errno)
 }
 
-func wireError(err error) *Error {
+// ErrorOf is err as an answer carries it.
+func ErrorOf(err error) *Error {
 	e := &Error{Text: err.Error()}
 	var errno syscall.Errno
 	if errors.As(err, &errno) {

@@ -1,4 +1,4 @@
-package keeper
+package protocol
 
 import (
 	"context"
@@ -25,7 +25,7 @@ type Handler struct {
 
 // Conn is the daemon's end of the connection to its keeper. Its methods may be used concurrently.
 type Conn struct {
-	conn    *wire
+	conn    *FDConn
 	done    chan struct{}
 	orderly bool // the handler serves End
 
@@ -56,7 +56,7 @@ func Listener() (net.Listener, error) {
 
 // Dial takes over f, one end of a stream socket whose other end is a keeper's.
 func Dial(f *os.File, h Handler) (*Conn, error) {
-	w, err := newWire(f)
+	w, err := NewFDConn(f)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the connection to the keeper: %w", err)
 	}
@@ -147,10 +147,10 @@ func (c *Conn) Connect(ctx context.Context, r ConnectReq) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.attached == nil {
+	if m.Attached == nil {
 		return nil, errors.New("cannot connect: the keeper's answer has no connection")
 	}
-	f := os.NewFile(uintptr(m.attached.fd), "connection")
+	f := os.NewFile(uintptr(m.Attached.FD), "connection")
 	defer f.Close()
 	nc, err := net.FileConn(f)
 	if err != nil {
@@ -205,7 +205,7 @@ func (c *Conn) ask(ctx context.Context, m *Message) (*Message, error) {
 		c.mu.Unlock()
 		select {
 		case late := <-answer:
-			late.attached.close()
+			late.Attached.Close()
 		default:
 		}
 	}()
@@ -236,7 +236,7 @@ func (c *Conn) ask(ctx context.Context, m *Message) (*Message, error) {
 func (c *Conn) send(m *Message) error {
 	c.sending.Lock()
 	defer c.sending.Unlock()
-	err := writeFrame(c.conn, m)
+	err := WriteFrame(c.conn, m)
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, net.ErrClosed) {
 		return ErrGone
 	}
@@ -247,7 +247,7 @@ func (c *Conn) read() {
 	defer close(c.done)
 	defer c.conn.Close()
 	for {
-		m, err := readFrame(c.conn)
+		m, err := ReadFrame(c.conn)
 		if err != nil {
 			return
 		}
@@ -255,7 +255,7 @@ func (c *Conn) read() {
 			c.answered(m)
 			continue
 		}
-		m.attached.close() // no notification has one
+		m.Attached.Close() // no notification has one
 		if m.Verb == Ping {
 			if c.send(&Message{Verb: Ping}) != nil {
 				return
@@ -278,7 +278,7 @@ func (c *Conn) answered(m *Message) {
 	defer c.mu.Unlock()
 	answer := c.waiting[m.ID]
 	if answer == nil {
-		m.attached.close()
+		m.Attached.Close()
 		return
 	}
 	delete(c.waiting, m.ID)

@@ -1,6 +1,6 @@
 //go:build linux
 
-package keeper
+package protocol
 
 import (
 	"io"
@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// wires returns the two ends of a stream socket.
-func wires(t *testing.T) (a, b *wire) {
+// pairOf returns the two ends of a stream socket.
+func pairOf(t *testing.T) (a, b *FDConn) {
 	t.Helper()
-	a, child, err := socketPair()
+	a, child, err := SocketPair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err = newWire(child); err != nil {
+	if b, err = NewFDConn(child); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.Close(); b.Close() })
@@ -27,14 +27,14 @@ func wires(t *testing.T) (a, b *wire) {
 
 // pipeEnd is a descriptor by which its copies can be counted: the pipe is at its end when the last one is closed.
 // A fork of another test has one for a moment, so it is waited for, up to a limit.
-func pipeEnd(t *testing.T) (d *descriptor, atEnd func(limit time.Duration) bool) {
+func pipeEnd(t *testing.T) (d *Descriptor, atEnd func(limit time.Duration) bool) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.Close() })
-	if d, err = dupConn(w); err != nil {
+	if d, err = DupConn(w); err != nil {
 		t.Fatal(err)
 	}
 	w.Close()
@@ -47,53 +47,53 @@ func pipeEnd(t *testing.T) (d *descriptor, atEnd func(limit time.Duration) bool)
 
 func TestFramesKeepTheirDescriptors(t *testing.T) {
 	t.Parallel()
-	a, b := wires(t)
+	a, b := pairOf(t)
 	long := &Message{ID: 1, Verb: Stash, Blob: make([]byte, 1<<20)}
 	with, atEnd := pipeEnd(t)
 	stray, strayAtEnd := pipeEnd(t)
 	go func() {
-		_ = writeFrame(a, long)
-		_ = writeFrame(a, &Message{ID: 2, Verb: Connect, attached: with})
-		with.close()
-		long.attached = stray
-		_ = writeFrame(a, long)
-		stray.close()
-		_ = writeFrame(a, &Message{ID: 4, Verb: Hello})
+		_ = WriteFrame(a, long)
+		_ = WriteFrame(a, &Message{ID: 2, Verb: Connect, Attached: with})
+		with.Close()
+		long.Attached = stray
+		_ = WriteFrame(a, long)
+		stray.Close()
+		_ = WriteFrame(a, &Message{ID: 4, Verb: Hello})
 	}()
 	for _, want := range []struct {
 		id       uint64
 		attached bool
 	}{{1, false}, {2, true}, {1, true}, {4, false}} {
-		m, err := readFrame(b)
+		m, err := ReadFrame(b)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m.ID != want.id || (m.attached != nil) != want.attached {
-			t.Errorf("message %d, descriptor %v, want %+v", m.ID, m.attached, want)
+		if m.ID != want.id || (m.Attached != nil) != want.attached {
+			t.Errorf("message %d, descriptor %v, want %+v", m.ID, m.Attached, want)
 		}
-		if m.attached != nil {
-			flags, _, _ := syscall.Syscall(syscall.SYS_FCNTL, uintptr(m.attached.fd), syscall.F_GETFD, 0)
+		if m.Attached != nil {
+			flags, _, _ := syscall.Syscall(syscall.SYS_FCNTL, uintptr(m.Attached.FD), syscall.F_GETFD, 0)
 			if flags&syscall.FD_CLOEXEC == 0 {
 				t.Error("a program would inherit the descriptor")
 			}
 		}
-		m.attached.close()
+		m.Attached.Close()
 	}
 	if !atEnd(15*time.Second) || !strayAtEnd(15*time.Second) {
 		t.Error("a descriptor was not closed")
 	}
 }
 
-func TestWireBoundsWhatArrives(t *testing.T) {
+func TestConnectionBoundsWhatArrives(t *testing.T) {
 	t.Parallel()
-	a, b := wires(t)
+	a, b := pairOf(t)
 	d, atEnd := pipeEnd(t)
 	for range maxArrived + 3 {
-		if _, err := a.send([]byte("x"), d); err != nil {
+		if _, err := a.Send([]byte("x"), d); err != nil {
 			t.Fatal(err)
 		}
 	}
-	d.close()
+	d.Close()
 	text := make([]byte, 0, maxArrived+3)
 	for len(text) < maxArrived+3 {
 		n, err := b.Read(text[len(text):cap(text)])
@@ -102,13 +102,13 @@ func TestWireBoundsWhatArrives(t *testing.T) {
 		}
 		text = text[:len(text)+n]
 	}
-	if string(text) != strings.Repeat("x", maxArrived+3) || len(b.arrived) != maxArrived {
-		t.Errorf("%q, %d descriptors", text, len(b.arrived))
+	if string(text) != strings.Repeat("x", maxArrived+3) || len(b.Arrived) != maxArrived {
+		t.Errorf("%q, %d descriptors", text, len(b.Arrived))
 	}
 	if atEnd(time.Millisecond) {
 		t.Error("none was kept")
 	}
-	b.discard()
+	b.Discard()
 	if !atEnd(15 * time.Second) {
 		t.Error("a descriptor was not closed")
 	}

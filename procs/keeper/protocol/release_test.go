@@ -1,4 +1,4 @@
-package keeper
+package protocol
 
 import "testing"
 
@@ -13,7 +13,7 @@ func TestReleaseCovers(t *testing.T) {
 		{ReleaseReq{Before: 2, Only: 2}, [3]bool{false, false, false}},
 	} {
 		for i, want := range c.want {
-			if got := c.req.covers(int64(i + 1)); got != want {
+			if got := c.req.Covers(int64(i + 1)); got != want {
 				t.Errorf("%+v, generation %d: %v", c.req, i+1, got)
 			}
 		}
