@@ -13,7 +13,7 @@ import (
 )
 
 func (s *server) why(w http.ResponseWriter, r *http.Request) {
-	v := view{}
+	v := facts{}
 	v.st, v.services, v.processes = s.d.looks()
 	answer, refused := v.why(r.PathValue("name"))
 	if refused != nil {
@@ -23,15 +23,15 @@ func (s *server) why(w http.ResponseWriter, r *http.Request) {
 	reply(w, answer)
 }
 
-// view is what reasons are made of.
-type view struct {
+// facts are what reasons are made of.
+type facts struct {
 	st        *stack.Stack
 	services  []infra.Service
 	processes []procs.Process
 }
 
 // why is the reasons for what is meant by a word: a service, or processes as in every command.
-func (v view) why(word string) (*api.Why, *api.Error) {
+func (v facts) why(word string) (*api.Why, *api.Error) {
 	if v.st == nil {
 		return nil, unknownName(nil, word)
 	}
@@ -53,7 +53,7 @@ func (v view) why(word string) (*api.Why, *api.Error) {
 	return out, nil
 }
 
-func (v view) service(name string) (infra.Service, bool) {
+func (v facts) service(name string) (infra.Service, bool) {
 	i := slices.IndexFunc(v.services, func(s infra.Service) bool { return s.Name == name })
 	if i < 0 {
 		return infra.Service{}, false
@@ -61,7 +61,7 @@ func (v view) service(name string) (infra.Service, bool) {
 	return v.services[i], true
 }
 
-func (v view) app(name string) (stack.App, bool) {
+func (v facts) app(name string) (stack.App, bool) {
 	i := slices.IndexFunc(v.st.Apps, func(a stack.App) bool { return a.Name == name })
 	if i < 0 {
 		return stack.App{}, false
@@ -69,7 +69,7 @@ func (v view) app(name string) (stack.App, bool) {
 	return v.st.Apps[i], true
 }
 
-func (v view) whyProcess(app stack.App, p procs.Process) api.WhyInstance {
+func (v facts) whyProcess(app stack.App, p procs.Process) api.WhyInstance {
 	details := describeProcess(app, p, nil, p.StartedAt)
 	out := api.WhyInstance{
 		Name: p.App, Instance: p.Instance, Status: string(p.State), Ready: p.Ready, Reason: processReason(app, p), WaitsFor: v.appBlockers(app, p),
@@ -82,7 +82,7 @@ func (v view) whyProcess(app stack.App, p procs.Process) api.WhyInstance {
 	return out
 }
 
-func (v view) whyService(s infra.Service) api.WhyInstance {
+func (v facts) whyService(s infra.Service) api.WhyInstance {
 	details := describeService(s, v.services)
 	out := api.WhyInstance{
 		Name: s.Name, Status: serviceStatus(s), Ready: s.Ready, Reason: serviceReason(s), WaitsFor: v.serviceBlockers(s),
@@ -96,7 +96,7 @@ func (v view) whyService(s infra.Service) api.WhyInstance {
 }
 
 // appBlockers are the closed gates of a process that waits, each with what it waits for itself.
-func (v view) appBlockers(app stack.App, p procs.Process) []api.Blocker {
+func (v facts) appBlockers(app stack.App, p procs.Process) []api.Blocker {
 	blockers := []api.Blocker{}
 	if p.State != procs.Waiting {
 		return blockers
@@ -110,7 +110,7 @@ func (v view) appBlockers(app stack.App, p procs.Process) []api.Blocker {
 }
 
 // serviceBlockers are the dependencies that keep a container from being started.
-func (v view) serviceBlockers(s infra.Service) []api.Blocker {
+func (v facts) serviceBlockers(s infra.Service) []api.Blocker {
 	blockers := []api.Blocker{}
 	if s.State == "running" || s.StoppedBy != "" {
 		return blockers
@@ -125,7 +125,7 @@ func (v view) serviceBlockers(s infra.Service) []api.Blocker {
 }
 
 // blocker is one closed gate; the graph has no cycles, so this ends.
-func (v view) blocker(d stack.Dependency) api.Blocker {
+func (v facts) blocker(d stack.Dependency) api.Blocker {
 	b := api.Blocker{Name: d.Name, Kind: "process", Condition: string(d.Condition), Status: "absent", Reason: "is not there yet", WaitsFor: []api.Blocker{}}
 	if d.Service {
 		b.Kind = "service"

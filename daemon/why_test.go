@@ -14,7 +14,7 @@ import (
 	"devstack/stack"
 )
 
-func reasons(t *testing.T, v view, word string) *api.Why {
+func reasons(t *testing.T, v facts, word string) *api.Why {
 	t.Helper()
 	w, refused := v.why(word)
 	if refused != nil {
@@ -85,7 +85,7 @@ func TestWhyOfAProcess(t *testing.T) {
 		{"done", stack.App{OneShot: true}, procs.Process{State: procs.Stopped, Ready: true, Exits: []procs.Exit{{}}}, "has done its work", ""},
 	} {
 		tc.app.Name, tc.process.App = "web", "web"
-		v := view{st: &stack.Stack{Apps: []stack.App{tc.app}}, processes: []procs.Process{tc.process}}
+		v := facts{st: &stack.Stack{Apps: []stack.App{tc.app}}, processes: []procs.Process{tc.process}}
 		got := reasons(t, v, "web").Instances[0]
 		stopper := ""
 		if got.StoppedBy != nil {
@@ -104,7 +104,7 @@ func TestWhyCountsCausesAndKeepsTheLastFailure(t *testing.T) {
 		{Code: 0, Reason: procs.Crash, At: at(3)},
 		{Code: -1, Signal: 15, Reason: procs.Manual, At: at(4)},
 	}
-	v := view{st: &stack.Stack{Apps: []stack.App{{Name: "web"}}}, processes: []procs.Process{{App: "web", State: procs.Stopped, Exits: exits, RestartsBy: procs.Restarts{Manual: 1, Crash: 3}}}}
+	v := facts{st: &stack.Stack{Apps: []stack.App{{Name: "web"}}}, processes: []procs.Process{{App: "web", State: procs.Stopped, Exits: exits, RestartsBy: procs.Restarts{Manual: 1, Crash: 3}}}}
 	got := reasons(t, v, "web").Instances[0]
 	if d := cmp.Diff([]api.CauseCount{{Cause: "crash", Count: 3}, {Cause: "manual", Count: 1}}, got.Causes); d != "" {
 		t.Error(d)
@@ -118,7 +118,7 @@ func TestWhyCountsCausesAndKeepsTheLastFailure(t *testing.T) {
 	if w, refused := v.why("nobody"); refused == nil || refused.Exit != api.ExitUsage {
 		t.Errorf("reasons for what is not there: %+v, %v", w, refused)
 	}
-	if w, refused := (view{}).why("web"); refused == nil || refused.Exit != api.ExitNotRunning {
+	if w, refused := (facts{}).why("web"); refused == nil || refused.Exit != api.ExitNotRunning {
 		t.Errorf("reasons while nothing runs: %+v, %v", w, refused)
 	}
 	v.processes = append(v.processes, procs.Process{App: "web", Instance: 1, ID: 7})
@@ -132,7 +132,7 @@ func TestWhyFollowsTheChain(t *testing.T) {
 	healthy := func(name string, service bool) stack.Dependency {
 		return stack.Dependency{Name: name, Service: service, Condition: stack.Healthy}
 	}
-	v := view{
+	v := facts{
 		st: &stack.Stack{Apps: []stack.App{
 			{Name: "agent", DependsOn: []stack.Dependency{healthy("redis", true), healthy("api", false)}},
 			{Name: "api", DependsOn: []stack.Dependency{healthy("postgres", true)}},

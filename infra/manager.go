@@ -183,20 +183,20 @@ func (i *Infra) await(ctx context.Context, service string, kind OpKind) error {
 	for {
 		i.mu.Lock()
 		t, changed := i.tracked[service], i.changed
-		var view Service
+		var s Service
 		done := false
 		if t != nil {
-			view, done = t.view, t.done
+			s, done = t.view, t.done
 		}
 		i.mu.Unlock()
 		switch {
 		case t == nil:
 			return &Error{Failed, service, fmt.Sprintf("service %s is gone", service), ""}
-		case kind == OpWaitHealthy && view.Ready, kind == OpWaitCompleted && done:
+		case kind == OpWaitHealthy && s.Ready, kind == OpWaitCompleted && done:
 			return nil
-		case view.StoppedBy != "" || view.Health == Unhealthy:
+		case s.StoppedBy != "" || s.Health == Unhealthy:
 			return &Error{
-				Failed, service, fmt.Sprintf("service %s cannot get ready: %s", service, first(view.Detail, string(view.Health))),
+				Failed, service, fmt.Sprintf("service %s cannot get ready: %s", service, first(s.Detail, string(s.Health))),
 				"devstack logs " + service,
 			}
 		}
