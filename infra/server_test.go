@@ -73,7 +73,7 @@ func TestLoginOf(t *testing.T) {
 
 func TestPublished(t *testing.T) {
 	ports := []view.PublishedPort{
-		{"", 0, 1, "tcp"}, port("0.0.0.0", 100, 1, "udp"), port("0.0.0.0", 101, 1, "tcp"), port("::", 102, 2, "tcp"), port("127.0.0.2", 103, 3, "tcp"), port("", 104, 4, "tcp"),
+		port("", 0, 1, "tcp"), port("0.0.0.0", 100, 1, "udp"), port("0.0.0.0", 101, 1, "tcp"), port("::", 102, 2, "tcp"), port("127.0.0.2", 103, 3, "tcp"), port("", 104, 4, "tcp"),
 	}
 	for container, want := range map[int]string{1: "127.0.0.1:101", 2: "[::1]:102", 3: "127.0.0.2:103", 4: "127.0.0.1:104", 5: ""} {
 		if got := published(ports, container); got != want {
