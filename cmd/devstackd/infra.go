@@ -8,6 +8,7 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/infra"
+	"devstack/infra/docker"
 	"devstack/stack"
 )
 
@@ -33,6 +34,7 @@ func runInfra(ctx context.Context, log *slog.Logger, files api.Files) error {
 	}
 	s := &infraService{project: st.Compose, memory: memory, log: log, changed: make(chan struct{}, 1)}
 	s.systemd = newNotifier(log)
+	s.connect = func(ctx context.Context) (infra.Driver, error) { return docker.Connect(ctx, os.Environ(), log) }
 	return s.run(ctx)
 }
 
