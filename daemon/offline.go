@@ -14,6 +14,7 @@ import (
 	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // offline is a stack that no daemon runs: what its files name, what an earlier daemon has left on disk, and the services that
@@ -68,7 +69,7 @@ func (o *offline) look(ctx context.Context) (*api.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	var services []infra.Service
+	var services []view.ServiceDetails
 	if driver != nil {
 		defer driver.Close()
 		if services, err = infra.Look(ctx, driver, st.Compose); err != nil {
@@ -82,9 +83,7 @@ func stopped(st *stack.Stack) []procs.Process {
 	var out []procs.Process
 	for _, app := range st.Apps {
 		for n := range app.Count() {
-			out = append(out, procs.Process{
-				ID: len(out), App: app.Name, Namespace: app.Namespace, Instance: n, ExecMode: app.ExecMode, State: procs.Stopped, Memory: -1, CPU: -1,
-			})
+			out = append(out, procs.Idle(app.Instance(n), n, len(out)))
 		}
 	}
 	return out
@@ -127,7 +126,7 @@ func (o *offline) history(ctx context.Context, req api.LogsRequest) ([]api.LogRe
 	}
 	for _, p := range picked.processes {
 		for _, app := range st.Apps {
-			if app.Name == p.App {
+			if app.Name == p.Name {
 				q.Sources = append(q.Sources, procs.SourceOf(app, p.Instance, nil))
 			}
 		}
@@ -164,7 +163,7 @@ func serviceNames(st *stack.Stack) []string {
 }
 
 // down ends the services that a keeper has left. Nothing there is no error.
-func (o *offline) down(ctx context.Context, req api.DownRequest, tell func(api.Event)) *api.Result {
+func (o *offline) down(ctx context.Context, req api.DownRequest, tell func(view.Event)) *api.Result {
 	nothing := &api.Result{Notes: []string{"nothing is running"}}
 	st, drivers, err := o.load(ctx)
 	if err != nil {
@@ -182,14 +181,11 @@ func (o *offline) down(ctx context.Context, req api.DownRequest, tell func(api.E
 	}
 	defer driver.Close()
 	steps := 0
-	engine := infra.New(driver, o.log, func(e infra.Event) {
-		if e.Kind == string(api.KindOp) {
+	engine := infra.New(driver, o.log, func(e view.Event) {
+		if e.Kind == view.KindOp {
 			steps++
 		}
-		if driver.Name() == driverNative {
-			e.Message = asServer(e.Kind, e.Message)
-		}
-		tell(api.Event{Resource: e.Service, Kind: api.Kind(e.Kind), From: e.From, To: e.To, Cause: e.Cause, Message: e.Message})
+		tell(e)
 	})
 	defer engine.Close()
 	if err := engine.Down(ctx, st.Compose, st.Project, req.Volumes); err != nil {
@@ -202,7 +198,7 @@ func (o *offline) down(ctx context.Context, req api.DownRequest, tell func(api.E
 }
 
 // preflight is every check of up, all at once.
-func (o *offline) preflight(ctx context.Context, _ api.PreflightRequest, _ func(api.Event)) (*api.Preflight, error) {
+func (o *offline) preflight(ctx context.Context, _ api.PreflightRequest, _ func(view.Event)) (*api.Preflight, error) {
 	checks, err := o.checks(ctx)
 	if err != nil {
 		return nil, err
@@ -273,7 +269,7 @@ func (o *offline) serviceChecks(ctx context.Context, st *stack.Stack, drivers Dr
 	for _, note := range notes {
 		checks = append(checks, api.Check{Name: engine.Name, Status: preflight.Warning, Detail: note})
 	}
-	planner := infra.New(driver, o.log, func(infra.Event) {}) // it plans, as up would, and executes nothing
+	planner := infra.New(driver, o.log, func(view.Event) {}) // it plans, as up would, and executes nothing
 	defer planner.Close()
 	row := api.Check{Name: "services and ports", Status: preflight.OK, Detail: "nothing is in the way"}
 	plan, err := planner.Plan(ctx, st.Compose)

@@ -13,6 +13,7 @@ import (
 	"devstack/daemon/api"
 	"devstack/infra"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // Once answers, over one connection, what commands ask while no daemon runs, and what is not about a running stack at all.
@@ -35,9 +36,9 @@ func NewOnce(files api.Files, environ []string, home string) *Once {
 // Handle answers the requests to an endpoint with do. What do returns beside an error is the answer all the same; an
 // *api.Error without a message is an exit code alone. do may call tell at any time until it returns, from any goroutine.
 func Handle[Request, Answer any](
-	o *Once, to api.Endpoint[Request, Answer], do func(ctx context.Context, r Request, tell func(api.Event)) (*Answer, error),
+	o *Once, to api.Endpoint[Request, Answer], do func(ctx context.Context, r Request, tell func(view.Event)) (*Answer, error),
 ) {
-	handleResult(o, string(to), func(ctx context.Context, r Request, tell func(api.Event)) *api.Result {
+	handleResult(o, string(to), func(ctx context.Context, r Request, tell func(view.Event)) *api.Result {
 		answer, err := do(ctx, r, tell)
 		result := Refusal(err)
 		if answer == nil {
@@ -53,7 +54,7 @@ func Handle[Request, Answer any](
 }
 
 // handleResult answers a POST to path with the events that do tells and its result.
-func handleResult[Request any](o *Once, path string, do func(context.Context, Request, func(api.Event)) *api.Result) {
+func handleResult[Request any](o *Once, path string, do func(context.Context, Request, func(view.Event)) *api.Result) {
 	o.mux.HandleFunc("POST /"+api.Version+path, func(w http.ResponseWriter, r *http.Request) {
 		var req Request
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&req); err != nil {
@@ -62,16 +63,16 @@ func handleResult[Request any](o *Once, path string, do func(context.Context, Re
 		}
 		var mu sync.Mutex // guards out and seq
 		out, seq := newStream(w), uint64(0)
-		tell := func(e api.Event) {
+		send := func(e view.Event, result *api.Result) {
 			mu.Lock()
 			defer mu.Unlock()
 			seq++
 			e.Seq, e.Time = seq, time.Now()
-			_ = out.send(e) // a client that has gone cancels ctx
+			_ = out.send(api.Event{Event: e, Result: result}) // a client that has gone cancels ctx
 		}
-		result := do(r.Context(), req, tell)
+		result := do(r.Context(), req, func(e view.Event) { send(e, nil) })
 		result.Failures, result.Notes = orEmpty(result.Failures), orEmpty(result.Notes)
-		tell(api.Event{Kind: api.KindResult, Result: result})
+		send(view.Event{Kind: view.KindResult}, result)
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"devstack/daemon/api"
 	"devstack/infra"
 	"devstack/stack"
+	"devstack/view"
 )
 
 type greeting struct {
@@ -63,18 +64,18 @@ func testOnce() *Once { return NewOnce(api.Files{}, nil, "") }
 // Events come before the result, in the order of their numbers, whoever tells them.
 func TestOnceAnswers(t *testing.T) {
 	o := testOnce()
-	Handle(o, greet, func(_ context.Context, r greeting, tell func(api.Event)) (*greeting, error) {
+	Handle(o, greet, func(_ context.Context, r greeting, tell func(view.Event)) (*greeting, error) {
 		var tellers sync.WaitGroup
 		for range 20 {
-			tellers.Go(func() { tell(api.Event{Kind: api.KindLine, Message: "hm"}) })
+			tellers.Go(func() { tell(view.Event{Kind: view.KindLine, Message: "hm"}) })
 		}
 		tellers.Wait()
 		return &greeting{"hello " + r.Name}, nil
 	})
 	c, _ := asking(t, t.Context(), o)
 	var seen []uint64
-	answer, result, err := api.Ask(t.Context(), c, greet, greeting{"you"}, func(e api.Event) {
-		if e.Kind != api.KindLine || e.Message != "hm" || e.Time.IsZero() {
+	answer, result, err := api.Ask(t.Context(), c, greet, greeting{"you"}, func(e view.Event) {
+		if e.Kind != view.KindLine || e.Message != "hm" || e.Time.IsZero() {
 			t.Errorf("told %+v", e)
 		}
 		seen = append(seen, e.Seq)
@@ -100,7 +101,7 @@ func TestOnceAnswersBesideAnError(t *testing.T) {
 		"interrupted": {nil, fmt.Errorf("while: %w", context.Canceled), api.Result{Exit: api.ExitInterrupted, Error: "interrupted"}},
 	} {
 		o := testOnce()
-		Handle(o, greet, func(context.Context, greeting, func(api.Event)) (*greeting, error) { return test.answer, test.err })
+		Handle(o, greet, func(context.Context, greeting, func(view.Event)) (*greeting, error) { return test.answer, test.err })
 		c, _ := asking(t, t.Context(), o)
 		answer, got, err := api.Ask(t.Context(), c, greet, greeting{}, nil)
 		if err != nil {
@@ -127,15 +128,15 @@ func TestOnceIsCancelled(t *testing.T) {
 			ctx, end := context.WithCancel(t.Context())
 			defer end()
 			o := testOnce()
-			Handle(o, greet, func(ctx context.Context, _ greeting, tell func(api.Event)) (*greeting, error) {
-				tell(api.Event{Kind: api.KindLine, Message: "begun"})
+			Handle(o, greet, func(ctx context.Context, _ greeting, tell func(view.Event)) (*greeting, error) {
+				tell(view.Event{Kind: view.KindLine, Message: "begun"})
 				<-ctx.Done()
-				tell(api.Event{Kind: api.KindLine, Message: "cleared away"})
+				tell(view.Event{Kind: view.KindLine, Message: "cleared away"})
 				return &greeting{"removed"}, ctx.Err()
 			})
 			c, ours := asking(t, ctx, o)
 			var told []string
-			answer, result, err := api.Ask(t.Context(), c, greet, greeting{}, func(e api.Event) {
+			answer, result, err := api.Ask(t.Context(), c, greet, greeting{}, func(e view.Event) {
 				if told = append(told, e.Message); len(told) == 1 {
 					cancel(end, ours)
 				}

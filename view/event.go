@@ -33,6 +33,7 @@ const (
 	KindOrder   Kind = "order"   // first event of up: To is every resource that it is about, comma-separated, in start order
 	KindWarning Kind = "warning" // Message says what and what to do
 	KindGap     Kind = "gap"     // events between the client's and the oldest kept one are lost
+	KindLine    Kind = "line"    // a line of what is going on (Message)
 	KindResult  Kind = "result"  // the last event of an action's stream
 )
 
@@ -52,7 +53,7 @@ func ReadyWord(ready bool) string {
 
 // Step is one step of a plan: start the container of redis.
 type Step struct {
-	Verb   string `json:"verb"`   // pull, create, start, stop, remove, rename, connect, disconnect, wait for
+	Verb   string `json:"verb"`   // pull, create, start, stop, remove, rename, connect, disconnect, await health of, await completion of
 	Object string `json:"object"` // image, network, volume, container, server, service
 	Name   string `json:"name"`   // of the object, as people know it
 }

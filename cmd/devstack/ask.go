@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // ask asks a devstackd of this command alone about files, and shows what is going on meanwhile. The answer is nil if nothing
@@ -33,11 +34,11 @@ func askText[Request any](ctx context.Context, f *Factory, files api.Files, to a
 }
 
 // line shows an event that is a line, or a warning.
-func (f *Factory) line(e api.Event) {
+func (f *Factory) line(e view.Event) {
 	switch e.Kind {
-	case api.KindLine:
+	case view.KindLine:
 		fmt.Fprintln(f.IO.Err, e.Message)
-	case api.KindWarning:
+	case view.KindWarning:
 		fmt.Fprintln(f.IO.Err, f.IO.ErrStyle().yellow("warning:"), e.Message)
 	}
 }

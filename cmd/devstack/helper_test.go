@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // now is the time of all rendering tests.
@@ -79,7 +80,7 @@ func (b *bed) once(w http.ResponseWriter, r *http.Request, files api.Files) {
 		return
 	}
 	result := &api.Result{Answer: json.RawMessage(b.answer)}
-	send(w, api.Event{Kind: api.KindLine, Message: "a line"}, api.Event{Kind: api.KindResult, Result: result})
+	send(w, api.Event{Event: view.Event{Kind: view.KindLine, Message: "a line"}}, api.Event{Event: view.Event{Kind: view.KindResult}, Result: result})
 }
 
 func (b *bed) listen(t *testing.T, home string, handler http.HandlerFunc) {
@@ -143,6 +144,6 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func port(host string, hostPort, containerPort int, protocol string) api.ServicePort {
-	return api.ServicePort{HostIP: host, HostPort: hostPort, ContainerPort: containerPort, Protocol: protocol}
+func port(host string, hostPort, containerPort int, protocol string) view.PublishedPort {
+	return view.PublishedPort{HostIP: host, HostPort: hostPort, ContainerPort: containerPort, Protocol: protocol}
 }

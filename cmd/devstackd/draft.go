@@ -11,10 +11,11 @@ import (
 	"devstack/daemon/api"
 	"devstack/stack"
 	"devstack/stack/draft"
+	"devstack/view"
 )
 
 // init drafts ecosystem.yaml for a directory, and writes it unless there is one.
-func (o *once) init(ctx context.Context, r api.InitRequest, tell func(api.Event)) (*api.Draft, error) {
+func (o *once) init(ctx context.Context, r api.InitRequest, tell func(view.Event)) (*api.Draft, error) {
 	d, err := draft.Workspace(r.Dir)
 	if err != nil {
 		return nil, &api.Error{Exit: api.ExitFiles, Message: err.Error(), Hint: "write an ecosystem.yaml with a list of apps: devstack schema lists the keys"}
@@ -27,7 +28,7 @@ func (o *once) init(ctx context.Context, r api.InitRequest, tell func(api.Event)
 }
 
 // importPM2 drafts ecosystem.yaml from PM2's ecosystem file, whose evaluation the user has allowed.
-func (o *once) importPM2(ctx context.Context, r api.ImportRequest, tell func(api.Event)) (*api.Draft, error) {
+func (o *once) importPM2(ctx context.Context, r api.ImportRequest, tell func(view.Event)) (*api.Draft, error) {
 	a, err := exported(ctx, r.File)
 	if err != nil {
 		return nil, err
@@ -52,13 +53,13 @@ func (o *once) importPM2(ctx context.Context, r api.ImportRequest, tell func(api
 
 // write makes the file of a draft, with the schema that its first line names, and loads it as it then is: what is wrong is
 // for people to correct.
-func write(ctx context.Context, answer *api.Draft, file string, tell func(api.Event)) error {
+func write(ctx context.Context, answer *api.Draft, file string, tell func(view.Event)) error {
 	if err := create(file, answer.Text); err != nil {
 		return err
 	}
 	answer.Wrote = file
 	if err := writeSchema(filepath.Dir(file)); err != nil {
-		tell(api.Event{Kind: api.KindWarning, Message: fmt.Sprintf("cannot write the schema for editors: %v", err)})
+		tell(view.Event{Kind: view.KindWarning, Message: fmt.Sprintf("cannot write the schema for editors: %v", err)})
 	}
 	_, err := stack.Load(ctx, stack.Options{File: file, Environment: os.Environ()})
 	answer.Loads = err == nil

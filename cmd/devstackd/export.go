@@ -13,10 +13,11 @@ import (
 	"devstack/profiles/prod"
 	"devstack/profiles/prod/drift"
 	"devstack/profiles/prod/export"
+	"devstack/view"
 )
 
 // export writes production definitions, or says how those on disk stand.
-func (o *once) export(ctx context.Context, r api.ExportRequest, _ func(api.Event)) (*api.Export, error) {
+func (o *once) export(ctx context.Context, r api.ExportRequest, _ func(view.Event)) (*api.Export, error) {
 	if err := o.production("export"); err != nil {
 		return nil, err
 	}

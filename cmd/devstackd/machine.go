@@ -20,6 +20,7 @@ import (
 	"devstack/infra"
 	"devstack/profiles/pilot"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // oldestNode is the first major version of Node.js for stacks whose package.json says nothing.
@@ -32,7 +33,7 @@ type machine struct {
 	err   *lines          // what is going on
 }
 
-func (o *once) machine(tell func(api.Event)) *machine {
+func (o *once) machine(tell func(view.Event)) *machine {
 	return &machine{files: o.files, err: &lines{tell: tell}}
 }
 

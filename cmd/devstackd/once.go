@@ -17,6 +17,7 @@ import (
 	"devstack/daemon"
 	"devstack/daemon/api"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // connectionFD is the descriptor on which devstack hands over its connection.
@@ -55,7 +56,7 @@ func runOnce(ctx context.Context, files api.Files) error {
 
 // lines is a writer that tells each whole line as an event.
 type lines struct {
-	tell func(api.Event)
+	tell func(view.Event)
 	rest bytes.Buffer // what has no end yet
 }
 
@@ -66,19 +67,19 @@ func (l *lines) Write(p []byte) (int, error) {
 		if !whole {
 			return len(p), nil
 		}
-		l.tell(api.Event{Kind: api.KindLine, Message: string(line)})
+		l.tell(view.Event{Kind: view.KindLine, Message: string(line)})
 		l.rest.Next(l.rest.Len() - len(rest))
 	}
 }
 
 // schema is the JSON Schema of ecosystem.yaml.
-func (o *once) schema(context.Context, api.SchemaRequest, func(api.Event)) (*api.Text, error) {
+func (o *once) schema(context.Context, api.SchemaRequest, func(view.Event)) (*api.Text, error) {
 	return indented(stack.Schema())
 }
 
 // config is the resolved configuration with the origin of every value, secrets masked. The YAML has the JSON's names and
 // order.
-func (o *once) config(ctx context.Context, r api.ConfigRequest, _ func(api.Event)) (*api.Text, error) {
+func (o *once) config(ctx context.Context, r api.ConfigRequest, _ func(view.Event)) (*api.Text, error) {
 	st, err := stack.Load(ctx, stack.Options{File: o.files.File, Project: o.files.Project, Profile: o.files.Profile, Environment: os.Environ()})
 	if err != nil {
 		return nil, err

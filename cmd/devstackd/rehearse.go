@@ -10,10 +10,11 @@ import (
 	"devstack/profiles/prod"
 	"devstack/profiles/prod/export"
 	"devstack/profiles/prod/rehearse"
+	"devstack/view"
 )
 
 // rehearse proves production definitions on real engines.
-func (o *once) rehearse(ctx context.Context, r api.RehearseRequest, tell func(api.Event)) (*api.Rehearsal, error) {
+func (o *once) rehearse(ctx context.Context, r api.RehearseRequest, tell func(view.Event)) (*api.Rehearsal, error) {
 	if err := o.production("rehearse"); err != nil {
 		return nil, err
 	}

@@ -11,10 +11,11 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/profiles/pilot"
+	"devstack/view"
 )
 
 // startup has systemd start the stack at boot. It starts nothing now.
-func (o *once) startup(ctx context.Context, r api.StartupRequest, tell func(api.Event)) (*api.Text, error) {
+func (o *once) startup(ctx context.Context, r api.StartupRequest, tell func(view.Event)) (*api.Text, error) {
 	m := o.machine(tell)
 	err := m.startup(ctx, r)
 	return m.text(), err
@@ -56,7 +57,7 @@ func (m *machine) startup(ctx context.Context, r api.StartupRequest) error {
 }
 
 // unstartup takes the stack out of the boot. What runs goes on.
-func (o *once) unstartup(ctx context.Context, _ api.UnstartupRequest, tell func(api.Event)) (*api.Text, error) {
+func (o *once) unstartup(ctx context.Context, _ api.UnstartupRequest, tell func(view.Event)) (*api.Text, error) {
 	m := o.machine(tell)
 	err := m.unstartup(ctx)
 	return m.text(), err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"devstack/view"
 )
 
 // The requests of this file are about files and this machine, not about what runs: `devstackd once`, which a command starts
@@ -30,11 +32,11 @@ const (
 // Ask sends a request. each gets every event but the result; nil: nobody wants them. The answer is nil if nothing was found;
 // the Result says why.
 func Ask[Request, Answer any](
-	ctx context.Context, c *Client, to Endpoint[Request, Answer], r Request, each func(Event),
+	ctx context.Context, c *Client, to Endpoint[Request, Answer], r Request, each func(view.Event),
 ) (*Answer, *Result, error) {
 	result, err := c.act(ctx, string(to), r, func(e Event) {
-		if e.Kind != KindResult && each != nil {
-			each(e)
+		if e.Kind != view.KindResult && each != nil {
+			each(e.Event)
 		}
 	})
 	if err != nil || len(result.Answer) == 0 || string(result.Answer) == "null" {
@@ -43,9 +45,6 @@ func Ask[Request, Answer any](
 	answer := new(Answer)
 	return answer, result, json.Unmarshal(result.Answer, answer)
 }
-
-// KindLine is a line of what is going on, for people: Message has it.
-const KindLine Kind = "line"
 
 // Text is a document for standard output.
 type Text struct {
