@@ -100,7 +100,7 @@ func (v *logView) look() *api.Error {
 }
 
 func (v *logView) history(ctx context.Context) []api.LogRecord {
-	return History(ctx, HistoryQuery{
+	return history(ctx, historyQuery{
 		Request: v.req, Before: v.now, Sources: v.sources, StateDir: v.d.home.StateDir, Services: v.picked.services, Lines: v.serviceLines,
 	})
 }
@@ -116,8 +116,8 @@ func (v *logView) serviceLines(ctx context.Context, service string, tail int, si
 	return engine.Logs(ctx, service, tail, since, follow)
 }
 
-// HistoryQuery says which lines History returns.
-type HistoryQuery struct {
+// historyQuery says which lines history returns.
+type historyQuery struct {
 	Request  api.LogsRequest // its Names are not looked at
 	Before   time.Time
 	Sources  []procs.LogSource
@@ -126,9 +126,9 @@ type HistoryQuery struct {
 	Lines    func(ctx context.Context, service string, tail int, since time.Time, follow bool) (<-chan infra.LogLine, error)
 }
 
-// History is what processes and containers have written, merged by time. Lines of unknown time keep their place in
+// history is what processes and containers have written, merged by time. Lines of unknown time keep their place in
 // their stream. What cannot be read is left out.
-func History(ctx context.Context, q HistoryQuery) []api.LogRecord {
+func history(ctx context.Context, q historyQuery) []api.LogRecord {
 	var out []api.LogRecord
 	add := func(r api.LogRecord) {
 		if r.Timestamp.Before(q.Before) && (q.Request.Stream == "" || q.Request.Stream == r.Type) {

@@ -48,18 +48,20 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("POST /v1/flush", act(s, (*Daemon).flush))
 	mux.HandleFunc("GET /v1/env/{name}", s.environments)
 	mux.HandleFunc("POST /v1/daemon/restart", s.restartDaemon)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, http.StatusNotFound, &api.Error{
-			Exit: api.ExitBug, Message: "this daemon has no " + r.Method + " " + r.URL.Path,
-			Hint: "devstack and devstackd are of different versions: install them together",
-		})
-	})
+	mux.HandleFunc("/", unknownRequest)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.d.leaving() {
 			refuseLeaving(w)
 			return
 		}
 		mux.ServeHTTP(w, r)
+	})
+}
+
+func unknownRequest(w http.ResponseWriter, r *http.Request) {
+	refuse(w, http.StatusNotFound, &api.Error{
+		Exit: api.ExitBug, Message: "this daemon has no " + r.Method + " " + r.URL.Path,
+		Hint: "devstack and devstackd are of different versions: install them together",
 	})
 }
 

@@ -33,6 +33,7 @@ const (
 	KindOrder   Kind = "order"   // first event of up: To is every resource that it is about, comma-separated, in start order
 	KindWarning Kind = "warning" // Message says what and what to do
 	KindGap     Kind = "gap"     // events between the client's and the oldest kept one are lost
+	KindLine    Kind = "line"    // a line of what is going on (Message)
 	KindResult  Kind = "result"  // the last event of an action's stream
 )
 

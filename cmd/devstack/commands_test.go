@@ -99,41 +99,42 @@ func TestDryRunPrintsThePlan(t *testing.T) {
 }
 
 func TestWithNoKeeper(t *testing.T) {
+	const state = `{"project":"shop","services":[],"processes":[]}`
 	for line, want := range map[string]struct {
 		code    api.Code
 		out     string
 		err     string
-		sibling []string
+		answer  string
+		asked   string // of a devstackd of its own: what, then the body
+		project string
 	}{
-		"ps":          {out: "The stack is empty.\n", err: "devstack up starts it", sibling: []string{"ps", "--file", "FILE", "--json"}},
-		"ps --json":   {out: `"project": "shop"`, sibling: []string{"ps", "--file", "FILE", "--json"}},
+		"ps":          {out: "The stack is empty.\n", err: "devstack up starts it", answer: state, asked: "GET /v1/state"},
+		"ps --json":   {out: `"project": "shop"`, answer: state, asked: "GET /v1/state"},
 		"jlist":       {out: "[]\n"},
 		"stop":        {err: "nothing to stop"},
-		"down -v":     {sibling: []string{"down", "--file", "FILE", "--volumes"}},
+		"down -v":     {answer: "null", asked: `POST /v1/down {"volumes":true,"keep_infra":false}`},
 		"restart":     {code: api.ExitNotRunning, err: "next:  devstack up"},
 		"describe x":  {code: api.ExitNotRunning, err: "next:  devstack up"},
-		"config":      {sibling: []string{"config", "--file", "FILE"}},
-		"-p x config": {sibling: []string{"config", "--file", "FILE", "-p", "x"}},
+		"config":      {out: "apps: []\n", err: "a line\n", answer: `{"text":"apps: []\n"}`, asked: `POST /v1/config {"json":false}`},
+		"-p x config": {out: "apps: []\n", answer: `{"text":"apps: []\n"}`, asked: `POST /v1/config {"json":false}`, project: "x"},
 	} {
 		b := newBed(t, nil)
-		b.answer = `{"project":"shop","services":[],"processes":[]}`
+		b.answer = want.answer
 		if code := b.run(strings.Fields(line)...); code != want.code {
 			t.Errorf("devstack %s ended with %d: %s", line, code, b.err)
 		}
 		if !strings.Contains(b.out.String(), want.out) || !strings.Contains(b.err.String(), want.err) {
 			t.Errorf("devstack %s wrote %q and %q", line, b.out, b.err)
 		}
-		var got []string
-		if len(b.sibling) > 0 {
-			got = b.sibling[0]
-		}
-		for i, arg := range want.sibling {
-			if arg == "FILE" {
-				want.sibling[i] = filepath.Join(b.dir, "ecosystem.yaml")
+		var asked string
+		for _, q := range b.asked {
+			asked = strings.TrimSpace(q.what + " " + q.body)
+			if files := (api.Files{File: filepath.Join(b.dir, "ecosystem.yaml"), Project: want.project}); q.files != files {
+				t.Errorf("devstack %s asked about %+v, not %+v", line, q.files, files)
 			}
 		}
-		if !reflect.DeepEqual(got, want.sibling) {
-			t.Errorf("devstack %s asked devstackd for %q, not %q", line, got, want.sibling)
+		if asked != want.asked {
+			t.Errorf("devstack %s asked devstackd for %q, not %q", line, asked, want.asked)
 		}
 		if b.spawned > 0 {
 			t.Errorf("devstack %s started a keeper", line)
@@ -147,9 +148,8 @@ func TestLogsWithNoKeeper(t *testing.T) {
 	if code := b.run("logs", "--lines", "3", "--err", "web"); code != api.ExitDone || b.out.String() != "web | one\nweb ! two\n" {
 		t.Errorf("ended with %d and %q, %q", code, b.out, b.err)
 	}
-	want := []string{"logs", "--file", filepath.Join(b.dir, "ecosystem.yaml"), "--json", "--lines", "3", "--stream", "err", "web"}
-	if !reflect.DeepEqual(b.sibling, [][]string{want}) {
-		t.Errorf("asked devstackd for %q, not %q", b.sibling, want)
+	if len(b.asked) != 1 || b.asked[0].what != "GET /v1/logs?follow=false&lines=3&names=web&stream=err" {
+		t.Errorf("asked devstackd for %+v", b.asked)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+
+	"devstack/daemon/api"
 )
 
 // ConfigOptions is what `devstack config` was asked for.
@@ -35,9 +37,5 @@ func configRun(ctx context.Context, o *ConfigOptions) error {
 	if err != nil {
 		return err
 	}
-	var flags []string
-	if o.JSON {
-		flags = append(flags, "--json")
-	}
-	return o.Sibling(ctx, p.siblingArgs("config", flags...))
+	return askText(ctx, o.Factory, p.Files, api.EndpointConfig, api.ConfigRequest{JSON: o.JSON})
 }

@@ -48,9 +48,7 @@ func downRun(ctx context.Context, o *DownOptions) error {
 	if err := o.checkName(ctx, p); err != nil && !errors.Is(err, api.ErrNotRunning) {
 		return err
 	}
-	result, err := o.action("down", func(each func(api.Event)) (*api.Result, error) {
-		return o.Client(p).Down(ctx, api.DownRequest{Volumes: o.Volumes, KeepInfra: o.KeepInfra}, each)
-	})
+	result, err := downBy(ctx, o, o.Client(p))
 	if errors.Is(err, api.ErrNotRunning) {
 		return downWithoutKeeper(ctx, o, p)
 	}
@@ -69,12 +67,18 @@ func downWithoutKeeper(ctx context.Context, o *DownOptions, p *project) error {
 	if err := o.WaitLeaving(ctx, p.Dir, p.StateDir); err != nil {
 		return err
 	}
-	var flags []string
-	if o.Volumes {
-		flags = append(flags, "--volumes")
-	}
-	if o.KeepInfra {
-		flags = append(flags, "--keep-infra")
-	}
-	return o.Sibling(ctx, p.siblingArgs("down", flags...))
+	return o.Once(ctx, p.Files, func(ctx context.Context, c *api.Client) error {
+		result, err := downBy(ctx, o, c)
+		if err != nil {
+			return err
+		}
+		return o.finish(result, false)
+	})
+}
+
+// downBy has the daemon behind c, or the devstackd in place of one, end the stack.
+func downBy(ctx context.Context, o *DownOptions, c *api.Client) (*api.Result, error) {
+	return o.action("down", func(each func(api.Event)) (*api.Result, error) {
+		return c.Down(ctx, api.DownRequest{Volumes: o.Volumes, KeepInfra: o.KeepInfra}, each)
+	})
 }

@@ -2,22 +2,26 @@ package main
 
 import (
 	"context"
-	"slices"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
+
+	"devstack/daemon/api"
 )
 
-// ExportOptions is what `devstack export` was asked for. Flags go to devstackd as they are.
+// ExportOptions is what `devstack export` was asked for.
 type ExportOptions struct {
 	*Factory
-	Target string
-	Out    string
-	Flags  []string
+	api.ExportRequest
+	JSON bool
 }
 
 func newCmdExport(f *Factory, runF func(context.Context, *ExportOptions) error) *cobra.Command {
 	o := &ExportOptions{Factory: f}
+	var set, images, publish, autoscale pairs
 	cmd := &cobra.Command{
 		Use:       "export compose|ecs|kubernetes|image",
 		Short:     "Write production definitions for Compose, ECS or Kubernetes, or what builds the images",
@@ -31,8 +35,14 @@ The files are devstack's as a whole; devstack.lock beside them tells an old file
 what devstack did not write is never overwritten: --adopt keeps such edits as overlays. --check writes nothing and ends
 with 0 (ok), 10 (stale), 11 (edited) or 12 (conflict), --strict with 13 if something the files ask for gets lost.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Target = args[0]
-			o.Flags = changedFlags(cmd.LocalNonPersistentFlags(), "out")
+			if o.Check && o.Adopt {
+				return usageError("--check writes nothing, and --adopt does: use one of them")
+			}
+			o.Target, o.Set, o.Images, o.Publish = args[0], set, images, publish
+			var err error
+			if o.Autoscale, err = numbers("autoscale", autoscale); err != nil {
+				return err
+			}
 			if runF != nil {
 				return runF(cmd.Context(), o)
 			}
@@ -40,38 +50,33 @@ with 0 (ok), 10 (stale), 11 (edited) or 12 (conflict), --strict with 13 if somet
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.Out, "out", "o", "", "the `DIR` to write (default: deploy/TARGET beside ecosystem.yaml)")
-	flags.Bool("check", false, "write nothing; say how the files on disk stand")
-	flags.Bool("strict", false, "refuse an export that loses something")
-	flags.Bool("adopt", false, "keep edits of generated files as overlays, then write")
-	flags.Bool("json", false, "as JSON: the files, their states and the report")
-	flags.Bool("report", false, "show every key, not only what is lost")
-	flags.StringArray("set", nil, "`NAME=VALUE` for ${NAME} in the files; ecs: also for its placeholders")
-	flags.StringArray("image", nil, "`APP=REFERENCE` of an image, with its digest")
-	flags.StringArray("container", nil, "run this backing `SERVICE` as a container, too, instead of an external endpoint")
-	flags.StringArray("publish", nil, "compose: `APP=[HOST:]PORT` to publish an app's port at")
-	flags.StringArray("autoscale", nil, "kubernetes: `APP=N`, up to N replicas by processor use")
-	flags.Bool("ec2", false, "ecs: for container instances instead of Fargate")
-	flags.Bool("group-workers", false, "ecs: one task for all workers")
+	flags.StringVarP(&o.Dir, "out", "o", "", "the `DIR` to write (default: deploy/TARGET beside ecosystem.yaml)")
+	flags.BoolVar(&o.Check, "check", false, "write nothing; say how the files on disk stand")
+	flags.BoolVar(&o.Strict, "strict", false, "refuse an export that loses something")
+	flags.BoolVar(&o.Adopt, "adopt", false, "keep edits of generated files as overlays, then write")
+	flags.BoolVar(&o.JSON, "json", false, "as JSON: the files, their states and the report")
+	flags.BoolVar(&o.All, "report", false, "show every key, not only what is lost")
+	flags.Var(&set, "set", "`NAME=VALUE` for ${NAME} in the files; ecs: also for its placeholders")
+	flags.Var(&images, "image", "`APP=REFERENCE` of an image, with its digest")
+	flags.StringArrayVar(&o.Containers, "container", nil, "run this backing `SERVICE` as a container, too, instead of an external endpoint")
+	flags.Var(&publish, "publish", "compose: `APP=[HOST:]PORT` to publish an app's port at")
+	flags.Var(&autoscale, "autoscale", "kubernetes: `APP=N`, up to N replicas by processor use")
+	flags.BoolVar(&o.EC2, "ec2", false, "ecs: for container instances instead of Fargate")
+	flags.BoolVar(&o.GroupWorkers, "group-workers", false, "ecs: one task for all workers")
 	return cmd
 }
 
-// changedFlags are the given flags as arguments, but for those that the caller deals with.
-func changedFlags(flags *pflag.FlagSet, own ...string) []string {
-	var args []string
-	flags.VisitAll(func(f *pflag.Flag) {
-		if !f.Changed || slices.Contains(own, f.Name) {
-			return
+// numbers are the values of a flag as numbers of replicas.
+func numbers(flag string, given pairs) (map[string]int, error) {
+	all := map[string]int{}
+	for name, text := range given {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, usageError("--%s %s needs a number of replicas, not %q", flag, name, text)
 		}
-		values := []string{f.Value.String()}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			values = list.GetSlice()
-		}
-		for _, v := range values {
-			args = append(args, "--"+f.Name+"="+v)
-		}
-	})
-	return args
+		all[name] = n
+	}
+	return all, nil
 }
 
 func exportRun(ctx context.Context, o *ExportOptions) error {
@@ -79,13 +84,50 @@ func exportRun(ctx context.Context, o *ExportOptions) error {
 	if err != nil {
 		return err
 	}
-	flags := o.Flags
-	if o.Out != "" {
-		out, err := o.Path(o.Out)
-		if err != nil {
+	if o.Dir != "" {
+		if o.Dir, err = o.Path(o.Dir); err != nil {
 			return err
 		}
-		flags = append(flags, "--out="+out)
 	}
-	return o.Sibling(ctx, append(p.siblingArgs("export", flags...), "--", o.Target))
+	e, result, err := ask(ctx, o.Factory, p.Files, api.EndpointExport, o.ExportRequest)
+	switch {
+	case err != nil:
+		return err
+	case e == nil:
+	case o.JSON:
+		e.Summary = ""
+		err = writeJSON(o.IO.Out, e)
+	case o.Check || result.Exit != api.ExitDone:
+		showDrift(o.IO, e, o.Check)
+	default:
+		for _, name := range e.Changed {
+			fmt.Fprintln(o.IO.Out, filepath.Join(e.Dir, filepath.FromSlash(name)))
+		}
+		if len(e.Changed) == 0 {
+			fmt.Fprintf(o.IO.Err, "nothing to do: %s is up to date\n", e.Dir)
+		}
+		fmt.Fprint(o.IO.Err, e.Summary)
+	}
+	return errors.Join(err, o.ended(result))
+}
+
+// showDrift shows what is not as export would write it. Only a check has the states as its data; a refusal says in its error
+// which files it is about.
+func showDrift(io *IOStreams, e *api.Export, check bool) {
+	for _, f := range e.Files {
+		switch {
+		case f.State == "ok":
+			continue
+		case check:
+			fmt.Fprintf(io.Out, "%-8s  %s\n", f.State, f.Path)
+			fmt.Fprintf(io.Err, "%s: %s\n", f.Path, f.Reason)
+		}
+		fmt.Fprint(io.Err, f.Diff)
+		if check && f.Fix != "" {
+			fmt.Fprintln(io.Err, "next: ", f.Fix)
+		}
+	}
+	if !check {
+		fmt.Fprint(io.Err, e.Summary)
+	}
 }

@@ -16,10 +16,8 @@ type Factory struct {
 	IO      *IOStreams
 	Getenv  func(string) string
 	Environ func() []string
-	// Sibling runs devstackd with args and IO's streams; its exit code comes back as an error.
-	Sibling func(ctx context.Context, args []string) error
-	// SiblingOutput runs devstackd with args and returns what it wrote to standard output.
-	SiblingOutput func(ctx context.Context, args []string) ([]byte, error)
+	// Once has ask ask a devstackd of its own about files; see once.
+	Once func(ctx context.Context, files api.Files, ask func(context.Context, *api.Client) error) error
 	// Spawn starts the project's keeper if none runs, and returns when its API answers. A keeper that is in the way is
 	// given to replace, which ends it.
 	Spawn func(p *project, replace func(*protocol.Holder) error) error
@@ -35,8 +33,9 @@ type Factory struct {
 
 func newFactory() *Factory {
 	f := &Factory{Getenv: os.Getenv, Environ: os.Environ, IO: systemStreams(os.Getenv), Spawn: spawnKeeper, KeepHere: keepHere}
-	f.Sibling = func(ctx context.Context, args []string) error { return runSibling(ctx, f.IO, args) }
-	f.SiblingOutput = func(ctx context.Context, args []string) ([]byte, error) { return siblingOutput(ctx, f.IO, args) }
+	f.Once = func(ctx context.Context, files api.Files, ask func(context.Context, *api.Client) error) error {
+		return once(ctx, f.IO, files, ask)
+	}
 	f.WaitGone, f.WaitLeaving = protocol.WaitGone, protocol.WaitLeaving
 	return f
 }
@@ -85,18 +84,6 @@ func (f *Factory) checkName(ctx context.Context, p *project) error {
 	}
 	_, err := f.Running(ctx, p)
 	return err
-}
-
-// siblingArgs are the arguments of devstackd's command about p.
-func (p *project) siblingArgs(command string, more ...string) []string {
-	args := []string{command, "--file", p.File}
-	if p.Project != "" {
-		args = append(args, "-p", p.Project)
-	}
-	if p.Profile != "" {
-		args = append(args, "--profile", p.Profile)
-	}
-	return append(args, more...)
 }
 
 // needsStack turns api.ErrNotRunning into the answer of commands that need a running stack.

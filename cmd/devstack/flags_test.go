@@ -160,8 +160,8 @@ func TestUsageErrors(t *testing.T) {
 		if !strings.Contains(b.err.String(), says) {
 			t.Errorf("devstack %s said %q, not %q", line, b.err, says)
 		}
-		if b.out.Len() > 0 || b.spawned > 0 || len(b.sibling) > 0 {
-			t.Errorf("devstack %s did something: %q, %d, %q", line, b.out, b.spawned, b.sibling)
+		if b.out.Len() > 0 || b.spawned > 0 || len(b.asked) > 0 {
+			t.Errorf("devstack %s did something: %q, %d, %q", line, b.out, b.spawned, b.asked)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -28,8 +29,8 @@ type bed struct {
 	*Factory
 	out, err *bytes.Buffer
 	dir      string
-	sibling  [][]string // what devstackd was asked
-	answer   string     // what devstackd writes to standard output
+	asked    []question // what a devstackd of one command was asked
+	answer   string     // its answer: to GET the body, to POST the result's answer
 	spawned  int
 	waited   int
 }
@@ -51,14 +52,36 @@ func newBed(t *testing.T, handler http.HandlerFunc) *bed {
 		WaitGone:    func(context.Context, string, string) error { b.waited++; return nil },
 		WaitLeaving: func(context.Context, string, string) error { b.waited++; return nil },
 	}
-	b.Sibling = func(_ context.Context, args []string) error { b.sibling = append(b.sibling, args); return nil }
-	b.SiblingOutput = func(ctx context.Context, args []string) ([]byte, error) {
-		return []byte(b.answer), b.Sibling(ctx, args)
+	b.Once = func(ctx context.Context, files api.Files, ask func(context.Context, *api.Client) error) error {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.once(w, r, files) }))
+		defer server.Close()
+		return ask(ctx, api.NewClientOn(func(ctx context.Context) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", server.Listener.Addr().String())
+		}))
 	}
 	if handler != nil {
 		b.listen(t, home, handler)
 	}
 	return b
+}
+
+// question is a request to a devstackd of one command.
+type question struct {
+	files api.Files
+	what  string // method, path and query
+	body  string
+}
+
+// once is that devstackd.
+func (b *bed) once(w http.ResponseWriter, r *http.Request, files api.Files) {
+	body, _ := io.ReadAll(r.Body)
+	b.asked = append(b.asked, question{files, r.Method + " " + r.URL.String(), string(body)})
+	if r.Method == http.MethodGet {
+		_, _ = io.WriteString(w, b.answer)
+		return
+	}
+	result := &api.Result{Answer: json.RawMessage(b.answer)}
+	send(w, api.Event{Event: view.Event{Kind: view.KindLine, Message: "a line"}}, api.Event{Event: view.Event{Kind: view.KindResult}, Result: result})
 }
 
 func (b *bed) listen(t *testing.T, home string, handler http.HandlerFunc) {
@@ -77,6 +100,13 @@ func (b *bed) listen(t *testing.T, home string, handler http.HandlerFunc) {
 	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: handler}}
 	server.Start()
 	t.Cleanup(server.Close)
+}
+
+func (b *bed) write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(b.dir, name), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // run executes a command line in the project.

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+
+	"devstack/daemon/api"
 )
 
 // ImportOptions is what `devstack import` was asked for.
@@ -50,13 +52,12 @@ func importRun(ctx context.Context, o *ImportOptions) error {
 			return err
 		}
 	}
-	args := []string{"import"}
+	request := api.ImportRequest{File: path}
 	if o.Out != "" {
-		out, err := o.Path(o.Out)
-		if err != nil {
+		if request.Out, err = o.Path(o.Out); err != nil {
 			return err
 		}
-		args = append(args, "--out", out)
 	}
-	return o.Sibling(ctx, append(args, "--", path))
+	d, result, err := ask(ctx, o.Factory, api.Files{}, api.EndpointImport, request)
+	return o.showDraft(d, result, err)
 }

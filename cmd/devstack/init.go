@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"devstack/daemon/api"
 )
 
 // InitOptions is what `devstack init` was asked for.
@@ -39,12 +42,36 @@ func initRun(ctx context.Context, o *InitOptions) error {
 	if o.globals.file != "" {
 		return usageError("init writes ecosystem.yaml: -f has no meaning here, -C DIR has")
 	}
-	args := []string{"init", "--dir", "."}
-	if o.globals.dir != "" {
-		args[2] = o.globals.dir
+	dir, err := o.Path(".")
+	if err != nil {
+		return err
 	}
-	if o.DryRun {
-		args = append(args, "--dry-run")
+	d, result, err := ask(ctx, o.Factory, api.Files{}, api.EndpointInit, api.InitRequest{Dir: dir, DryRun: o.DryRun})
+	return o.showDraft(d, result, err)
+}
+
+// showDraft says what a draft is made of and what it does not have, prints it unless it is a file now, and says how that
+// ended.
+func (f *Factory) showDraft(d *api.Draft, result *api.Result, err error) error {
+	if err != nil {
+		return err
 	}
-	return o.Sibling(ctx, args)
+	if d != nil {
+		for _, line := range d.Found {
+			fmt.Fprintln(f.IO.Err, "found:", line)
+		}
+		for _, line := range d.Lost {
+			fmt.Fprintln(f.IO.Err, "left out:", line)
+		}
+		switch {
+		case d.Wrote != "":
+			fmt.Fprintln(f.IO.Err, "wrote", d.Wrote)
+		case result.Exit != api.ExitUsage: // not the refusal to write it
+			fmt.Fprint(f.IO.Out, d.Text)
+		}
+		if d.Loads {
+			fmt.Fprintln(f.IO.Err, "next:  devstack up")
+		}
+	}
+	return f.ended(result)
 }

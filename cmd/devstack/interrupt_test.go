@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -39,6 +40,24 @@ func TestInterrupts(t *testing.T) {
 	}
 	if after := p.process("slow"); after.Pid == nil || !after.Ready {
 		t.Errorf("after up --attach: %+v", after)
+	}
+}
+
+// Ctrl-C cancels what a devstackd of its own does for a command, which waits until that has ended. The signal goes to the
+// command alone: the connection hands it on.
+func TestInterruptOfARequest(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.write("endless.config.mjs", "console.log('begun ' + process.pid); setInterval(() => {}, 1000); await new Promise(() => {})\n")
+	r := p.interrupt("begun ", "import", "--trust", "--out", "ecosystem.yaml", "endless.config.mjs")
+	if r.code != int(api.ExitInterrupted) || r.stderr != "interrupted\n" {
+		t.Errorf("interrupted: %v", r)
+	}
+	if _, err := os.Stat(filepath.Join(p.dir, "ecosystem.yaml")); err == nil {
+		t.Error("a cancelled import has written its file")
+	}
+	if left := p.daemons(); len(left) > 0 {
+		t.Errorf("it has left %+v", left)
 	}
 }
 

@@ -1,16 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"regexp"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -148,8 +143,7 @@ func logsRun(ctx context.Context, o *LogsOptions) error {
 		}
 	}
 	printer := &logPrinter{LogsOptions: o, width: nameWidth(o.Names, state)}
-	request := api.LogsRequest{Names: o.Names, Lines: o.Lines, Stream: o.Stream, Follow: o.Follow, Since: o.Since}
-	for record, err := range o.Client(p).Logs(ctx, request) {
+	for record, err := range o.Client(p).Logs(ctx, o.request(o.Follow)) {
 		if err != nil {
 			return interruptedLogs(o, err)
 		}
@@ -158,6 +152,10 @@ func logsRun(ctx context.Context, o *LogsOptions) error {
 		}
 	}
 	return nil
+}
+
+func (o *LogsOptions) request(follow bool) api.LogsRequest {
+	return api.LogsRequest{Names: o.Names, Lines: o.Lines, Stream: o.Stream, Follow: follow, Since: o.Since}
 }
 
 // interruptedLogs is nil where following ends as it should: the stack has ended, or the reader has seen enough.
@@ -170,25 +168,20 @@ func interruptedLogs(o *LogsOptions, err error) error {
 
 // logsFromDisk prints what a stack that runs no more has left.
 func logsFromDisk(ctx context.Context, o *LogsOptions, p *project) error {
-	flags := []string{"--json", "--lines", strconv.Itoa(o.Lines)}
-	if o.Stream != "" {
-		flags = append(flags, "--stream", o.Stream)
-	}
-	if !o.Since.IsZero() {
-		flags = append(flags, "--since", o.Since.Format(time.RFC3339Nano))
-	}
-	data, err := o.SiblingOutput(ctx, p.siblingArgs("logs", append(flags, o.Names...)...))
-	if err != nil {
-		return err
-	}
 	printer := &logPrinter{LogsOptions: o}
 	var all []api.LogRecord
-	for record, err := range records(bytes.NewReader(data)) {
-		if err != nil {
-			return fmt.Errorf("cannot read what devstackd wrote: %w", err)
+	err := o.Once(ctx, p.Files, func(ctx context.Context, c *api.Client) error {
+		for record, err := range c.Logs(ctx, o.request(false)) {
+			if err != nil {
+				return err
+			}
+			all = append(all, record)
+			printer.width = max(printer.width, len([]rune(format.Instance(record.AppName, record.Instance))))
 		}
-		all = append(all, record)
-		printer.width = max(printer.width, len([]rune(format.Instance(record.AppName, record.Instance))))
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	for _, record := range all {
 		if err := printer.print(record); err != nil {
@@ -196,17 +189,4 @@ func logsFromDisk(ctx context.Context, o *LogsOptions, p *project) error {
 		}
 	}
 	return nil
-}
-
-func records(r io.Reader) iter.Seq2[api.LogRecord, error] {
-	return func(yield func(api.LogRecord, error) bool) {
-		decoder := json.NewDecoder(r)
-		for {
-			var record api.LogRecord
-			err := decoder.Decode(&record)
-			if err == io.EOF || !yield(record, err) || err != nil {
-				return
-			}
-		}
-	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -45,20 +44,17 @@ func preflightRun(ctx context.Context, o *PreflightOptions) error {
 	if err != nil {
 		return err
 	}
-	data, err := o.SiblingOutput(ctx, p.siblingArgs("preflight", "--json"))
-	var exit *exitError
-	if err != nil && (!errors.As(err, &exit) || len(data) == 0) {
+	checks, result, err := ask(ctx, o.Factory, p.Files, api.EndpointPreflight, api.PreflightRequest{})
+	switch {
+	case err != nil:
 		return err
+	case checks == nil:
+	case o.JSON:
+		err = writeJSON(o.IO.Out, checks)
+	default:
+		fmt.Fprint(o.IO.Out, renderChecks(*checks, o.IO.OutStyle()))
 	}
-	var checks []api.Check
-	if jsonErr := json.Unmarshal(data, &checks); jsonErr != nil {
-		return fmt.Errorf("cannot read what devstackd wrote: %w", jsonErr)
-	}
-	if o.JSON {
-		return errors.Join(writeJSON(o.IO.Out, checks), err)
-	}
-	fmt.Fprint(o.IO.Out, renderChecks(checks, o.IO.OutStyle()))
-	return err
+	return errors.Join(err, o.ended(result))
 }
 
 func renderChecks(checks []api.Check, c style) string {

@@ -65,16 +65,12 @@ func psRun(ctx context.Context, o *PsOptions) error {
 }
 
 // stateFromFiles is what the files name and what the engine has of it, when no daemon runs.
-func (f *Factory) stateFromFiles(ctx context.Context, p *project) (*api.State, error) {
-	data, err := f.SiblingOutput(ctx, p.siblingArgs("ps", "--json"))
-	if err != nil {
-		return nil, err
-	}
-	var state api.State
-	if err := json.Unmarshal(data, &state); err != nil {
-		return nil, fmt.Errorf("cannot read what devstackd wrote: %w", err)
-	}
-	return &state, nil
+func (f *Factory) stateFromFiles(ctx context.Context, p *project) (state *api.State, err error) {
+	err = f.Once(ctx, p.Files, func(ctx context.Context, c *api.Client) error {
+		state, err = c.State(ctx)
+		return err
+	})
+	return state, err
 }
 
 // writeJSON writes v as indented JSON.

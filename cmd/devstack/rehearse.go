@@ -2,21 +2,27 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"devstack/daemon/api"
 )
 
-// RehearseOptions is what `devstack rehearse` was asked for. Flags go to devstackd as they are.
+// RehearseOptions is what `devstack rehearse` was asked for.
 type RehearseOptions struct {
 	*Factory
-	Targets  []string
-	Trial    string
-	Markdown string
-	Flags    []string
+	api.RehearseRequest        // its Trial is the file's name
+	Markdown            string // a file
+	JSON                bool
 }
 
 func newCmdRehearse(f *Factory, runF func(context.Context, *RehearseOptions) error) *cobra.Command {
 	o := &RehearseOptions{Factory: f}
+	var set, images pairs
 	cmd := &cobra.Command{
 		Use:       "rehearse [compose|ecs|kubernetes]...",
 		Short:     "Prove on real engines that the production definitions work",
@@ -32,8 +38,10 @@ alone, and everything that was started is removed, also after Ctrl-C.
 
 The verdicts are on standard output, the steps on standard error. Ends with 14 when something failed.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.Targets = args
-			o.Flags = changedFlags(cmd.LocalNonPersistentFlags(), "trial", "markdown")
+			o.Targets, o.Set, o.Images = args, set, images
+			if len(args) == 0 {
+				o.Targets = []string{"compose", "ecs"}
+			}
 			if runF != nil {
 				return runF(cmd.Context(), o)
 			}
@@ -41,16 +49,16 @@ The verdicts are on standard output, the steps on standard error. Ends with 14 w
 		},
 	}
 	flags := cmd.Flags()
-	flags.String("base", "", "the `IMAGE` to build on, in place of both base images of the Dockerfile")
+	flags.StringVar(&o.Base, "base", "", "the `IMAGE` to build on, in place of both base images of the Dockerfile")
 	flags.StringVar(&o.Trial, "trial", "", "`FILE` with JavaScript that makes the stack do its work, with its URLs in NAME_URL, and fails if it does not")
-	flags.StringArray("set", nil, "`NAME=VALUE` for ${NAME} in the files")
-	flags.StringArray("image", nil, "`APP=REFERENCE` of an image, instead of building it")
-	flags.StringArray("secret", nil, "`NAME` of a secret that has to be real: taken from this environment")
-	flags.String("context", "", "kubernetes: the `CONTEXT` of the cluster")
-	flags.String("registry", "", "kubernetes: `HOST:PORT` to push the images to")
-	flags.Bool("json", false, "the verdicts as JSON")
+	flags.Var(&set, "set", "`NAME=VALUE` for ${NAME} in the files")
+	flags.Var(&images, "image", "`APP=REFERENCE` of an image, instead of building it")
+	flags.StringArrayVar(&o.Secrets, "secret", nil, "`NAME` of a secret that has to be real: taken from this environment")
+	flags.StringVar(&o.Context, "context", "", "kubernetes: the `CONTEXT` of the cluster")
+	flags.StringVar(&o.Registry, "registry", "", "kubernetes: `HOST:PORT` to push the images to")
+	flags.BoolVar(&o.JSON, "json", false, "the verdicts as JSON")
 	flags.StringVar(&o.Markdown, "markdown", "", "write them to this `FILE`, too")
-	flags.Bool("keep", false, "leave everything running or stopped as it is in the end, and say how to remove it")
+	flags.BoolVar(&o.Keep, "keep", false, "leave everything running or stopped as it is in the end, and say how to remove it")
 	return cmd
 }
 
@@ -59,17 +67,48 @@ func rehearseRun(ctx context.Context, o *RehearseOptions) error {
 	if err != nil {
 		return err
 	}
-	flags := o.Flags
-	for _, file := range []struct{ flag, name string }{{"trial", o.Trial}, {"markdown", o.Markdown}} {
-		if file.name == "" {
-			continue
-		}
-		path, err := o.Path(file.name)
-		if err != nil {
+	request := o.RehearseRequest
+	if o.Trial != "" {
+		if request.Trial, err = o.readTrial(); err != nil {
 			return err
 		}
-		flags = append(flags, "--"+file.flag+"="+path)
 	}
-	args := append(p.siblingArgs("rehearse", flags...), "--")
-	return o.Sibling(ctx, append(args, o.Targets...))
+	r, result, err := ask(ctx, o.Factory, p.Files, api.EndpointRehearse, request)
+	switch {
+	case err != nil:
+		return err
+	case r == nil:
+		return o.ended(result)
+	case o.JSON:
+		err = writeJSON(o.IO.Out, r.Report)
+	default:
+		fmt.Fprint(o.IO.Out, r.Text)
+	}
+	return errors.Join(err, o.writeMarkdown(r.Markdown), o.ended(result))
+}
+
+func (o *RehearseOptions) readTrial() (string, error) {
+	path, err := o.Path(o.Trial)
+	if err != nil {
+		return "", err
+	}
+	code, err := os.ReadFile(path)
+	if err != nil {
+		return "", usageError("cannot read the trial: %v", err)
+	}
+	return string(code), nil
+}
+
+func (o *RehearseOptions) writeMarkdown(text string) error {
+	if o.Markdown == "" {
+		return nil
+	}
+	path, err := o.Path(o.Markdown)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), 0o644)
 }

@@ -65,11 +65,11 @@ func foregroundRun(o *ResurrectOptions) error {
 	if err != nil {
 		return err
 	}
-	flags := []string{"--timeout", o.Timeout.String()}
+	args := append(siblingArgs("resurrect", p.Files), "--timeout", o.Timeout.String())
 	if o.NoInfra {
-		flags = append(flags, "--no-infra")
+		args = append(args, "--no-infra")
 	}
-	return keeperError(p.Dir, o.KeepHere(p, p.siblingArgs("resurrect", flags...)))
+	return keeperError(p.Dir, o.KeepHere(p, args))
 }
 
 // keepHere is the keeper of p with a daemon that has these arguments; it returns when the stack has ended.

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+
+	"devstack/daemon/api"
 )
 
 // SchemaOptions is what `devstack schema` was asked for: nothing.
@@ -27,7 +29,7 @@ after: devstack schema > .devstack/schema.json`,
 			if runF != nil {
 				return runF(cmd.Context(), o)
 			}
-			return o.Sibling(cmd.Context(), []string{"schema"})
+			return askText(cmd.Context(), f, api.Files{}, api.EndpointSchema, api.SchemaRequest{})
 		},
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // Somebody at the terminal is asked once for each content.
 func TestTrustIsAskedOnce(t *testing.T) {
 	b := newBed(t, nil)
-	b.IO.InTTY = true
+	b.IO.InTTY, b.answer = true, "{}"
 	file := filepath.Join(b.dir, "ecosystem.config.js")
 	write := func(content string) {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
@@ -43,9 +44,13 @@ func TestTrustIsAskedOnce(t *testing.T) {
 	if code := b.run("import", "ecosystem.config.js"); code != api.ExitUsage {
 		t.Errorf("a changed file is trusted: %d", code)
 	}
-	want := []string{"import", "--out", filepath.Join(b.dir, "x.yaml"), "--", file}
-	if code := b.run("import", "--trust", "-o", "x.yaml", "ecosystem.config.js"); code != api.ExitDone || strings.Join(b.sibling[len(b.sibling)-1], " ") != strings.Join(want, " ") {
-		t.Errorf("ended with %d and asked for %q: %s", code, b.sibling, b.err)
+	var got api.ImportRequest
+	code := b.run("import", "--trust", "-o", "x.yaml", "ecosystem.config.js")
+	if err := json.Unmarshal([]byte(b.asked[len(b.asked)-1].body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := (api.ImportRequest{File: file, Out: filepath.Join(b.dir, "x.yaml")}); code != api.ExitDone || got != want {
+		t.Errorf("ended with %d and asked for %+v: %s", code, got, b.err)
 	}
 	info, err := os.Stat(filepath.Join(b.Getenv("DEVSTACK_HOME"), "trusted"))
 	if err != nil || info.Mode().Perm() != 0o600 {

@@ -7,91 +7,56 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"devstack/daemon/api"
 	"devstack/profiles/pilot"
+	"devstack/view"
 )
 
 // installed is where bootstrap puts the executables.
 const installed = "/usr/local/bin"
 
-// bootstrapFlags are what bootstrap is asked for.
-type bootstrapFlags struct {
-	machineFlags
-	check, dryRun, noStart, cloudInit bool
-
-	source, executables, dir string // of --cloud-init
+// bootstrap makes this machine the stack's pilot machine, or says what that would take.
+func (o *once) bootstrap(ctx context.Context, r api.BootstrapRequest, tell func(view.Event)) (*api.Text, error) {
+	m := o.machine(tell)
+	err := m.bootstrap(ctx, r)
+	return m.text(), err
 }
 
-// runBootstrap makes this machine the stack's pilot machine, or says what that would take.
-func runBootstrap(ctx context.Context, c *command, args []string) error {
-	o, err := c.bootstrapFlags(args)
-	if err != nil {
-		return err
-	}
-	if o.cloudInit {
-		return c.cloudInit(ctx, o)
+func (m *machine) bootstrap(ctx context.Context, r api.BootstrapRequest) error {
+	o := machineOptions{user: r.User, infra: r.Infra, bin: installed, timeout: r.Timeout}
+	if r.CloudInit {
+		return m.cloudInit(ctx, r, o)
 	}
 	if os.Geteuid() != 0 {
-		return &api.Error{Exit: api.ExitEnvironment, Message: "bootstrap looks at and changes the whole machine: only root can", Hint: "sudo devstack bootstrap"}
+		return &api.Error{Exit: api.ExitEnvironment, Message: "cannot bootstrap: only root can look at and change the whole machine", Hint: "sudo devstack bootstrap"}
 	}
-	w, err := c.machine(ctx, o.machineFlags)
+	w, err := m.wanted(ctx, o)
 	if err != nil {
 		return err
 	}
-	if o.check || o.dryRun {
-		return c.look(o, o.cut(pilot.Bootstrap(w, pilot.Observe(ctx, w))))
+	if r.Check || r.DryRun {
+		return m.look(r, cut(r, pilot.Bootstrap(w, pilot.Observe(ctx, w))))
 	}
 	var broken error
 	plan := func() []pilot.Step {
-		if now, err := c.machine(ctx, o.machineFlags); err != nil {
+		if now, err := m.wanted(ctx, o); err != nil {
 			broken = err
 		} else {
 			w = now
 		}
-		return o.cut(pilot.Bootstrap(w, pilot.Observe(ctx, w)))
+		return cut(r, pilot.Bootstrap(w, pilot.Observe(ctx, w)))
 	}
-	out, err := pilot.Execute(ctx, plan, pilot.Commands(c.stderr), c.announce)
+	out, err := pilot.Execute(ctx, plan, pilot.Commands(os.Stderr), m.announce)
 	if broken != nil {
 		return broken
 	}
-	return c.concluded(ctx, w, out, err)
-}
-
-// bootstrapFlags reads the flags that cmd/devstack's bootstrap documents.
-func (c *command) bootstrapFlags(args []string) (o bootstrapFlags, err error) {
-	o.bin = installed
-	c.flags.StringVar(&o.user, "user", pilot.User, "")
-	c.flags.StringVar(&o.infra, "infra", "auto", "")
-	c.flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "")
-	c.flags.BoolVar(&o.check, "check", false, "")
-	c.flags.BoolVar(&o.dryRun, "dry-run", false, "")
-	c.flags.BoolVar(&o.noStart, "no-start", false, "")
-	c.flags.BoolVar(&o.cloudInit, "cloud-init", false, "")
-	c.flags.StringVar(&o.source, "source", "", "")
-	c.flags.StringVar(&o.executables, "executables", "", "")
-	c.flags.StringVar(&o.dir, "dir", "", "")
-	if err := c.parse(args); err != nil {
-		return o, err
-	}
-	usage := func(message string) error { return &api.Error{Exit: api.ExitUsage, Message: message} }
-	switch {
-	case o.check && o.dryRun:
-		return o, usage("--check and --dry-run are two questions: ask one")
-	case !o.cloudInit && (o.source != "" || o.executables != "" || o.dir != ""):
-		return o, usage("--source, --executables and --dir are of --cloud-init")
-	case o.timeout <= 0:
-		return o, usage("--timeout is a time like 90s or 2m, more than nothing")
-	case o.cloudInit && o.source == "":
-		return o, usage("--cloud-init needs --source: what the new machine fetches the project from")
-	}
-	return o, knownInfra(o.infra)
+	return m.concluded(ctx, r, w, out, err)
 }
 
 // cut leaves the start out where it was not asked for.
-func (o bootstrapFlags) cut(steps []pilot.Step) []pilot.Step {
-	if !o.noStart {
+func cut(r api.BootstrapRequest, steps []pilot.Step) []pilot.Step {
+	if !r.NoStart {
 		return steps
 	}
 	return slices.DeleteFunc(steps, func(s pilot.Step) bool { return s.Name == pilot.StartStep })
@@ -132,9 +97,9 @@ func stepsAnswer(steps []pilot.Step, changed []string, exit api.Code) bootstrapA
 }
 
 // look shows a plan. Only --check makes what it finds an exit code: 10, or that of the first problem.
-func (c *command) look(o bootstrapFlags, steps []pilot.Step) error {
+func (m *machine) look(r api.BootstrapRequest, steps []pilot.Step) error {
 	exit := api.ExitDone
-	if o.check && slices.ContainsFunc(steps, pilot.Step.Pending) {
+	if r.Check && slices.ContainsFunc(steps, pilot.Step.Pending) {
 		exit = api.ExitStale
 	}
 	var problems []pilot.Problem
@@ -147,18 +112,15 @@ func (c *command) look(o bootstrapFlags, steps []pilot.Step) error {
 		exit = codeOfProblems(problems)
 	}
 	a := stepsAnswer(steps, nil, exit)
-	if err := c.showSteps(a, o.dryRun); err != nil {
+	if err := m.showSteps(r, a); err != nil {
 		return err
 	}
-	if exit != api.ExitDone {
-		return silent{exit}
-	}
-	return nil
+	return &api.Error{Exit: exit}
 }
 
-func (c *command) showSteps(a bootstrapAnswer, commands bool) error {
-	if c.json {
-		return c.writeJSON(a)
+func (m *machine) showSteps(r api.BootstrapRequest, a bootstrapAnswer) error {
+	if r.JSON {
+		return encodeJSON(&m.out, a)
 	}
 	for _, s := range a.Steps {
 		text := s.Found
@@ -167,10 +129,10 @@ func (c *command) showSteps(a bootstrapAnswer, commands bool) error {
 		} else if s.Do != "" {
 			text += " -> " + s.Do
 		}
-		fmt.Fprintf(c.stdout, "%-8s %s: %s\n", s.Status, s.Name, text)
-		if commands {
+		fmt.Fprintf(&m.out, "%-8s %s: %s\n", s.Status, s.Name, text)
+		if r.DryRun {
 			for _, line := range s.Commands {
-				fmt.Fprintln(c.stdout, "           "+line)
+				fmt.Fprintln(&m.out, "           "+line)
 			}
 		}
 	}
@@ -178,22 +140,22 @@ func (c *command) showSteps(a bootstrapAnswer, commands bool) error {
 }
 
 // concluded says how a bootstrap ended.
-func (c *command) concluded(ctx context.Context, w pilot.Wanted, out pilot.Outcome, err error) error {
-	result := c.explain(out, err)
+func (m *machine) concluded(ctx context.Context, r api.BootstrapRequest, w pilot.Wanted, out pilot.Outcome, err error) error {
+	result := m.explain(out, err)
 	if err != nil && out.Failed != nil && out.Failed.Name == pilot.StartStep && ctx.Err() == nil {
-		result = c.notStarted(ctx, w, errors.Is(err, context.DeadlineExceeded))
+		result = m.notStarted(ctx, w, errors.Is(err, context.DeadlineExceeded))
 	}
 	for _, s := range out.Steps {
 		if result == nil && s.Problem != nil {
 			result = &api.Error{Exit: api.ExitEnvironment, Message: "everything is there but for the start: " + s.Problem.Message, Hint: s.Problem.Fix}
 		}
 	}
-	if c.json {
+	if r.JSON {
 		exit := api.ExitDone
 		if known, ok := result.(*api.Error); ok { //nolint:errorlint // made above
 			exit = known.Exit
 		}
-		if err := c.writeJSON(stepsAnswer(out.Steps, out.Done, exit)); err != nil {
+		if err := encodeJSON(&m.out, stepsAnswer(out.Steps, out.Done, exit)); err != nil {
 			return err
 		}
 	}
@@ -201,18 +163,18 @@ func (c *command) concluded(ctx context.Context, w pilot.Wanted, out pilot.Outco
 		return result
 	}
 	if len(out.Done) == 0 {
-		fmt.Fprintln(c.stderr, "nothing to do: everything is as it should be")
+		fmt.Fprintln(m.err, "nothing to do: everything is as it should be")
 	} else {
-		fmt.Fprintln(c.stderr, "done:", strings.Join(out.Done, ", "))
+		fmt.Fprintln(m.err, "done:", strings.Join(out.Done, ", "))
 	}
 	if w.User != "root" {
-		fmt.Fprintf(c.stderr, "next:  sudo -u %s devstack -C %s ps\n", w.User, quoted(projectDir(w)))
+		fmt.Fprintf(m.err, "next:  sudo -u %s devstack -C %s ps\n", w.User, quoted(projectDir(w)))
 	}
 	return nil
 }
 
 // notStarted is the unit's own reason, from its journal and its exit code, or what it still waits for.
-func (c *command) notStarted(ctx context.Context, w pilot.Wanted, late bool) error {
+func (m *machine) notStarted(ctx context.Context, w pilot.Wanted, late bool) error {
 	if late {
 		return &api.Error{
 			Exit: api.ExitTimeout, Message: fmt.Sprintf("%s is not ready after %v, and goes on starting: %s", w.Project, w.Timeout, pilot.Status(ctx, w.Unit)),
@@ -221,7 +183,7 @@ func (c *command) notStarted(ctx context.Context, w pilot.Wanted, late bool) err
 	}
 	lines, code := pilot.Failure(ctx, w.Unit)
 	for _, line := range lines {
-		fmt.Fprintln(c.stderr, "│", line)
+		fmt.Fprintln(m.err, "│", line)
 	}
 	exit := api.ExitProcess
 	if code > int(api.ExitBug) && code <= int(api.ExitPortTaken) {
@@ -234,12 +196,12 @@ func (c *command) notStarted(ctx context.Context, w pilot.Wanted, late bool) err
 }
 
 // cloudInit prints the first boot of a machine that becomes the stack's.
-func (c *command) cloudInit(ctx context.Context, o bootstrapFlags) error {
-	w, err := c.machine(ctx, o.machineFlags)
+func (m *machine) cloudInit(ctx context.Context, r api.BootstrapRequest, o machineOptions) error {
+	w, err := m.wanted(ctx, o)
 	if err != nil {
 		return err
 	}
-	b := pilot.FirstBoot{Project: w.Project, Required: w.Required, Dir: o.dir, Source: o.source, Executables: o.executables}
+	b := pilot.FirstBoot{Project: w.Project, Required: w.Required, Dir: r.Dir, Source: r.Source, Executables: r.Executables}
 	if b.Dir == "" {
 		b.Dir = "/opt/" + w.Project
 	}
@@ -248,13 +210,13 @@ func (c *command) cloudInit(ctx context.Context, o bootstrapFlags) error {
 			b.Args = append(b.Args, "--"+flag.name, flag.value)
 		}
 	}
-	if o.noStart {
+	if r.NoStart {
 		b.Args = append(b.Args, "--no-start")
 	}
 	text, err := pilot.CloudInit(b)
 	if err != nil {
 		return &api.Error{Exit: api.ExitUsage, Message: err.Error()}
 	}
-	_, err = fmt.Fprint(c.stdout, text)
+	_, err = fmt.Fprint(&m.out, text)
 	return err
 }

@@ -39,10 +39,11 @@ type answer struct {
 	Read    []string        `json:"read"` // names of variables
 }
 
-// exported is what PM2's ecosystem file exports. Scripts are run by the user's own Node.js, and by nothing else.
-func exported(ctx context.Context, path string, stderr io.Writer) (answer, error) {
+// exported is what PM2's ecosystem file exports. Scripts are run by the user's own Node.js, and by nothing else. What they
+// print is for the user: it goes to the standard error that devstack shares with this process.
+func exported(ctx context.Context, path string) (answer, error) {
 	if info, err := os.Stat(path); err != nil || info.IsDir() {
-		return answer{}, &api.Error{Exit: api.ExitFiles, Message: "there is no file " + path}
+		return answer{}, &api.Error{Exit: api.ExitFiles, Message: "cannot read " + path + ": there is no such file"}
 	}
 	switch filepath.Ext(path) {
 	case ".yaml", ".yml":
@@ -55,11 +56,11 @@ func exported(ctx context.Context, path string, stderr io.Writer) (answer, error
 		}
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, data); err != nil {
-			return answer{}, &api.Error{Exit: api.ExitFiles, Message: fmt.Sprintf("%s is no JSON: %v", path, err), Hint: "PM2 reads it as JavaScript: rename it to .cjs, with module.exports = before it"}
+			return answer{}, &api.Error{Exit: api.ExitFiles, Message: fmt.Sprintf("cannot read %s as JSON: %v", path, err), Hint: "PM2 reads it as JavaScript: rename it to .cjs, with module.exports = before it"}
 		}
 		return answer{Exports: compact.Bytes()}, nil
 	}
-	data, err := evaluate(ctx, path, stderr)
+	data, err := evaluate(ctx, path)
 	if err != nil {
 		return answer{}, err
 	}
@@ -70,28 +71,34 @@ func exported(ctx context.Context, path string, stderr io.Writer) (answer, error
 	return a, nil
 }
 
-func evaluate(ctx context.Context, path string, stderr io.Writer) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, evaluationTime)
+func evaluate(ctx context.Context, path string) ([]byte, error) {
+	limited, cancel := context.WithTimeout(ctx, evaluationTime)
 	defer cancel()
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	cmd := exec.CommandContext(ctx, "node", "-e", evaluation, "--", path)
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = filepath.Dir(path), stderr, stderr, []*os.File{w}
+	cmd := exec.CommandContext(limited, "node", "-e", evaluation, "--", path)
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = filepath.Dir(path), os.Stderr, os.Stderr, []*os.File{w}
 	cmd.WaitDelay = time.Second
 	err = cmd.Start()
 	w.Close()
 	if errors.Is(err, exec.ErrNotFound) {
-		return nil, &api.Error{Exit: api.ExitEnvironment, Message: "node is not on PATH, and " + path + " is JavaScript", Hint: "install Node.js 18 or newer"}
+		return nil, &api.Error{Exit: api.ExitEnvironment, Message: "cannot evaluate " + path + ": it is JavaScript, and node is not on PATH", Hint: "install Node.js 18 or newer"}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot run node: %w", err)
 	}
 	data, readErr := io.ReadAll(r)
-	if err := cmd.Wait(); err != nil {
-		return nil, &api.Error{Exit: api.ExitFiles, Message: fmt.Sprintf("node cannot evaluate %s: %v", path, err)}
+	err = cmd.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case limited.Err() != nil:
+		return nil, &api.Error{Exit: api.ExitFiles, Message: fmt.Sprintf("cannot evaluate %s: node has not finished within %s", path, evaluationTime)}
+	case err != nil:
+		return nil, &api.Error{Exit: api.ExitFiles, Message: fmt.Sprintf("cannot evaluate %s: node: %v", path, err)}
 	}
 	return data, readErr
 }

@@ -8,6 +8,7 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/infra"
+	"devstack/infra/docker"
 	"devstack/stack"
 )
 
@@ -15,18 +16,14 @@ import (
 // somebody who may use the engine's socket. It has no keeper and no API; who stopped what is in its own directory. It
 // brings up what nobody had stopped, waits for an engine that is not there yet, repairs what dies, and stops all
 // containers when it is stopped itself; they are not removed.
-func runInfra(ctx context.Context, c *command, args []string) error {
-	if err := c.parse(args); err != nil {
-		return err
-	}
-	st, err := c.load(ctx)
+func runInfra(ctx context.Context, log *slog.Logger, files api.Files) error {
+	st, err := stack.Load(ctx, stack.Options{File: files.File, Project: files.Project, Profile: files.Profile, Environment: os.Environ()})
 	if err != nil {
 		return err
 	}
 	if err := fitsInfra(st); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(c.stderr, nil))
 	memory, err := openInfraMemory(infraDir(os.Getenv, st.Project), st.Project, log)
 	if err != nil {
 		return err
@@ -37,6 +34,7 @@ func runInfra(ctx context.Context, c *command, args []string) error {
 	}
 	s := &infraService{project: st.Compose, memory: memory, log: log, changed: make(chan struct{}, 1)}
 	s.systemd = newNotifier(log)
+	s.connect = func(ctx context.Context) (infra.Driver, error) { return docker.Connect(ctx, os.Environ(), log) }
 	return s.run(ctx)
 }
 
@@ -45,7 +43,7 @@ func fitsInfra(st *stack.Stack) error {
 	if st.Profile == "prod" {
 		return &api.Error{Exit: api.ExitUsage, Message: "the profile prod is exported and rehearsed, never run by devstack", Hint: "choose dev or pilot"}
 	}
-	if len(services(st)) == 0 {
+	if st.Compose == nil || len(st.Compose.ServiceNames()) == 0 {
 		return &api.Error{Exit: api.ExitFiles, Message: st.Rel(st.File) + " has no containers to keep", Hint: "this unit is not needed"}
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -14,7 +13,6 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"devstack/infra"
-	"devstack/infra/docker"
 	"devstack/view"
 )
 
@@ -37,6 +35,7 @@ type infraService struct {
 	memory  *infraMemory
 	systemd *notifier
 	log     *slog.Logger
+	connect func(context.Context) (infra.Driver, error)
 	changed chan struct{} // capacity 1: look again
 	booted  bool          // until then nobody has judged who stopped what
 
@@ -89,7 +88,7 @@ func (s *infraService) boot(ctx context.Context) error {
 }
 
 func (s *infraService) bootOnce(ctx context.Context) error {
-	driver, err := docker.Connect(ctx, os.Environ(), s.log)
+	driver, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -153,13 +152,11 @@ func (s *infraService) stop() error {
 	engine := s.engine
 	s.mu.Unlock()
 	s.systemd.stopping("stopping the containers")
-	if engine == nil {
-		return nil
+	if !s.booted {
+		return errors.Join(s.stopUnseen(), s.memory.keep(s.memory.last.Stopped, time.Time{}))
 	}
 	err := s.remember(engine)
-	order := infra.Order(s.project)
-	slices.Reverse(order)
-	for _, name := range order {
+	for _, name := range s.dependentsFirst() {
 		if engine.Stopped()[name] != "" {
 			continue
 		}
@@ -169,13 +166,41 @@ func (s *infraService) stop() error {
 	return errors.Join(err, s.remember(engine))
 }
 
+// stopUnseen stops what runs, although the start has not come so far as to know it: an earlier process may have left it.
+func (s *infraService) stopUnseen() error {
+	s.setEngine(nil, "") // it repairs nothing any more
+	ctx, cancel := context.WithTimeout(context.Background(), toStopOne)
+	defer cancel()
+	driver, err := s.connect(ctx)
+	if noEngine(err) { // then nothing runs
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer driver.Close()
+	seen, err := driver.Observe(ctx, s.project.Name, nil)
+	for _, name := range s.dependentsFirst() {
+		for _, c := range seen.Containers {
+			if c.Service == name {
+				s.systemd.moreTime(toStopOne + grace(s.project.Services[name]))
+				err = errors.Join(err, driver.StopContainer(context.Background(), c.ID))
+			}
+		}
+	}
+	return err
+}
+
+// dependentsFirst are the services in the order in which they are stopped.
+func (s *infraService) dependentsFirst() []string {
+	order := infra.Order(s.project)
+	slices.Reverse(order)
+	return order
+}
+
 // remember writes down who stopped what, and that the engine's memory of this process's own stopping means nothing.
 func (s *infraService) remember(engine *infra.Infra) error {
-	stopped := s.memory.last.Stopped
-	if s.booted {
-		stopped = stoppedByOthers(engine)
-	}
-	return s.memory.keep(stopped, time.Time{})
+	return s.memory.keep(stoppedByOthers(engine), time.Time{})
 }
 
 // grace is how long a container may take to end.

@@ -20,40 +20,54 @@ import (
 	"devstack/infra"
 	"devstack/profiles/pilot"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // oldestNode is the first major version of Node.js for stacks whose package.json says nothing.
 const oldestNode = 18
 
-// machineFlags are what startup and bootstrap are asked for.
-type machineFlags struct {
+// machine answers one request about this machine.
+type machine struct {
+	files api.Files
+	out   strings.Builder // the answer
+	err   *lines          // what is going on
+}
+
+func (o *once) machine(tell func(view.Event)) *machine {
+	return &machine{files: o.files, err: &lines{tell: tell}}
+}
+
+func (m *machine) text() *api.Text { return &api.Text{Text: m.out.String()} }
+
+// machineOptions are what startup and bootstrap are asked for.
+type machineOptions struct {
 	user, infra string
 	bin         string // where the executables are, or are to be; empty: where they are
 	timeout     time.Duration
 }
 
-// machine is the pilot machine that the stack needs, with what the files and the environment file say now.
-func (c *command) machine(ctx context.Context, o machineFlags) (pilot.Wanted, error) {
+// wanted is the pilot machine that the stack needs, with what the files and the environment file say now.
+func (m *machine) wanted(ctx context.Context, o machineOptions) (pilot.Wanted, error) {
 	var w pilot.Wanted
-	if c.prof != "" && c.prof != "pilot" {
-		return w, &api.Error{Exit: api.ExitUsage, Message: "a machine boots the pilot profile, not " + c.prof}
+	if m.files.Profile != "" && m.files.Profile != "pilot" {
+		return w, &api.Error{Exit: api.ExitUsage, Message: "a machine boots the pilot profile, not " + m.files.Profile}
 	}
-	file, err := c.realFile()
+	file, err := m.realFile()
 	if err != nil {
 		return w, err
 	}
-	w.Unit, w.Owner = pilot.Unit{File: file, User: o.user, Home: pilot.Home, Named: c.name != ""}, owner(filepath.Dir(file))
+	w.Unit, w.Owner = pilot.Unit{File: file, User: o.user, Home: pilot.Home, Named: m.files.Project != ""}, owner(filepath.Dir(file))
 	if found, err := user.Lookup(o.user); err == nil {
 		w.Home = found.HomeDir
 	}
-	st, err := c.loadPilot(ctx, w, nil)
+	st, err := m.loadPilot(ctx, w, nil)
 	if err != nil {
 		return w, err
 	}
 	w.Project = st.Project
 	// Absent before the first bootstrap, and root's.
 	if text, err := os.ReadFile(pilot.EnvFile(w.Project)); err == nil {
-		if st, err = c.loadPilot(ctx, w, pilot.Environment(string(text))); err != nil {
+		if st, err = m.loadPilot(ctx, w, pilot.Environment(string(text))); err != nil {
 			return w, err
 		}
 		if st.Project != w.Project {
@@ -63,11 +77,11 @@ func (c *command) machine(ctx context.Context, o machineFlags) (pilot.Wanted, er
 			}
 		}
 	}
-	return c.fill(ctx, w, st, o)
+	return m.fill(ctx, w, st, o)
 }
 
 // fill adds what the stack, this machine and the installation say.
-func (c *command) fill(ctx context.Context, w pilot.Wanted, st *stack.Stack, o machineFlags) (pilot.Wanted, error) {
+func (m *machine) fill(ctx context.Context, w pilot.Wanted, st *stack.Stack, o machineOptions) (pilot.Wanted, error) {
 	here, err := executableDir()
 	if err != nil {
 		return w, err
@@ -109,14 +123,8 @@ func (c *command) fill(ctx context.Context, w pilot.Wanted, st *stack.Stack, o m
 }
 
 // realFile is the file that the unit names: no symlink is between, because the project's state goes by its real path.
-func (c *command) realFile() (string, error) {
-	file := c.file
-	if file == "" {
-		var err error
-		if file, err = stack.Find(".", ""); err != nil {
-			return "", err
-		}
-	}
+func (m *machine) realFile() (string, error) {
+	file := m.files.File
 	dir, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
 		return "", err
@@ -128,9 +136,9 @@ func (c *command) realFile() (string, error) {
 }
 
 // loadPilot loads the stack as its unit will, not as this shell would.
-func (c *command) loadPilot(ctx context.Context, w pilot.Wanted, variables []string) (*stack.Stack, error) {
+func (m *machine) loadPilot(ctx context.Context, w pilot.Wanted, variables []string) (*stack.Stack, error) {
 	environ := append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "HOME=" + w.Home, "USER=" + w.User}, variables...)
-	return stack.Load(ctx, stack.Options{File: w.File, Project: c.name, Profile: "pilot", Environment: environ})
+	return stack.Load(ctx, stack.Options{File: w.File, Project: m.files.Project, Profile: "pilot", Environment: environ})
 }
 
 // lastDriver is what ran the project's services last: docker, native or empty.

@@ -11,80 +11,81 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/profiles/pilot"
+	"devstack/view"
 )
 
-// runStartup has systemd start the stack at boot. It starts nothing now.
-func runStartup(ctx context.Context, c *command, args []string) error {
-	var o machineFlags
-	c.flags.StringVar(&o.user, "user", "", "")
-	c.flags.StringVar(&o.infra, "infra", "auto", "")
-	dryRun := c.flags.Bool("dry-run", false, "")
-	if err := c.parse(args); err != nil {
-		return err
-	}
-	if err := knownInfra(o.infra); err != nil {
-		return err
-	}
+// startup has systemd start the stack at boot. It starts nothing now.
+func (o *once) startup(ctx context.Context, r api.StartupRequest, tell func(view.Event)) (*api.Text, error) {
+	m := o.machine(tell)
+	err := m.startup(ctx, r)
+	return m.text(), err
+}
+
+func (m *machine) startup(ctx context.Context, r api.StartupRequest) error {
+	o := machineOptions{user: r.User, infra: r.Infra}
 	if o.user == "" {
 		var err error
-		if o.user, err = c.startupUser(ctx); err != nil {
+		if o.user, err = m.startupUser(ctx); err != nil {
 			return err
 		}
 	}
-	w, err := c.machine(ctx, o)
+	w, err := m.wanted(ctx, o)
 	if err != nil {
 		return err
 	}
-	if *dryRun {
-		return c.printUnits(w)
+	if r.DryRun {
+		return m.printUnits(w)
 	}
 	if os.Geteuid() != 0 {
-		return c.askForRoot(w.Devstack, "startup", "--user", o.user, "--infra", o.infra)
+		return m.askForRoot(w.Devstack, "startup", "--user", o.user, "--infra", o.infra)
 	}
 	plan := func() []pilot.Step { return pilot.Startup(w, pilot.Observe(ctx, w)) }
-	out, err := pilot.Execute(ctx, plan, pilot.Commands(c.stderr), c.announce)
-	if err := c.explain(out, err); err != nil {
+	out, err := pilot.Execute(ctx, plan, pilot.Commands(os.Stderr), m.announce)
+	if err := m.explain(out, err); err != nil {
 		return err
 	}
 	if len(w.Missing) > 0 {
-		fmt.Fprintf(c.stderr, "note: nothing sets %s at boot: write the values into %s\n", strings.Join(w.Missing, ", "), pilot.EnvFile(w.Project))
+		fmt.Fprintf(m.err, "note: nothing sets %s at boot: write the values into %s\n", strings.Join(w.Missing, ", "), pilot.EnvFile(w.Project))
 	}
 	if len(out.Done) == 0 {
-		fmt.Fprintf(c.stderr, "nothing to do: systemd starts %s at boot\n", w.Project)
+		fmt.Fprintf(m.err, "nothing to do: systemd starts %s at boot\n", w.Project)
 		return nil
 	}
-	fmt.Fprintf(c.stderr, "systemd starts %s at boot, as %s, from what devstack save has saved\n", w.Project, w.User)
-	fmt.Fprintf(c.stderr, "next:  systemctl start %s\n", w.Project)
+	fmt.Fprintf(m.err, "systemd starts %s at boot, as %s, from what devstack save has saved\n", w.Project, w.User)
+	fmt.Fprintf(m.err, "next:  systemctl start %s\n", w.Project)
 	return nil
 }
 
-// runUnstartup takes the stack out of the boot. What runs goes on.
-func runUnstartup(ctx context.Context, c *command, args []string) error {
-	if err := c.parse(args); err != nil {
-		return err
-	}
-	w, err := c.machine(ctx, machineFlags{user: pilot.User, infra: pilot.Docker})
+// unstartup takes the stack out of the boot. What runs goes on.
+func (o *once) unstartup(ctx context.Context, _ api.UnstartupRequest, tell func(view.Event)) (*api.Text, error) {
+	m := o.machine(tell)
+	err := m.unstartup(ctx)
+	return m.text(), err
+}
+
+func (m *machine) unstartup(ctx context.Context) error {
+	w, err := m.wanted(ctx, machineOptions{user: pilot.User, infra: pilot.Docker})
 	if err != nil {
 		return err
 	}
 	if os.Geteuid() != 0 {
-		return c.askForRoot(w.Devstack, "unstartup")
+		return m.askForRoot(w.Devstack, "unstartup")
 	}
 	plan := func() []pilot.Step { return pilot.Unstartup(w.Unit, pilot.Observe(ctx, w)) }
-	out, err := pilot.Execute(ctx, plan, pilot.Commands(c.stderr), c.announce)
-	if err := c.explain(out, err); err != nil {
+	out, err := pilot.Execute(ctx, plan, pilot.Commands(os.Stderr), m.announce)
+	if err := m.explain(out, err); err != nil {
 		return err
 	}
 	if len(out.Done) == 0 {
-		fmt.Fprintf(c.stderr, "nothing to do: %s has no units\n", w.Project)
+		fmt.Fprintf(m.err, "nothing to do: %s has no units\n", w.Project)
 	}
 	return nil
 }
 
 // startupUser is who the unit names already, who asks, who called sudo, or who owns the project: root only if nobody else
 // comes into question.
-func (c *command) startupUser(ctx context.Context) (string, error) {
-	w, err := c.machine(ctx, machineFlags{user: pilot.User, infra: "auto"})
+func (m *machine) startupUser(ctx context.Context) (string, error) {
+	w, err := m.wanted(ctx, machineOptions{user: pilot.User, infra: "auto"})
 	if err != nil {
 		return "", err
 	}
@@ -107,16 +108,16 @@ func (c *command) startupUser(ctx context.Context) (string, error) {
 	return w.Owner, nil
 }
 
-func (c *command) printUnits(w pilot.Wanted) error {
+func (m *machine) printUnits(w pilot.Wanted) error {
 	files, err := pilot.Units(w.Unit)
 	if err != nil {
 		return err
 	}
 	for i, f := range files {
 		if i > 0 {
-			fmt.Fprintln(c.stdout)
+			fmt.Fprintln(&m.out)
 		}
-		if _, err := fmt.Fprintf(c.stdout, "# %s\n%s", f.Path, f.Text); err != nil {
+		if _, err := fmt.Fprintf(&m.out, "# %s\n%s", f.Path, f.Text); err != nil {
 			return err
 		}
 	}
@@ -124,18 +125,18 @@ func (c *command) printUnits(w pilot.Wanted) error {
 }
 
 // askForRoot prints, as PM2 does, the command line to be copied.
-func (c *command) askForRoot(devstack string, args ...string) error {
-	words := []string{"sudo", "env", "PATH=" + os.Getenv("PATH"), devstack, "-f", c.file}
-	if c.name != "" {
-		words = append(words, "-p", c.name)
+func (m *machine) askForRoot(devstack string, args ...string) error {
+	words := []string{"sudo", "env", "PATH=" + os.Getenv("PATH"), devstack, "-f", m.files.File}
+	if m.files.Project != "" {
+		words = append(words, "-p", m.files.Project)
 	}
 	for i, w := range append(words, args...) {
 		if i > 0 {
-			fmt.Fprint(c.stdout, " ")
+			fmt.Fprint(&m.out, " ")
 		}
-		fmt.Fprint(c.stdout, quoted(w))
+		fmt.Fprint(&m.out, quoted(w))
 	}
-	fmt.Fprintln(c.stdout)
+	fmt.Fprintln(&m.out)
 	return &api.Error{Exit: api.ExitEnvironment, Message: "systemd's units are root's to write, and nothing was done", Hint: "copy and run the line above"}
 }
 
@@ -149,18 +150,11 @@ func quoted(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-func knownInfra(name string) error {
-	if name != "auto" && name != pilot.Docker && name != pilot.Native {
-		return &api.Error{Exit: api.ExitUsage, Message: fmt.Sprintf("--infra is auto, docker or native, not %q", name)}
-	}
-	return nil
-}
-
 // announce says what is done next.
-func (c *command) announce(s pilot.Step) { fmt.Fprintf(c.stderr, "%s: %s\n", s.Name, s.Do) }
+func (m *machine) announce(s pilot.Step) { fmt.Fprintf(m.err, "%s: %s\n", s.Name, s.Do) }
 
 // explain is how a plan ended: what was done, and what was in the way.
-func (c *command) explain(out pilot.Outcome, err error) error {
+func (m *machine) explain(out pilot.Outcome, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return &api.Error{Exit: api.ExitInterrupted, Message: "interrupted: what was done stays", Hint: "run the same again: it goes on from there"}
 	}
@@ -176,8 +170,7 @@ func (c *command) explain(out pilot.Outcome, err error) error {
 	}
 	for i, p := range out.Blocked {
 		if i < len(out.Blocked)-1 {
-			fmt.Fprintln(c.stderr, "error:", p.Message)
-			fmt.Fprintln(c.stderr, "next: ", p.Fix)
+			fmt.Fprintf(m.err, "problem: %s (%s)\n", p.Message, p.Fix)
 			continue
 		}
 		return &api.Error{Exit: codeOfProblems(out.Blocked), Message: p.Message, Hint: p.Fix}

@@ -40,11 +40,16 @@ type Client struct {
 
 // NewClient returns a Client of the daemon behind socket. It connects with the first request.
 func NewClient(socket string) *Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return dialUnix(ctx, socket) }
-	return &Client{
-		ReadRetry: 5 * time.Second,
-		http:      &http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true}},
+	return NewClientOn(func(ctx context.Context) (net.Conn, error) { return dialUnix(ctx, socket) })
+}
+
+// NewClientOn returns a Client whose connections dial makes.
+func NewClientOn(dial func(context.Context) (net.Conn, error)) *Client {
+	transport := &http.Transport{
+		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		DisableCompression: true,
 	}
+	return &Client{ReadRetry: 5 * time.Second, http: &http.Client{Transport: transport}}
 }
 
 // State is what runs now.

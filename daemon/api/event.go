@@ -1,6 +1,10 @@
 package api
 
-import "devstack/view"
+import (
+	"encoding/json"
+
+	"devstack/view"
+)
 
 // Event is one thing that happened. GET /v1/events?since=SEQ streams them as NDJSON; SEQ 0 is "from now on", and a
 // client that was away resumes after the last sequence it saw (the daemon keeps the newest 4096; older ones are gone
@@ -19,6 +23,8 @@ type Result struct {
 	Notes    []string  `json:"notes"` // what the user should know although it worked
 	Plan     string    `json:"plan"`  // what up --dry-run found to be done, in lines; empty otherwise
 	State    *State    `json:"state"`
+
+	Answer json.RawMessage `json:"answer"` // what a Request asked for; null for actions, and where nothing was found
 }
 
 // Failure is one resource that is not what was asked for; the first is the cause named first.
