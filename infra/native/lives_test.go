@@ -34,7 +34,7 @@ func (f *fixture) repaired(before record) {
 		}
 		return false
 	})
-	if r := f.record(before.Service); r.Pid == before.Pid || !f.driver.alive(r) {
+	if r := f.record(before.Service); r.Pid == before.Pid || !f.driver.servers.alive(r) {
 		f.Errorf("%+v", r)
 	}
 }
@@ -90,7 +90,7 @@ func TestKilledPostmasterWithBusyBackend(t *testing.T) {
 	f.untilQuery("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT busy()'", "1")
 	before := f.kill("db", syscall.SIGKILL)
 	gone(t, before)
-	if !locked(f.place("db").lock()) {
+	if !f.place("db").locked() {
 		t.Error("the backend has ended with its postmaster: this test tests nothing")
 	}
 	f.repaired(before)
@@ -246,7 +246,7 @@ func TestLaunchThatNobodyRecorded(t *testing.T) {
 				r := f.record(name)
 				want[name] = r
 				r.State, r.Pid, r.Start = starting, 0, 0
-				if err := f.driver.layout.save(r); err != nil {
+				if err := f.driver.servers.layout.save(r); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -274,7 +274,7 @@ func TestWithoutKeeperServersCanBeEnded(t *testing.T) {
 	f.up()
 	before := f.record("redis")
 	f.detach()
-	d, err := Connect(Options{ID: f.spawn.ID, Environ: f.environ, Log: f.driver.log})
+	d, err := Connect(Options{ID: f.spawn.ID, Environ: f.environ, Log: f.driver.servers.log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +283,7 @@ func TestWithoutKeeperServersCanBeEnded(t *testing.T) {
 	if err != nil || !all[0].Ready {
 		t.Fatalf("%+v, %v", all, err)
 	}
-	i := infra.New(d, f.driver.log, func(infra.Event) {})
+	i := infra.New(d, f.driver.servers.log, func(infra.Event) {})
 	defer i.Close()
 	if err := i.Down(f.ctx, nil, f.env["PROJECT"], true); err != nil {
 		t.Fatal(err)
@@ -299,7 +299,7 @@ func TestDamagedRecord(t *testing.T) {
 	f.query("agentic", "agentic_sdlc", "CREATE TABLE kept (n int)")
 	before, since := f.record("postgres"), time.Now()
 	f.detach()
-	path := f.driver.layout.recordPath(f.env["PROJECT"], before.ID)
+	path := f.driver.servers.layout.recordPath(f.env["PROJECT"], before.ID)
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

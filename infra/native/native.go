@@ -33,32 +33,6 @@ type Options struct {
 	Log     *slog.Logger
 }
 
-// serverInstance is Key.Instance of a server's launch; those of processes begin with 0.
-const serverInstance = -1
-
-// Owns says whether a launch is a server of this driver, and not a process of the ecosystem file.
-func Owns(k keeper.Key) bool { return k.Instance == serverInstance }
-
-// Driver is the servers of one project directory.
-type Driver struct {
-	keeper *keeper.Conn
-	log    *slog.Logger
-	layout layout
-	finder *finder
-
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-
-	acting      sync.Mutex // held by whoever changes a record
-	mu          sync.Mutex // guards what follows
-	closed      bool
-	runs        map[string]*run // by container, while its server runs
-	subscribers map[*subscriber]bool
-}
-
-var _ infra.Driver = (*Driver)(nil)
-
 // Connect finds where the servers and their data are. It starts nothing.
 func Connect(o Options) (*Driver, error) {
 	env := environment(o.Environ)
@@ -66,12 +40,14 @@ func Connect(o Options) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{
-		keeper: o.Keeper, log: o.Log, layout: l, finder: newFinder(env),
-		runs: map[string]*run{}, subscribers: map[*subscriber]bool{},
-	}
-	d.ctx, d.cancel = context.WithCancel(context.Background())
-	return d, nil
+	work := newBackground()
+	return &Driver{
+		finder: newFinder(env),
+		servers: &servers{
+			layout: l, keeper: o.Keeper, log: o.Log, work: work, lives: map[string]*life{},
+			events: events{readers: map[*reader]bool{}}, templates: templates(l.templates()),
+		},
+	}, nil
 }
 
 // Available says whether the servers that p's services need can be had on this host; otherwise it is an *infra.Error, or
@@ -83,12 +59,27 @@ func Available(p *types.Project, environ []string) error {
 	f := newFinder(environment(environ))
 	var missing []error
 	for _, name := range infra.Order(p) {
-		kind, tag := recognise(p.Services[name].Image)
-		if _, err := f.find(kind, tag); err != nil {
+		kind, major := recognise(p.Services[name].Image)
+		if _, err := f.find(kind, major); err != nil {
 			missing = append(missing, err)
 		}
 	}
 	return firstOf(missing)
+}
+
+// check names everything in p that the host's servers cannot do.
+func check(p *types.Project) error {
+	var found []error
+	for _, name := range infra.Order(p) {
+		_, refused := define(p, p.Services[name])
+		for _, r := range refused {
+			found = append(found, &infra.Error{
+				Kind: infra.Unsupported, Service: name, Message: "service " + name + ": " + r,
+				Hint: "use Docker for the services: devstack up --infra docker",
+			})
+		}
+	}
+	return firstOf(found)
 }
 
 // firstOf is the first error of each text.
@@ -104,28 +95,6 @@ func firstOf(errs []error) error {
 	return errors.Join(out...)
 }
 
-// Name is "native".
-func (d *Driver) Name() string { return Name }
-
-// Close ends the watching; the servers run on.
-func (d *Driver) Close() error {
-	d.mu.Lock()
-	d.closed = true
-	d.mu.Unlock()
-	d.cancel()
-	d.work.Wait()
-	return nil
-}
-
-// spawn runs f in the background until Close.
-func (d *Driver) spawn(f func()) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.closed {
-		d.work.Go(f)
-	}
-}
-
 func environment(environ []string) map[string]string {
 	env := map[string]string{}
 	for _, e := range environ {
@@ -133,4 +102,67 @@ func environment(environ []string) map[string]string {
 		env[key] = value
 	}
 	return env
+}
+
+// background is what works until the Driver is closed, which waits for it.
+type background struct {
+	ctx    context.Context // ends with close
+	cancel context.CancelFunc
+	mu     sync.Mutex // guards closed: nothing begins after it is set
+	closed bool
+	work   sync.WaitGroup
+}
+
+func newBackground() *background {
+	b := &background{}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	return b
+}
+
+// run begins f, unless the Driver is closed.
+func (b *background) run(f func()) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.work.Go(f)
+	}
+	return !b.closed
+}
+
+func (b *background) close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.cancel()
+	b.work.Wait()
+}
+
+// stream is a channel that f fills in the background. It is closed when f returns; f's context ends with ctx and with the
+// Driver.
+func stream[T any](ctx context.Context, b *background, f func(ctx context.Context, out chan<- T)) <-chan T {
+	out := make(chan T)
+	ctx, cancel := context.WithCancel(ctx)
+	begun := b.run(func() {
+		defer close(out)
+		defer cancel()
+		defer context.AfterFunc(b.ctx, cancel)()
+		f(ctx, out)
+	})
+	if !begun {
+		cancel()
+		close(out)
+	}
+	return out
+}
+
+// send gives all values to whoever reads out; false: ctx ended before.
+func send[T any](ctx context.Context, out chan<- T, values []T) bool {
+	for _, v := range values {
+		select {
+		case out <- v:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }
