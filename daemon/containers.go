@@ -12,7 +12,6 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/infra"
-	"devstack/infra/native"
 )
 
 // project is the part of the Compose project that is kept running: the services that some `up` has asked for.
@@ -43,16 +42,13 @@ func (d *Daemon) drivers(environment []string) Drivers {
 // chooseEngine gives the proposal its Infra: the one that is there, or a new one with the driver that it has to have.
 func (d *Daemon) chooseEngine(ctx context.Context, p *proposal, asked string) error {
 	d.mu.Lock()
-	engine, servers, running := d.engine, d.servers, ""
+	engine, driver, running := d.engine, d.driver, ""
 	if d.desired != nil && d.desired.driver() != driverNone {
 		running = d.desired.driver()
 	}
 	d.mu.Unlock()
 	if engine != nil && running != "" && (asked == "" || asked == driverAuto || asked == running) {
-		p.engine, p.want.Infra = engine, running
-		if running == driverNative && servers != nil {
-			p.remarks = servers.Warnings(p.project)
-		}
+		p.engine, p.want.Infra, p.remarks = engine, running, driver.Warnings(p.project)
 		return nil
 	}
 	driver, notes, err := d.drivers(p.want.Environment).Choose(ctx, p.project, asked, running)
@@ -82,24 +78,20 @@ func (d *Daemon) rememberDriver(p *proposal) {
 	}
 }
 
-// newEngine is an Infra of the driver, which from now on hears of its servers' exits.
+// newEngine is an Infra of the driver, which from now on hears of the exits of what the keeper has launched for it.
 func (d *Daemon) newEngine(driver infra.Driver) *infra.Infra {
-	publish := d.serviceEvent
-	if servers, ok := driver.(*native.Driver); ok {
-		d.mu.Lock()
-		d.servers = servers
-		d.mu.Unlock()
-		publish = func(e infra.Event) {
-			e.Message = asServer(e.Kind, e.Message)
-			d.serviceEvent(e)
-		}
-	}
-	return infra.New(driver, d.log, publish)
+	d.mu.Lock()
+	d.driver = driver
+	d.mu.Unlock()
+	return infra.New(driver, d.log, func(e infra.Event) {
+		e.Message = inWords(driver, e.Kind, e.Message)
+		d.serviceEvent(e)
+	})
 }
 
-// asServer says a step of a plan in the words of native services, which have no containers.
-func asServer(kind, message string) string {
-	if kind != string(api.KindOp) {
+// inWords says a step of a plan in the driver's word for what it runs a service in.
+func inWords(driver infra.Driver, kind, message string) string {
+	if driver.Object() == "container" || kind != string(api.KindOp) {
 		return message
 	}
 	return strings.Replace(message, "Container", "Server", 1)

@@ -28,10 +28,11 @@ func accountOf(k kind) (account, error) {
 	if os.Getuid() != 0 {
 		return account{}, nil
 	}
-	for _, name := range []string{string(k), string(redis), "nobody"} {
-		if k == postgres && name == string(redis) {
-			continue
-		}
+	names := []string{string(k), "nobody"}
+	if k == valkey {
+		names = []string{"valkey", "redis", "nobody"}
+	}
+	for _, name := range names {
 		u, err := user.Lookup(name)
 		if err != nil {
 			continue
@@ -71,26 +72,20 @@ func (a account) write(path string, from io.Reader) error {
 
 // open makes a directory that the account can get to. What is there already stays as it is.
 func (a account) open(dir string) error {
-	if err := a.makeOpen(dir); err != nil {
-		return fmt.Errorf("cannot make a directory for native services: %w", err)
+	var missing []string
+	for at := dir; !isDir(at); at = filepath.Dir(at) {
+		missing = append(missing, at)
+	}
+	for _, at := range slices.Backward(missing) {
+		err := os.Mkdir(at, 0o711)
+		if (err == nil || os.IsExist(err)) && a.uid != 0 {
+			err = os.Chmod(at, 0o711) // the umask may have closed it
+		}
+		if err != nil && !os.IsExist(err) {
+			return fmt.Errorf("cannot make a directory for native services: %w", err)
+		}
 	}
 	return a.enter(dir)
-}
-
-func (a account) makeOpen(dir string) error {
-	if isDir(dir) {
-		return nil
-	}
-	if err := a.makeOpen(filepath.Dir(dir)); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o711); err != nil && !os.IsExist(err) {
-		return err
-	}
-	if a.uid == 0 {
-		return nil
-	}
-	return os.Chmod(dir, 0o711) // the umask may have closed it
 }
 
 // enter says which directory on the way is closed to the account.

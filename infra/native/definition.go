@@ -173,14 +173,7 @@ func filesOf(p *types.Project, s types.ServiceConfig) files {
 		}
 	}
 	add := func(base string, ref types.FileReferenceConfig, what types.FileObjectConfig) {
-		target := ref.Target
-		if target == "" {
-			target = ref.Source
-		}
-		if !path.IsAbs(target) {
-			target = path.Join(base, target)
-		}
-		out[target] = source{path: what.File, text: what.Content}
+		out[infra.FileTarget(ref, base)] = source{path: what.File, text: what.Content}
 	}
 	for _, r := range s.Secrets {
 		add("/run/secrets", types.FileReferenceConfig(r), types.FileObjectConfig(p.Secrets[r.Source]))

@@ -25,9 +25,12 @@ var _ infra.Driver = (*Driver)(nil)
 // Name is "native".
 func (d *Driver) Name() string { return Name }
 
+// Object is "server".
+func (d *Driver) Object() string { return "server" }
+
 // Close ends the watching; the servers run on.
 func (d *Driver) Close() error {
-	d.servers.work.close()
+	d.servers.work.Close()
 	return nil
 }
 
@@ -83,7 +86,7 @@ func (d *Driver) Observe(ctx context.Context, project string, p *types.Project) 
 		return obs, err
 	}
 	for _, r := range all {
-		obs.Containers = append(obs.Containers, d.servers.container(r))
+		obs.Containers = append(obs.Containers, r.container(d.servers.layout.of(r).data()))
 	}
 	labels := map[string]string{infra.LabelProject: project}
 	if p == nil {
@@ -114,7 +117,7 @@ func (d *Driver) Inspect(ctx context.Context, id string) (infra.Container, error
 	if err != nil {
 		return infra.Container{}, err
 	}
-	return d.servers.container(r), nil
+	return r.container(d.servers.layout.of(r).data()), nil
 }
 
 // Stats adds up a server and its children. Memory that they share counts once.
@@ -124,7 +127,7 @@ func (d *Driver) Stats(ctx context.Context, id string) (infra.Stats, error) {
 		return infra.Stats{}, err
 	}
 	root, err := process.NewProcessWithContext(ctx, int32(r.Pid))
-	if err != nil || !d.servers.alive(r) {
+	if err != nil || !d.servers.layout.alive(r) {
 		return infra.Stats{}, infra.ErrNotFound
 	}
 	children, _ := root.ChildrenWithContext(ctx) // an error also says that there are none
@@ -223,12 +226,12 @@ func (d *Driver) Events(ctx context.Context, project string, since, until time.T
 // Logs are the lines of the server's output since the container was made. Their times are the server's own; a line without
 // one has that of the line before.
 func (d *Driver) Logs(ctx context.Context, id string, o infra.LogOptions) (<-chan infra.LogLine, error) {
-	return d.servers.lines(ctx, id, o)
+	return d.servers.logs.lines(ctx, id, o)
 }
 
 // Exited takes the keeper's word that a server has ended, and acks it; false: the launch is none of a server. An end that
 // this driver does not follow stays with the keeper until somebody looks at the service.
-func (d *Driver) Exited(e keeper.Exit) bool { return d.servers.exited(e) }
+func (d *Driver) Exited(e keeper.Exit) bool { return d.servers.lives.exited(e) }
 
 // EndAdopted stops a project's servers that an earlier keeper has launched. The present one's own are left to it.
 func (d *Driver) EndAdopted(ctx context.Context, project string) error {

@@ -84,9 +84,9 @@ func (s *servers) tellEvents(ctx context.Context, project string, since time.Tim
 	// What this very look has found out is told, too, though it may be noted as a little later than until.
 	past = slices.DeleteFunc(past, func(e infra.EngineEvent) bool { return e.At.Before(since) })
 	slices.SortStableFunc(past, func(a, b infra.EngineEvent) int { return a.At.Compare(b.At) })
-	return stream(ctx, s.work, func(ctx context.Context, out chan<- infra.EngineEvent) {
+	return infra.Stream(ctx, s.work, func(ctx context.Context, out chan<- infra.EngineEvent) {
 		defer s.events.unsubscribe(r)
-		for told, more := past, live; send(ctx, out, told) && more; {
+		for told, more := past, live; infra.Send(ctx, out, told...) && more; {
 			told, more = s.events.next(ctx, r)
 		}
 	}), nil

@@ -2,8 +2,11 @@ package native
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -34,7 +37,7 @@ func (f *fixture) repaired(before record) {
 		}
 		return false
 	})
-	if r := f.record(before.Service); r.Pid == before.Pid || !f.driver.servers.alive(r) {
+	if r := f.record(before.Service); r.Pid == before.Pid || !f.driver.servers.layout.alive(r) {
 		f.Errorf("%+v", r)
 	}
 }
@@ -312,5 +315,58 @@ func TestDamagedRecord(t *testing.T) {
 	log, _ := os.ReadFile(f.place("postgres").log())
 	if n := bytes.Count(log, []byte("database system is shut down")); n != 1 || bytes.Contains(log, []byte("not properly shut down")) {
 		t.Errorf("it did not end in order:\n%s", log)
+	}
+}
+
+// A stop is recorded before the server is asked to end: when the daemon dies between, nobody takes the end for a crash.
+func TestStopThatItsDaemonDoesNotSurvive(t *testing.T) {
+	f := newFixture(t, redisOnly)
+	f.up()
+	since := time.Now()
+	before := f.kill("redis", syscall.SIGSTOP) // it cannot end in order
+	impatient, cancel := context.WithCancel(f.ctx)
+	cancel()
+	if err := f.driver.StopContainer(impatient, before.ID); err == nil {
+		t.Error("the stop has not waited")
+	}
+	f.detach()
+	f.kill("redis", syscall.SIGKILL) // as the stop would have done after the grace period
+	gone(t, before)
+	f.resume(nil, since)
+	f.until("redis is stopped", func(all []infra.Service) bool { return all[0].StoppedBy != "" && all[0].State == "exited" })
+	if now := f.record("redis"); now.Generation != before.Generation {
+		t.Errorf("it was launched again: %+v", now)
+	}
+}
+
+// Who follows a life that has ended writes nothing over the record of the next one.
+func TestLateWatcherLeavesNewerLaunchAlone(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	d, err := Connect(Options{ID: "0123456789ab", Environ: []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CACHE_HOME=" + home}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	process := exec.CommandContext(t.Context(), "sleep", "1000")
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := process.Process.Pid
+	r := record{ID: newID(), Project: "p", Service: "s", State: running, Pid: pid, Start: keeper.StartTime(pid), Generation: 1}
+	if err := d.servers.layout.save(r); err != nil {
+		t.Fatal(err)
+	}
+	l := d.servers.follow(t.Context(), r)
+	newer := r
+	newer.Generation = 2
+	if err := d.servers.layout.save(newer); err != nil {
+		t.Fatal(err)
+	}
+	_ = process.Process.Kill()
+	_ = process.Wait()
+	<-l.over
+	if now, err := d.servers.layout.load(r.ID); err != nil || now.State != running || now.Generation != 2 {
+		t.Errorf("%+v, %v", now, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -21,7 +22,8 @@ const (
 	logAgain = 100 * time.Millisecond
 )
 
-// cut makes a large log begin anew. A server may write it, which nobody can tell to open another file, so its lines are copied. What it writes between the copy and the cut is lost. A disk that cannot take the copy keeps the log as it is.
+// cut makes a large log begin anew. Nobody can tell the server that may write it to open another file, so its lines are copied.
+// What it writes between the copy and the cut is lost. A disk that cannot take the copy keeps the log as it is.
 func cut(path string, limit int64) error {
 	if info, err := os.Stat(path); err != nil || info.Size() <= limit {
 		return err
@@ -42,19 +44,26 @@ func cut(path string, limit int64) error {
 	return from.Truncate(0)
 }
 
-// cutWhile keeps the log of a life from growing without end.
-func (s *servers) cutWhile(r record, l *life) {
+// logs are those of the servers of one project directory.
+type logs struct {
+	layout layout
+	work   *infra.Background
+	log    *slog.Logger
+}
+
+// keepSmall keeps a log from growing without end until its writer's life is over.
+func (g logs) keepSmall(ctx context.Context, path string, over <-chan struct{}) {
 	next := time.NewTicker(cutEvery)
 	defer next.Stop()
 	for {
 		select {
 		case <-next.C:
-			if err := cut(s.place(r).log(), maxLog); err != nil {
-				s.log.Warn("cannot let a log begin anew", "service", r.Service, "err", err)
+			if err := cut(path, maxLog); err != nil {
+				g.log.Warn("cannot let a log begin anew", "err", err)
 			}
-		case <-l.over:
+		case <-over:
 			return
-		case <-s.work.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
 	}
@@ -79,25 +88,26 @@ func announce(path, text string) {
 }
 
 // lines are those of a server's log since the container was made.
-func (s *servers) lines(ctx context.Context, id string, o infra.LogOptions) (<-chan infra.LogLine, error) {
-	r, err := s.layout.load(id)
+func (g logs) lines(ctx context.Context, id string, o infra.LogOptions) (<-chan infra.LogLine, error) {
+	r, err := g.layout.load(id)
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(s.place(r).log())
+	f, err := os.Open(g.layout.of(r).log())
 	if os.IsNotExist(err) { // it was never started
 		f, err = os.Open(os.DevNull)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return stream(ctx, s.work, func(ctx context.Context, out chan<- infra.LogLine) {
+	return infra.Stream(ctx, g.work, func(ctx context.Context, out chan<- infra.LogLine) {
 		defer f.Close()
-		s.copyLog(ctx, f, r, o, out)
+		g.copy(ctx, f, r, o, out)
 	}), nil
 }
 
-func (s *servers) copyLog(ctx context.Context, f *os.File, r record, o infra.LogOptions, out chan<- infra.LogLine) {
+// copy sends the lines that are there and then, to follow, those that come while the server may write.
+func (g logs) copy(ctx context.Context, f *os.File, r record, o infra.LogOptions, out chan<- infra.LogLine) {
 	c := cutter{since: r.Created.Truncate(time.Millisecond)}
 	if o.Since.After(c.since) {
 		c.since = o.Since
@@ -111,7 +121,7 @@ func (s *servers) copyLog(ctx context.Context, f *os.File, r record, o infra.Log
 	}
 	again := time.NewTicker(logAgain)
 	defer again.Stop()
-	for send(ctx, out, lines) && o.Follow && s.mayWrite(r) {
+	for infra.Send(ctx, out, lines...) && o.Follow && g.mayGrow(r) {
 		select {
 		case <-again.C:
 		case <-ctx.Done():
@@ -120,13 +130,13 @@ func (s *servers) copyLog(ctx context.Context, f *os.File, r record, o infra.Log
 		rewind(f)
 		lines = c.read(f)
 	}
-	send(ctx, out, append(c.read(f), c.last()...))
+	infra.Send(ctx, out, append(c.read(f), c.last()...)...)
 }
 
-// mayWrite says whether the container runs still, so that more lines may come.
-func (s *servers) mayWrite(r record) bool {
-	now, err := s.layout.load(r.ID)
-	return err == nil && (s.alive(now) || now.State == starting)
+// mayGrow says whether the container runs still, so that more lines may come.
+func (g logs) mayGrow(r record) bool {
+	now, err := g.layout.load(r.ID)
+	return err == nil && (g.layout.alive(now) || now.State == starting)
 }
 
 // orderly reads in the log whether a server has ended as one that was asked to, where nobody knows its exit code: it has

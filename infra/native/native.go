@@ -10,11 +10,8 @@
 package native
 
 import (
-	"context"
 	"errors"
 	"log/slog"
-	"strings"
-	"sync"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -35,19 +32,16 @@ type Options struct {
 
 // Connect finds where the servers and their data are. It starts nothing.
 func Connect(o Options) (*Driver, error) {
-	env := environment(o.Environ)
+	env := infra.Environ(o.Environ)
 	l, err := newLayout(env, o.ID)
 	if err != nil {
 		return nil, err
 	}
-	work := newBackground()
-	return &Driver{
-		finder: newFinder(env),
-		servers: &servers{
-			layout: l, keeper: o.Keeper, log: o.Log, work: work, lives: map[string]*life{},
-			events: events{readers: map[*reader]bool{}}, templates: templates(l.templates()),
-		},
-	}, nil
+	work := infra.NewBackground()
+	return &Driver{finder: newFinder(env), servers: &servers{
+		layout: l, templates: templates(l.templates()), keeper: launcher{o.Keeper, o.Log}, log: o.Log, work: work,
+		lives: lives{byID: map[string]*life{}}, events: events{readers: map[*reader]bool{}}, logs: logs{l, work, o.Log},
+	}}, nil
 }
 
 // Available says whether the servers that p's services need can be had on this host; otherwise it is an *infra.Error, or
@@ -56,7 +50,7 @@ func Available(p *types.Project, environ []string) error {
 	if err := check(p); err != nil {
 		return err
 	}
-	f := newFinder(environment(environ))
+	f := newFinder(infra.Environ(environ))
 	var missing []error
 	for _, name := range infra.Order(p) {
 		kind, major := recognise(p.Services[name].Image)
@@ -93,76 +87,4 @@ func firstOf(errs []error) error {
 		}
 	}
 	return errors.Join(out...)
-}
-
-func environment(environ []string) map[string]string {
-	env := map[string]string{}
-	for _, e := range environ {
-		key, value, _ := strings.Cut(e, "=")
-		env[key] = value
-	}
-	return env
-}
-
-// background is what works until the Driver is closed, which waits for it.
-type background struct {
-	ctx    context.Context // ends with close
-	cancel context.CancelFunc
-	mu     sync.Mutex // guards closed: nothing begins after it is set
-	closed bool
-	work   sync.WaitGroup
-}
-
-func newBackground() *background {
-	b := &background{}
-	b.ctx, b.cancel = context.WithCancel(context.Background())
-	return b
-}
-
-// run begins f, unless the Driver is closed.
-func (b *background) run(f func()) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.closed {
-		b.work.Go(f)
-	}
-	return !b.closed
-}
-
-func (b *background) close() {
-	b.mu.Lock()
-	b.closed = true
-	b.mu.Unlock()
-	b.cancel()
-	b.work.Wait()
-}
-
-// stream is a channel that f fills in the background. It is closed when f returns; f's context ends with ctx and with the
-// Driver.
-func stream[T any](ctx context.Context, b *background, f func(ctx context.Context, out chan<- T)) <-chan T {
-	out := make(chan T)
-	ctx, cancel := context.WithCancel(ctx)
-	begun := b.run(func() {
-		defer close(out)
-		defer cancel()
-		defer context.AfterFunc(b.ctx, cancel)()
-		f(ctx, out)
-	})
-	if !begun {
-		cancel()
-		close(out)
-	}
-	return out
-}
-
-// send gives all values to whoever reads out; false: ctx ended before.
-func send[T any](ctx context.Context, out chan<- T, values []T) bool {
-	for _, v := range values {
-		select {
-		case out <- v:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	return true
 }

@@ -62,6 +62,8 @@ func (l layout) place(project, service string) place {
 	return place(filepath.Join(l.project(project), "services", service))
 }
 
+func (l layout) of(r record) place { return l.place(r.Project, r.Service) }
+
 // services are the places of a project's services.
 func (l layout) services(project string) ([]place, error) {
 	found, err := entries(filepath.Join(l.project(project), "services"))

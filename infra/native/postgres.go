@@ -157,9 +157,3 @@ func (v *server) runScripts(ctx context.Context, data string) (err error) {
 func (v *server) sync(ctx context.Context) error {
 	return v.execute(ctx, v.at.data(), "", v.Program.tool("initdb"), "--sync-only", "-D", v.at.data())
 }
-
-// execute runs a program to its end as the server's user.
-func (v *server) execute(ctx context.Context, dir, input, program string, args ...string) error {
-	_, err := execute(ctx, command{argv: append([]string{program}, args...), dir: dir, input: input, user: v.user})
-	return err
-}

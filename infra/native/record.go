@@ -155,6 +155,11 @@ func (l layout) save(r record) error {
 	return nil
 }
 
+// alive says that the recorded process is the server still. Its lock tells it from another one after a reboot.
+func (l layout) alive(r record) bool {
+	return r.State == running && r.Pid != 0 && keeper.Runs(r.Pid, r.Start) && l.of(r).locked()
+}
+
 // load reads one container's record, of whichever project, or returns infra.ErrNotFound.
 func (l layout) load(id string) (record, error) {
 	projects, err := entries(filepath.Join(l.data, l.id))

@@ -1,16 +1,13 @@
 package native
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -24,19 +21,14 @@ import (
 type servers struct {
 	layout    layout
 	templates templates
-	keeper    *keeper.Conn // nil: nothing can be started, and somebody else may know more
+	keeper    launcher
 	log       *slog.Logger
-	work      *background
+	work      *infra.Background
+	lives     lives
 	events    events
-
-	changing sync.Mutex // held from the reading of a record until it is written again
-	mu       sync.Mutex // guards lives
-	lives    map[string]*life
+	logs      logs
+	changing  sync.Mutex // held from the reading of a record until it is written again
 }
-
-func (s *servers) place(r record) place { return s.layout.place(r.Project, r.Service) }
-
-func (s *servers) container(r record) infra.Container { return r.container(s.place(r).data()) }
 
 // find is one record, after a look at its process, or infra.ErrNotFound.
 func (s *servers) find(ctx context.Context, id string) (record, error) {
@@ -74,7 +66,7 @@ func (s *servers) withoutDamaged(ctx context.Context, project string, damaged []
 	used := slices.DeleteFunc(places, func(p place) bool { return !p.locked() })
 	all, _, err := s.layout.all(project) // again: a launch is recorded before it takes its lock
 	for _, p := range used {
-		if err == nil && !slices.ContainsFunc(all, func(r record) bool { return s.place(r) == p }) {
+		if err == nil && !slices.ContainsFunc(all, func(r record) bool { return s.layout.of(r) == p }) {
 			err = p.waitUnlocked(ctx)
 		}
 	}
@@ -83,7 +75,7 @@ func (s *servers) withoutDamaged(ctx context.Context, project string, damaged []
 
 // settled is a record after a look at its process: what ended while nobody watched has ended.
 func (s *servers) settled(ctx context.Context, r record) record {
-	if !r.mayRun() || s.followed(r) != nil {
+	if !r.mayRun() || s.lives.of(r) != nil {
 		return r
 	}
 	s.changing.Lock()
@@ -92,35 +84,30 @@ func (s *servers) settled(ctx context.Context, r record) record {
 	if err != nil {
 		return r
 	}
-	if now.Generation != r.Generation || !now.mayRun() || s.followed(now) != nil {
+	if now.Generation != r.Generation || !now.mayRun() || s.lives.of(now) != nil {
 		return now
 	}
 	was := now.State
-	row, known := s.row(ctx, now.key())
+	row, known := s.keeper.row(ctx, now.key())
 	if was == starting && known && row.Exit == nil {
 		now.began(row.Launched)
 	} else if was == starting { // the server of a launch that nobody could record has written its pid itself
-		if pid, at := s.place(now).pid(now.Definition.Kind.family()); pid != 0 && at.UnixNano() >= now.Generation {
+		if pid, at := s.layout.of(now).pid(now.Definition.Kind.family()); pid != 0 && at.UnixNano() >= now.Generation {
 			now.began(keeper.Launched{Pid: pid, StartTime: keeper.StartTime(pid), At: at})
 		}
 	}
-	alive := s.alive(now)
+	alive := s.layout.alive(now)
 	if !alive {
-		now.ended(cmp.Or(row.Exit, s.place(now).orderly(now)))
+		now.ended(cmp.Or(row.Exit, s.layout.of(now).orderly(now)))
 	}
-	if s.keeper == nil || alive && now.State == was {
+	if s.keeper.conn == nil || alive && now.State == was {
 		return now
 	}
 	s.keep(now)
 	if !alive {
-		s.ack(now.key())
+		s.keeper.ack(ctx, now.key())
 	}
 	return now
-}
-
-// alive says that the recorded process is the server still. Its lock tells it from another one after a reboot.
-func (s *servers) alive(r record) bool {
-	return r.State == running && r.Pid != 0 && keeper.Runs(r.Pid, r.Start) && s.place(r).locked()
 }
 
 // change changes one record.
@@ -142,24 +129,9 @@ func (s *servers) keep(r record) {
 	}
 }
 
-// server is one that is to run: what is recorded about it, where its files are, and whom it runs as.
-type server struct {
-	record
-	at   place
-	user account
-}
-
-func (s *servers) server(r record) (server, error) {
-	user, err := accountOf(r.Definition.Kind)
-	if err != nil {
-		return server{}, err
-	}
-	return server{r, s.place(r), user}, user.open(string(s.place(r)))
-}
-
 // create records a server and makes its data directory, if there is none.
 func (s *servers) create(ctx context.Context, r record) error {
-	v, err := s.server(r)
+	v, err := newServer(r, s.layout.of(r))
 	if err != nil {
 		return err
 	}
@@ -170,7 +142,7 @@ func (s *servers) create(ctx context.Context, r record) error {
 }
 
 // makeData makes the data directory of a service that has none yet.
-func (s *servers) makeData(ctx context.Context, v server) error {
+func (s *servers) makeData(ctx context.Context, v *server) error {
 	if isDir(v.at.data()) {
 		return nil
 	}
@@ -180,8 +152,8 @@ func (s *servers) makeData(ctx context.Context, v server) error {
 	if err := v.makeDatabase(ctx, s.templates); err != nil {
 		return err
 	}
-	s.work.run(func() {
-		if err := v.sync(s.work.ctx); err != nil && s.work.ctx.Err() == nil {
+	s.work.Run(func(ctx context.Context) {
+		if err := v.sync(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("cannot sync a new database", "service", v.Service, "err", err)
 		}
 	})
@@ -194,13 +166,13 @@ func (s *servers) start(ctx context.Context, id string) error {
 	if err != nil || r.State == running {
 		return err
 	}
-	if s.keeper == nil {
+	if s.keeper.conn == nil {
 		return errors.New("cannot start a native service without the daemon")
 	}
-	if err := s.place(r).waitUnlocked(ctx); err != nil {
+	if err := s.layout.of(r).waitUnlocked(ctx); err != nil {
 		return err
 	}
-	v, err := s.server(r)
+	v, err := newServer(r, s.layout.of(r))
 	if err != nil {
 		return err
 	}
@@ -217,15 +189,15 @@ func (s *servers) start(ctx context.Context, id string) error {
 func (s *servers) launch(ctx context.Context, r record, launch keeper.Launch) error {
 	r.State, r.Stopped, r.Generation, r.Pid = starting, false, time.Now().UnixNano(), 0
 	launch.Key = r.key()
-	l, _ := s.newLife(r, true)
+	l, _ := s.lives.begin(r, true)
 	if err := s.layout.save(r); err != nil {
-		s.forget(r, l)
+		s.lives.end(r, l)
 		return err // the disk is full: nobody would find the server again
 	}
 	// Whoever gives up now would not know whether it runs.
-	launched, err := s.keeper.Launch(context.WithoutCancel(ctx), launch)
+	launched, err := s.keeper.conn.Launch(context.WithoutCancel(ctx), launch)
 	if err != nil {
-		s.forget(r, l)
+		s.lives.end(r, l)
 		if errors.Is(err, keeper.ErrGone) {
 			return err // nobody knows whether it runs: the record stays "starting" until somebody looks
 		}
@@ -242,62 +214,6 @@ func (s *servers) launch(ctx context.Context, r record, launch keeper.Launch) er
 	}
 	s.watch(r, l)
 	return err
-}
-
-// prepare writes what the server reads at its start, and chooses its port.
-func (v *server) prepare(ctx context.Context) (keeper.Launch, error) {
-	var launch keeper.Launch
-	var err error
-	if v.Port, err = choosePort(ctx, v.Definition, v.at); err != nil {
-		return launch, err
-	}
-	_ = cut(v.at.log(), maxLog) // its failure must not keep a server from starting
-	announce(v.at.log(), fmt.Sprintf("starting %s %s on port %d", v.Program.Kind, v.Program.Version, v.Port))
-	if err := os.RemoveAll(v.at.files()); err != nil {
-		return launch, err
-	}
-	if err := v.user.open(v.at.files()); err != nil {
-		return launch, err
-	}
-	options, err := v.placeFiles()
-	if err != nil {
-		return launch, err
-	}
-	launch = keeper.Launch{
-		Dir: v.at.data(), Env: serverEnv(v.at.data()),
-		Server: &keeper.Server{Lock: v.at.lock(), Output: v.at.log(), UID: v.user.uid, GID: v.user.gid},
-		Grace:  keeper.Grace{Signal: int(v.Definition.Kind.family().stop), Timeout: v.Definition.Grace},
-	}
-	if v.Definition.Kind == postgres {
-		launch.Argv = v.postgresArgv(options)
-		return launch, v.checkDatabase()
-	}
-	path := filepath.Join(v.at.files(), "redis.conf")
-	launch.Argv = []string{v.Program.Path, v.Program.literal(path)}
-	return launch, v.user.write(path, strings.NewReader(v.redisConfig(options)))
-}
-
-// placeFiles copies the files that options name to where the server's user can read them.
-func (v *server) placeFiles() ([]option, error) {
-	out := slices.Clone(v.Definition.Options)
-	for n, o := range out {
-		if !o.File {
-			continue
-		}
-		text, err := os.ReadFile(o.Values[0])
-		if err != nil {
-			return nil, err
-		}
-		path := filepath.Join(v.at.files(), fmt.Sprintf("%d-%s", n, filepath.Base(o.Values[0])))
-		if o.Name == "" {
-			text = []byte(foreign(string(text)))
-		}
-		if err := v.user.write(path, bytes.NewReader(text)); err != nil {
-			return nil, err
-		}
-		out[n].Values = []string{path}
-	}
-	return out, nil
 }
 
 // stop asks the server to end, if gently, kills it after the grace period, and returns when nothing of it runs any more. That
@@ -325,7 +241,7 @@ func (s *servers) stop(ctx context.Context, id string, gently bool) error {
 		keeper.SignalServer(r.Pid, r.Start, step.signal)
 		select {
 		case <-l.over:
-			return s.place(r).waitUnlocked(ctx)
+			return s.layout.of(r).waitUnlocked(ctx)
 		case <-time.After(step.patience):
 		case <-ctx.Done():
 			return ctx.Err()
@@ -338,7 +254,7 @@ func (s *servers) stop(ctx context.Context, id string, gently bool) error {
 func (s *servers) endAdopted(ctx context.Context, project string) error {
 	all, err := s.all(ctx, project)
 	for _, r := range slices.Backward(all) {
-		if _, own := s.row(ctx, r.key()); !own {
+		if _, own := s.keeper.row(ctx, r.key()); !own {
 			err = errors.Join(err, s.stop(ctx, r.ID, true))
 		}
 	}
