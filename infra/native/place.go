@@ -131,24 +131,25 @@ func (p place) locked() bool {
 	}
 }
 
-// How long a place may stay locked when its server has ended or is to end.
 const (
-	lockTime  = 5 * time.Second
-	lockAgain = 20 * time.Millisecond
+	leftoverTime = 2500 * time.Millisecond // for what a server has left behind to end, and then again to die
+	lockAgain    = 20 * time.Millisecond
 )
 
-// waitUnlocked returns when no process of a server lives. A server that nobody knows of is asked to end. What a killed
-// postmaster has left behind would have died with its container: after half of the time it is killed.
+// waitUnlocked returns when no process of a server lives. A server that nobody knows of is asked to end, and has the time of
+// one that is stopped. What a killed postmaster has left behind would have died with its container: it is killed sooner.
 func (p place) waitUnlocked(ctx context.Context) error {
 	if !p.locked() {
 		return nil
 	}
+	patience := leftoverTime
 	for _, family := range families {
 		if pid, _ := p.pid(family); pid != 0 {
 			keeper.SignalServer(pid, keeper.StartTime(pid), syscall.SIGINT) // both families end in order
+			patience = defaultGrace
 		}
 	}
-	kill, giveUp, again := time.NewTimer(lockTime/2), time.NewTimer(lockTime), time.NewTicker(lockAgain)
+	kill, giveUp, again := time.NewTimer(patience), time.NewTimer(patience+leftoverTime), time.NewTicker(lockAgain)
 	defer kill.Stop()
 	defer giveUp.Stop()
 	defer again.Stop()

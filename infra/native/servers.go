@@ -44,7 +44,7 @@ func (s *servers) find(ctx context.Context, id string) (record, error) {
 func (s *servers) all(ctx context.Context, project string) ([]record, error) {
 	all, damaged, err := s.layout.all(project)
 	if err == nil && len(damaged) > 0 {
-		all, err = s.withoutDamaged(ctx, project, damaged)
+		all, err = s.withoutDamaged(ctx, project)
 	}
 	for n, r := range all {
 		all[n] = s.settled(ctx, r)
@@ -52,7 +52,13 @@ func (s *servers) all(ctx context.Context, project string) ([]record, error) {
 	return all, err
 }
 
-func (s *servers) withoutDamaged(ctx context.Context, project string, damaged []string) ([]record, error) {
+func (s *servers) withoutDamaged(ctx context.Context, project string) ([]record, error) {
+	s.changing.Lock() // of two who look at once, one waits: each look whether a place is locked locks it for a moment
+	defer s.changing.Unlock()
+	all, damaged, err := s.layout.all(project)
+	if err != nil || len(damaged) == 0 {
+		return all, err
+	}
 	for _, path := range damaged {
 		s.log.Error("cannot use the record of a service: it is made anew", "err", errDamaged, "moved_to", path+".unusable")
 		if err := os.Rename(path, path+".unusable"); err != nil && !os.IsNotExist(err) {
@@ -64,7 +70,7 @@ func (s *servers) withoutDamaged(ctx context.Context, project string, damaged []
 		return nil, err
 	}
 	used := slices.DeleteFunc(places, func(p place) bool { return !p.locked() })
-	all, _, err := s.layout.all(project) // again: a launch is recorded before it takes its lock
+	all, _, err = s.layout.all(project) // again: a launch is recorded before it takes its lock
 	for _, p := range used {
 		if err == nil && !slices.ContainsFunc(all, func(r record) bool { return s.layout.of(r) == p }) {
 			err = p.waitUnlocked(ctx)
@@ -216,6 +222,9 @@ func (s *servers) launch(ctx context.Context, r record, launch keeper.Launch) er
 	return err
 }
 
+// killTime is how long a killed server may take to be gone.
+const killTime = 5 * time.Second
+
 // stop asks the server to end, if gently, kills it after the grace period, and returns when nothing of it runs any more. That
 // it was asked is recorded before it is: whoever sees its end knows why.
 func (s *servers) stop(ctx context.Context, id string, gently bool) error {
@@ -233,7 +242,7 @@ func (s *servers) stop(ctx context.Context, id string, gently bool) error {
 	steps := []struct {
 		signal   syscall.Signal
 		patience time.Duration
-	}{{r.Definition.Kind.family().stop, r.Definition.Grace}, {syscall.SIGKILL, lockTime}}
+	}{{r.Definition.Kind.family().stop, r.Definition.Grace}, {syscall.SIGKILL, killTime}}
 	if !gently {
 		steps = steps[1:]
 	}
