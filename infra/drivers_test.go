@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // What a driver streams ends with its reader's context and with the driver, and Close waits for it.
@@ -49,4 +50,20 @@ func TestNothingBeginsAfterClose(t *testing.T) {
 	if _, open := <-Stream(t.Context(), b, func(context.Context, chan<- int) { t.Error("it streams") }); open {
 		t.Error("the stream is open")
 	}
+}
+
+// Who closes a driver has nothing of it in the background any more.
+func TestCloseWaitsForWhatRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, ended := NewBackground(), false
+		b.Run(func(ctx context.Context) {
+			<-ctx.Done()
+			<-time.After(time.Second)
+			ended = true
+		})
+		b.Close()
+		if !ended {
+			t.Error("it runs on")
+		}
+	})
 }
