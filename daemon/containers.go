@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"devstack/daemon/api"
 	"devstack/infra"
+	"devstack/view"
 )
 
 // project is the part of the Compose project that is kept running: the services that some `up` has asked for.
@@ -83,18 +83,7 @@ func (d *Daemon) newEngine(driver infra.Driver) *infra.Infra {
 	d.mu.Lock()
 	d.driver = driver
 	d.mu.Unlock()
-	return infra.New(driver, d.log, func(e infra.Event) {
-		e.Message = inWords(driver, e.Kind, e.Message)
-		d.serviceEvent(e)
-	})
-}
-
-// inWords says a step of a plan in the driver's word for what it runs a service in.
-func inWords(driver infra.Driver, kind, message string) string {
-	if driver.Object() == "container" || kind != string(api.KindOp) {
-		return message
-	}
-	return strings.Replace(message, "Container", "Server", 1)
+	return infra.New(driver, d.log, d.publish)
 }
 
 // patienceAtStart is how long a new daemon lets its first clients wait until it knows about the containers.
@@ -108,7 +97,7 @@ func (d *Daemon) resumeContainers(ctx context.Context, want *desired, old savedS
 		return
 	}
 	if want.NoInfra {
-		d.setContainers(nil, newWire(p, d.serviceEvent))
+		d.setContainers(nil, newWire(p, d.publish))
 		return
 	}
 	resumed := make(chan struct{})
@@ -168,7 +157,7 @@ func (d *Daemon) setContainers(engine *infra.Infra, w *wire) {
 }
 
 // watchedServices are services for somebody who looks at what they consume; d.mu is held.
-func (d *Daemon) watchedServices() []infra.Service {
+func (d *Daemon) watchedServices() []view.ServiceDetails {
 	if d.engine != nil {
 		d.engine.Watched()
 	}
@@ -176,7 +165,7 @@ func (d *Daemon) watchedServices() []infra.Service {
 }
 
 // services is a snapshot of the containers; d.mu is held.
-func (d *Daemon) services() []infra.Service {
+func (d *Daemon) services() []view.ServiceDetails {
 	switch {
 	case d.engine != nil:
 		return d.engine.Snapshot()
