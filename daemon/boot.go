@@ -10,7 +10,6 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/daemon/preflight"
-	"devstack/infra/native"
 )
 
 // Resurrect is Run for a daemon whose keeper is a service: with nothing to take over it brings the stack up by itself, as it
@@ -193,7 +192,7 @@ func (d *Daemon) says(status string) {
 }
 
 // endInOrder is the answer to a keeper that was told to end by a signal: processes in reverse order. Containers stay; the
-// native servers that it has launched the keeper ends itself, when this daemon has left.
+// servers that it has launched the keeper ends itself, when this daemon has left.
 func (d *Daemon) endInOrder() {
 	if !d.enter() {
 		return // it is on its way
@@ -208,19 +207,10 @@ func (d *Daemon) endInOrder() {
 	d.leave()
 }
 
-// endAdopted ends native servers that have outlived the keeper that launched them: they are nobody's children.
+// endAdopted ends servers that have outlived the keeper that launched them: they are nobody's children.
 func (d *Daemon) endAdopted(want *desired) error {
-	if want == nil || want.NoInfra || want.Stack.Compose == nil || want.driver() != driverNative {
+	if want == nil || want.driver() == driverNone {
 		return nil
 	}
-	driver, err := d.drivers(want.Environment).Connect(d.ctx, driverNative) // down has closed the one before
-	if err != nil {
-		return err
-	}
-	defer func() { _ = driver.Close() }()
-	servers, ok := driver.(*native.Driver)
-	if !ok {
-		return nil
-	}
-	return servers.EndAdopted(d.ctx, want.Stack.Project)
+	return d.drivers(want.Environment).endAdopted(d.ctx, want.driver(), want.Stack.Project) // down has closed the driver before
 }

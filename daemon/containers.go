@@ -11,7 +11,6 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/infra"
-	"devstack/infra/native"
 	"devstack/view"
 )
 
@@ -43,16 +42,13 @@ func (d *Daemon) drivers(environment []string) Drivers {
 // chooseEngine gives the proposal its Infra: the one that is there, or a new one with the driver that it has to have.
 func (d *Daemon) chooseEngine(ctx context.Context, p *proposal, asked string) error {
 	d.mu.Lock()
-	engine, servers, running := d.engine, d.servers, ""
+	engine, driver, running := d.engine, d.driver, ""
 	if d.desired != nil && d.desired.driver() != driverNone {
 		running = d.desired.driver()
 	}
 	d.mu.Unlock()
 	if engine != nil && running != "" && (asked == "" || asked == driverAuto || asked == running) {
-		p.engine, p.want.Infra = engine, running
-		if running == driverNative && servers != nil {
-			p.remarks = servers.Warnings(p.project)
-		}
+		p.engine, p.want.Infra, p.remarks = engine, running, driver.Warnings(p.project)
 		return nil
 	}
 	driver, notes, err := d.drivers(p.want.Environment).Choose(ctx, p.project, asked, running)
@@ -82,13 +78,11 @@ func (d *Daemon) rememberDriver(p *proposal) {
 	}
 }
 
-// newEngine is an Infra of the driver, which from now on hears of its servers' exits.
+// newEngine is an Infra of the driver, which from now on hears of the exits of what the keeper has launched for it.
 func (d *Daemon) newEngine(driver infra.Driver) *infra.Infra {
-	if servers, ok := driver.(*native.Driver); ok {
-		d.mu.Lock()
-		d.servers = servers
-		d.mu.Unlock()
-	}
+	d.mu.Lock()
+	d.driver = driver
+	d.mu.Unlock()
 	return infra.New(driver, d.log, d.publish)
 }
 

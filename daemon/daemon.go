@@ -16,7 +16,6 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/infra"
-	"devstack/infra/native"
 	"devstack/procs"
 	keeper "devstack/procs/keeper/protocol"
 	"devstack/procs/node"
@@ -56,7 +55,7 @@ type Daemon struct {
 	mu        sync.Mutex
 	desired   *desired            // nil: nothing is to run
 	engine    *infra.Infra        // nil: the stack has no containers, or others run them
-	servers   *native.Driver      // of the newest engine that is native
+	driver    infra.Driver        // of the newest engine; nil: there was none
 	wire      *wire               // with --no-infra
 	closed    map[string][]string // app -> what keeps its gate closed, as last judged
 	told      map[string]string   // app -> what it waits for, as last published

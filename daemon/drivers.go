@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -14,6 +15,35 @@ import (
 	"devstack/infra/native"
 	keeper "devstack/procs/keeper/protocol"
 )
+
+// This file alone knows the drivers; driver_choice.go knows their names, and decides which one it is to be.
+
+// What runs services, as --infra and `ps` call it.
+const (
+	driverAuto   = "auto" // whichever it has to be
+	driverDocker = "docker"
+	driverNative = native.Name
+	driverNone   = "none" // nobody, or others
+)
+
+// launching is a driver whose services the keeper launches. A container is its engine's child, which the driver asks; how a
+// server has ended only the keeper knows, and when the keeper is to end, a server that an earlier one has launched is nobody's
+// child.
+type launching interface {
+	infra.Driver
+	// Exited takes the keeper's word that a launch has ended, and acks it; false: the launch is none of this driver.
+	Exited(e keeper.Exit) bool
+	// EndAdopted stops what an earlier keeper has launched for a project.
+	EndAdopted(ctx context.Context, project string) error
+}
+
+// ofServer says that a launch is a driver's, and not an instance of an app.
+func ofServer(k keeper.Key) bool { return native.Owns(k) }
+
+// onlyProcesses leaves out what is a driver's.
+func onlyProcesses(running []keeper.Running) []keeper.Running {
+	return slices.DeleteFunc(slices.Clone(running), func(r keeper.Running) bool { return ofServer(r.Key) })
+}
 
 // Drivers finds what runs the services of one project.
 type Drivers struct {
@@ -76,10 +106,26 @@ func (d Drivers) Choose(ctx context.Context, p *types.Project, asked, running st
 	if name == driverNative && c.running == "" && c.last == "" && !explicit {
 		notes = append(notes, "no container engine answers: the services run natively, and will until devstack up --infra docker; "+separate)
 	}
-	if servers, ok := driver.(*native.Driver); ok {
-		notes = append(notes, servers.Warnings(p)...)
+	if err != nil {
+		return nil, nil, err
 	}
-	return driver, notes, err
+	return driver, append(notes, driver.Warnings(p)...), nil
+}
+
+// endAdopted ends what an earlier keeper has launched for a project that the named driver runs.
+func (d Drivers) endAdopted(ctx context.Context, name, project string) error {
+	if name != driverNative {
+		return nil // an engine may not answer, and has nothing of the keeper's
+	}
+	driver, err := d.Connect(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = driver.Close() }()
+	if l, ok := driver.(launching); ok {
+		return l.EndAdopted(ctx, project)
+	}
+	return nil
 }
 
 // runs says whether any service of the project runs with the named driver, as far as can be known.

@@ -2,10 +2,8 @@ package daemon
 
 import (
 	"context"
-	"slices"
 	"time"
 
-	"devstack/infra/native"
 	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
 	"devstack/view"
@@ -17,7 +15,7 @@ const confirmTime = 500 * time.Millisecond
 // exited hands an exit to the manager. An exit while a dependency is down does not count, but a process can exit
 // milliseconds after its server, before the engine has said a word: so the services are asked first.
 func (d *Daemon) exited(e keeper.Exit) {
-	if native.Owns(e.Key) {
+	if ofServer(e.Key) {
 		d.serverExited(e)
 		return
 	}
@@ -30,22 +28,17 @@ func (d *Daemon) exited(e keeper.Exit) {
 	d.procs.Exited(e)
 }
 
-// serverExited hands the exit of a native server to its driver. Without one nobody waits for it, and the keeper may forget it.
+// serverExited hands the exit of a server to its driver. Without one nobody waits for it, and the keeper may forget it.
 func (d *Daemon) serverExited(e keeper.Exit) {
 	d.mu.Lock()
-	servers := d.servers
+	driver, ok := d.driver.(launching)
 	d.mu.Unlock()
-	if servers != nil && servers.Exited(e) {
+	if ok && driver.Exited(e) {
 		return
 	}
 	if err := d.keeper.Ack(d.ctx, e.Key); err != nil && d.ctx.Err() == nil {
 		d.log.Warn("cannot tell the keeper that an exit is known", "service", e.Key.App, "err", err)
 	}
-}
-
-// onlyProcesses leaves native servers out: they are their driver's.
-func onlyProcesses(running []keeper.Running) []keeper.Running {
-	return slices.DeleteFunc(slices.Clone(running), func(r keeper.Running) bool { return native.Owns(r.Key) })
 }
 
 // mayBlame are the services whose end may be why a process ended that nobody has asked to, and who asks them.

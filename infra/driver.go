@@ -21,6 +21,8 @@ type Driver interface {
 	Object() string
 	// Check names everything in p that this driver cannot do, each an *Error (Unsupported), joined; nil: nothing.
 	Check(p *types.Project) error
+	// Warnings are what p asks for and this driver does otherwise, a sentence each, for people.
+	Warnings(p *types.Project) []string
 	// Observe is everything that planning needs, in one go. p may be nil: then only what carries the project's labels.
 	Observe(ctx context.Context, project string, p *types.Project) (Observed, error)
 	// Inspect is one container, or ErrNotFound.

@@ -23,12 +23,16 @@ import (
 	"devstack/infra"
 )
 
-// Driver is one engine.
+// Driver is one engine as package infra asks for it.
 type Driver struct {
-	api *client.Client
-	log *slog.Logger
-	dir string // of the docker command's configuration
+	api  engine
+	log  *slog.Logger
+	dir  string // of the docker command's configuration
+	work *infra.Background
 }
+
+// engine is the client of an engine, with what this package asks of it in more than one call.
+type engine struct{ *client.Client }
 
 var _ infra.Driver = (*Driver)(nil)
 
@@ -40,13 +44,9 @@ type candidate struct {
 
 // Connect finds an engine on this host as the docker command does: DOCKER_HOST, DOCKER_CONTEXT, the current context of its
 // configuration, the default socket; then at the sockets that other products use. environ is the caller's. An engine on
-// another host is an *Error: its published ports are not here. So is that none answers.
+// another host is an *infra.Error: its published ports are not here. It is one, too, that none answers.
 func Connect(ctx context.Context, environ []string, log *slog.Logger) (infra.Driver, error) {
-	env := map[string]string{}
-	for _, e := range environ {
-		key, value, _ := strings.Cut(e, "=")
-		env[key] = value
-	}
+	env := infra.Environ(environ)
 	dir := env["DOCKER_CONFIG"]
 	if dir == "" {
 		dir = filepath.Join(env["HOME"], ".docker")
@@ -59,7 +59,7 @@ func Connect(ctx context.Context, environ []string, log *slog.Logger) (infra.Dri
 	for _, c := range candidates {
 		if remote(c.host) {
 			return nil, &infra.Error{
-				Kind: infra.NoEngine, Message: fmt.Sprintf("the container engine %s (%s) is not on this host, so its published ports are not, either", c.host, c.named),
+				Kind: infra.NoEngine, Message: fmt.Sprintf("cannot use the container engine %s (%s): it is not on this host, nor are the ports that it publishes", c.host, c.named),
 				Hint: "choose a local one: docker context use default, or unset DOCKER_HOST",
 			}
 		}
@@ -68,7 +68,7 @@ func Connect(ctx context.Context, environ []string, log *slog.Logger) (infra.Dri
 		}
 		api, err := dial(ctx, c.host, env)
 		if err == nil {
-			return &Driver{api: api, log: log, dir: dir}, nil
+			return &Driver{api: engine{api}, log: log, dir: dir, work: infra.NewBackground()}, nil
 		}
 		tried = append(tried, fmt.Sprintf("%s: %v", c.host, err))
 	}
@@ -189,5 +189,8 @@ func (d *Driver) Name() string { return "docker" }
 // Object is "container".
 func (d *Driver) Object() string { return "container" }
 
-// Close ends idle connections.
-func (d *Driver) Close() error { return d.api.Close() }
+// Close ends what is read from the engine, and its connections.
+func (d *Driver) Close() error {
+	d.work.Close()
+	return d.api.Close()
+}

@@ -29,19 +29,19 @@ func (d *Driver) Observe(ctx context.Context, project string, p *types.Project) 
 	var obs infra.Observed
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() (err error) {
-		obs.Containers, obs.Others, err = d.containers(ctx, project, p)
+		obs.Containers, obs.Others, err = d.api.containers(ctx, project, p)
 		return err
 	})
 	all.Go(func() (err error) {
-		obs.Networks, err = d.networks(ctx, project, p)
+		obs.Networks, err = d.api.networks(ctx, project, p)
 		return err
 	})
 	all.Go(func() (err error) {
-		obs.Volumes, err = d.volumes(ctx, project, p)
+		obs.Volumes, err = d.api.volumes(ctx, project, p)
 		return err
 	})
 	all.Go(func() (err error) {
-		obs.Images, err = d.images(ctx, p)
+		obs.Images, err = d.api.images(ctx, p)
 		return err
 	})
 	if err := all.Wait(); err != nil {
@@ -51,8 +51,8 @@ func (d *Driver) Observe(ctx context.Context, project string, p *types.Project) 
 }
 
 // containers lists all and inspects those of the project: that have its label, a hash, and are not of `compose run`.
-func (d *Driver) containers(ctx context.Context, project string, p *types.Project) ([]infra.Container, []infra.Other, error) {
-	list, err := d.api.ContainerList(ctx, client.ContainerListOptions{All: true})
+func (e engine) containers(ctx context.Context, project string, p *types.Project) ([]infra.Container, []infra.Other, error) {
+	list, err := e.ContainerList(ctx, client.ContainerListOptions{All: true})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -78,7 +78,7 @@ func (d *Driver) containers(ctx context.Context, project string, p *types.Projec
 	all, ctx := errgroup.WithContext(ctx)
 	for n, c := range mine {
 		all.Go(func() error {
-			seen, err := d.inspect(ctx, c.ID, p)
+			seen, err := e.inspect(ctx, c.ID, p)
 			if errors.Is(err, infra.ErrNotFound) {
 				return nil // removed since the list was made
 			}
@@ -92,11 +92,11 @@ func (d *Driver) containers(ctx context.Context, project string, p *types.Projec
 
 // Inspect is one container.
 func (d *Driver) Inspect(ctx context.Context, id string) (infra.Container, error) {
-	return d.inspect(ctx, id, nil)
+	return d.api.inspect(ctx, id, nil)
 }
 
-func (d *Driver) inspect(ctx context.Context, id string, p *types.Project) (infra.Container, error) {
-	result, err := d.api.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+func (e engine) inspect(ctx context.Context, id string, p *types.Project) (infra.Container, error) {
+	result, err := e.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
 	if errdefs.IsNotFound(err) {
 		return infra.Container{}, infra.ErrNotFound
 	}
@@ -105,7 +105,7 @@ func (d *Driver) inspect(ctx context.Context, id string, p *types.Project) (infr
 	}
 	seen := translate(result.Container)
 	if p != nil {
-		seen.SameConfig = d.sameConfig(ctx, p, seen, result.Container)
+		seen.SameConfig = e.sameConfig(ctx, p, seen, result.Container)
 	}
 	return seen, nil
 }
@@ -192,8 +192,8 @@ func instant(s string) time.Time {
 
 // networks are those that p names, exactly (the engine's own filter also finds parts of names), and the project's, oldest
 // first.
-func (d *Driver) networks(ctx context.Context, project string, p *types.Project) (map[string][]infra.Network, error) {
-	list, err := d.api.NetworkList(ctx, client.NetworkListOptions{})
+func (e engine) networks(ctx context.Context, project string, p *types.Project) (map[string][]infra.Network, error) {
+	list, err := e.NetworkList(ctx, client.NetworkListOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -215,8 +215,8 @@ func (d *Driver) networks(ctx context.Context, project string, p *types.Project)
 	return out, nil
 }
 
-func (d *Driver) volumes(ctx context.Context, project string, p *types.Project) (map[string]infra.Volume, error) {
-	list, err := d.api.VolumeList(ctx, client.VolumeListOptions{})
+func (e engine) volumes(ctx context.Context, project string, p *types.Project) (map[string]infra.Volume, error) {
+	list, err := e.VolumeList(ctx, client.VolumeListOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +235,7 @@ func (d *Driver) volumes(ctx context.Context, project string, p *types.Project) 
 	return out, nil
 }
 
-func (d *Driver) images(ctx context.Context, p *types.Project) (map[string]infra.Image, error) {
+func (e engine) images(ctx context.Context, p *types.Project) (map[string]infra.Image, error) {
 	out := map[string]infra.Image{}
 	if p == nil {
 		return out, nil
@@ -245,7 +245,7 @@ func (d *Driver) images(ctx context.Context, p *types.Project) (map[string]infra
 		if _, known := out[name]; known {
 			continue
 		}
-		found, err := d.image(ctx, name)
+		found, err := e.image(ctx, name)
 		if errdefs.IsNotFound(err) {
 			continue
 		}
@@ -259,12 +259,12 @@ func (d *Driver) images(ctx context.Context, p *types.Project) (map[string]infra
 
 // image is a local image with the ID that docker compose labels containers with: of the platform's manifest where the engine
 // tells (API 1.48), of the image elsewhere.
-func (d *Driver) image(ctx context.Context, name string) (infra.Image, error) {
+func (e engine) image(ctx context.Context, name string) (infra.Image, error) {
 	var options []client.ImageInspectOption
-	if d.atLeast(48) {
+	if e.atLeast(48) {
 		options = append(options, client.ImageInspectWithManifests(true))
 	}
-	seen, err := d.api.ImageInspect(ctx, name, options...)
+	seen, err := e.ImageInspect(ctx, name, options...)
 	if err != nil {
 		return infra.Image{}, err
 	}
@@ -290,15 +290,15 @@ func manifestID(i image.InspectResponse) string {
 }
 
 // atLeast says that the engine's API is 1.minor or newer.
-func (d *Driver) atLeast(minor int) bool {
+func (e engine) atLeast(minor int) bool {
 	var major, have int
-	_, err := fmt.Sscanf(d.api.ClientVersion(), "%d.%d", &major, &have)
+	_, err := fmt.Sscanf(e.ClientVersion(), "%d.%d", &major, &have)
 	return err == nil && (major > 1 || have >= minor)
 }
 
 // sameConfig compares what a container is with what the Compose file asks for. It is needed where another version of Compose
 // made the container, whose hashes may be others for the same definition.
-func (d *Driver) sameConfig(ctx context.Context, p *types.Project, seen infra.Container, have container.InspectResponse) bool {
+func (e engine) sameConfig(ctx context.Context, p *types.Project, seen infra.Container, have container.InspectResponse) bool {
 	s, known := p.Services[seen.Service]
 	if !known || seen.Labels[infra.LabelVersion] == infra.ComposeVersion {
 		return false
@@ -310,6 +310,6 @@ func (d *Driver) sameConfig(ctx context.Context, p *types.Project, seen infra.Co
 	if err != nil {
 		return false
 	}
-	img, err := d.api.ImageInspect(ctx, infra.ImageName(p.Name, s))
+	img, err := e.ImageInspect(ctx, infra.ImageName(p.Name, s))
 	return err == nil && equalConfig(want, have, img.InspectResponse)
 }

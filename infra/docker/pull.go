@@ -15,14 +15,14 @@ import (
 )
 
 // Pull fetches a service's image. progress gets the sum over its layers, in bytes. Credentials are those of the docker
-// command's configuration. An image that cannot be had is an *infra.Error.
+// command's configuration. An image that nobody has is an *infra.Error.
 func (d *Driver) Pull(ctx context.Context, s types.ServiceConfig, progress func(current, total int64)) error {
 	refuse := func(err error) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return &infra.Error{
-			Kind: infra.NoImage, Service: s.Name, Message: fmt.Sprintf("the image %s of service %s cannot be had: %v", s.Image, s.Name, err),
+			Kind: infra.NoImage, Service: s.Name, Message: fmt.Sprintf("cannot get the image %s of service %s: %v", s.Image, s.Name, err),
 			Hint: "check its name and tag; docker login for a private registry; without a registry: docker load or docker pull it by hand",
 		}
 	}

@@ -74,24 +74,23 @@ func (d *Driver) Events(ctx context.Context, project string, since, until time.T
 	if !until.IsZero() {
 		options.Until = stamp(until)
 	}
+	listening, stop := context.WithCancel(ctx)
 	// Events returns when the engine has answered, so that an error is known at once.
-	result := d.api.Events(ctx, options)
+	result := d.api.Events(listening, options)
 	select {
 	case err := <-result.Err:
 		if err != nil && !errors.Is(err, io.EOF) {
+			stop()
 			return nil, err
 		}
 	default:
 	}
-	out := make(chan infra.EngineEvent)
-	go func() {
-		defer close(out)
+	return infra.Stream(ctx, d.work, func(ctx context.Context, out chan<- infra.EngineEvent) {
+		defer stop()
 		for {
 			select {
 			case m := <-result.Messages:
-				select {
-				case out <- translateEvent(m):
-				case <-ctx.Done():
+				if !infra.Send(ctx, out, translateEvent(m)) {
 					return
 				}
 			case <-result.Err: //nolint:errcheck // the stream has ended, whatever it says
@@ -100,8 +99,7 @@ func (d *Driver) Events(ctx context.Context, project string, since, until time.T
 				return
 			}
 		}
-	}()
-	return out, nil
+	}), nil
 }
 
 func translateEvent(m events.Message) infra.EngineEvent {
@@ -137,22 +135,20 @@ func (d *Driver) Logs(ctx context.Context, id string, o infra.LogOptions) (<-cha
 	if err != nil {
 		return nil, err
 	}
-	out := make(chan infra.LogLine)
-	go func() {
-		defer close(out)
+	tty := seen.Container.Config != nil && seen.Container.Config.Tty
+	return infra.Stream(ctx, d.work, func(ctx context.Context, out chan<- infra.LogLine) {
 		defer body.Close()
 		defer context.AfterFunc(ctx, func() { body.Close() })()
 		stdout := &lineWriter{ctx: ctx, stream: "stdout", out: out}
 		stderr := &lineWriter{ctx: ctx, stream: "stderr", out: out}
-		if seen.Container.Config != nil && seen.Container.Config.Tty {
+		if tty {
 			_, _ = io.Copy(stdout, body)
 		} else {
 			_, _ = stdcopy.StdCopy(stdout, stderr, body)
 		}
 		stdout.flush()
 		stderr.flush()
-	}()
-	return out, nil
+	}), nil
 }
 
 // lineWriter cuts what it is given into lines that begin with the engine's timestamp.
@@ -189,10 +185,5 @@ func (w *lineWriter) send(line string) bool {
 	if err != nil {
 		text = line
 	}
-	select {
-	case w.out <- infra.LogLine{Time: at, Stream: w.stream, Text: strings.TrimSuffix(text, "\r")}:
-		return true
-	case <-w.ctx.Done():
-		return false
-	}
+	return infra.Send(w.ctx, w.out, infra.LogLine{Time: at, Stream: w.stream, Text: strings.TrimSuffix(text, "\r")})
 }

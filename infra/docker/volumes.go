@@ -2,17 +2,58 @@ package docker
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/client"
+
+	"devstack/infra"
+	"devstack/stack"
 )
+
+// CreateVolume makes a named volume.
+func (d *Driver) CreateVolume(ctx context.Context, p *types.Project, key string) error {
+	v := p.Volumes[key]
+	hash, err := stack.VolumeHash(v)
+	if err != nil {
+		return err
+	}
+	_, err = d.api.VolumeCreate(ctx, client.VolumeCreateOptions{
+		Name: v.Name, Driver: v.Driver, DriverOpts: v.DriverOpts, Labels: partLabels(v.Labels, p.Name, infra.LabelVolume, key, hash),
+	})
+	return err
+}
+
+// RemoveVolume removes it with its data; an absent one is no error.
+func (d *Driver) RemoveVolume(ctx context.Context, name string) error {
+	_, err := d.api.VolumeRemove(ctx, name, client.VolumeRemoveOptions{})
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("volume %s: %w", name, err)
+	}
+	return nil
+}
+
+// partLabels are those of a network or volume.
+func partLabels(own types.Labels, project, kind, key, hash string) map[string]string {
+	labels := map[string]string{}
+	maps.Copy(labels, own)
+	maps.Copy(labels, map[string]string{
+		infra.LabelProject: project, kind: key, infra.LabelVersion: infra.ComposeVersion, infra.LabelHash: hash,
+	})
+	return labels
+}
 
 // volumes are all mounts of a container.
 type volumes struct {
@@ -112,13 +153,7 @@ func mountOf(p *types.Project, v types.ServiceVolumeConfig) mount.Mount {
 
 // addFile mounts a config or secret that is a file of this host, and notes one whose content is known for copying.
 func (v *volumes) addFile(ref types.FileReferenceConfig, what types.FileObjectConfig, base string, taken map[string]bool) error {
-	target := ref.Target
-	if target == "" {
-		target = ref.Source
-	}
-	if !path.IsAbs(target) {
-		target = path.Join(base, target)
-	}
+	target := infra.FileTarget(ref, base)
 	if taken[target] {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"devstack/infra"
 )
@@ -18,12 +19,35 @@ const (
 	postgres kind = "postgres"
 )
 
-// protocol is the server's word in package infra.
-func (k kind) protocol() string {
-	if k == postgres {
-		return infra.Postgres
+// family is what the servers of one protocol have in common.
+type family struct {
+	protocol string         // the word of package infra
+	programs []string       // their names
+	override string         // the variable that names the only place of the programs
+	stop     syscall.Signal // ends the server in order, without waiting for its clients
+	pidFile  string         // below the data directory: where the server writes its pid
+	farewell string         // in the last line of the log of a server that has ended in order
+	own      []string       // settings that are this package's: see options.go
+	options  func(argv []string) (all []option, problem string)
+}
+
+var (
+	redisFamily = family{
+		protocol: infra.Redis, programs: []string{"redis-server", "valkey-server"}, override: "DEVSTACK_REDIS_BIN",
+		stop: syscall.SIGTERM, pidFile: "redis.pid", farewell: "bye bye", own: ownRedis, options: redisOptions,
 	}
-	return infra.Redis
+	postgresFamily = family{
+		protocol: infra.Postgres, programs: []string{"postgres", "postmaster"}, override: "DEVSTACK_PG_BIN",
+		stop: syscall.SIGINT, pidFile: "postmaster.pid", farewell: "database system is shut down", own: ownPostgres, options: postgresOptions,
+	}
+	families = []family{redisFamily, postgresFamily}
+)
+
+func (k kind) family() family {
+	if k == postgres {
+		return postgresFamily
+	}
+	return redisFamily
 }
 
 // ServerOf is the server that runs an image natively: redis, valkey or postgres; empty: only Docker can run it.

@@ -2,8 +2,11 @@ package native
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -36,7 +39,7 @@ func (f *fixture) repaired(before record) {
 		}
 		return false
 	})
-	if r := f.record(before.Service); r.Pid == before.Pid || !f.driver.alive(r) {
+	if r := f.record(before.Service); r.Pid == before.Pid || !f.driver.servers.layout.alive(r) {
 		f.Errorf("%+v", r)
 	}
 }
@@ -92,7 +95,7 @@ func TestKilledPostmasterWithBusyBackend(t *testing.T) {
 	f.untilQuery("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT busy()'", "1")
 	before := f.kill("db", syscall.SIGKILL)
 	gone(t, before)
-	if !locked(f.place("db").lock()) {
+	if !f.place("db").locked() {
 		t.Error("the backend has ended with its postmaster: this test tests nothing")
 	}
 	f.repaired(before)
@@ -248,7 +251,7 @@ func TestLaunchThatNobodyRecorded(t *testing.T) {
 				r := f.record(name)
 				want[name] = r
 				r.State, r.Pid, r.Start = starting, 0, 0
-				if err := f.driver.layout.save(r); err != nil {
+				if err := f.driver.servers.layout.save(r); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -276,7 +279,7 @@ func TestWithoutKeeperServersCanBeEnded(t *testing.T) {
 	f.up()
 	before := f.record("redis")
 	f.detach()
-	d, err := Connect(Options{ID: f.spawn.ID, Environ: f.environ, Log: f.driver.log})
+	d, err := Connect(Options{ID: f.spawn.ID, Environ: f.environ, Log: f.driver.servers.log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +288,7 @@ func TestWithoutKeeperServersCanBeEnded(t *testing.T) {
 	if err != nil || !all[0].Ready {
 		t.Fatalf("%+v, %v", all, err)
 	}
-	i := infra.New(d, f.driver.log, func(view.Event) {})
+	i := infra.New(d, f.driver.servers.log, func(view.Event) {})
 	defer i.Close()
 	if err := i.Down(f.ctx, nil, f.env["PROJECT"], true); err != nil {
 		t.Fatal(err)
@@ -301,7 +304,7 @@ func TestDamagedRecord(t *testing.T) {
 	f.query("agentic", "agentic_sdlc", "CREATE TABLE kept (n int)")
 	before, since := f.record("postgres"), time.Now()
 	f.detach()
-	path := f.driver.layout.recordPath(f.env["PROJECT"], before.ID)
+	path := f.driver.servers.layout.recordPath(f.env["PROJECT"], before.ID)
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -314,5 +317,58 @@ func TestDamagedRecord(t *testing.T) {
 	log, _ := os.ReadFile(f.place("postgres").log())
 	if n := bytes.Count(log, []byte("database system is shut down")); n != 1 || bytes.Contains(log, []byte("not properly shut down")) {
 		t.Errorf("it did not end in order:\n%s", log)
+	}
+}
+
+// A stop is recorded before the server is asked to end: when the daemon dies between, nobody takes the end for a crash.
+func TestStopThatItsDaemonDoesNotSurvive(t *testing.T) {
+	f := newFixture(t, redisOnly)
+	f.up()
+	since := time.Now()
+	before := f.kill("redis", syscall.SIGSTOP) // it cannot end in order
+	impatient, cancel := context.WithCancel(f.ctx)
+	cancel()
+	if err := f.driver.StopContainer(impatient, before.ID); err == nil {
+		t.Error("the stop has not waited")
+	}
+	f.detach()
+	f.kill("redis", syscall.SIGKILL) // as the stop would have done after the grace period
+	gone(t, before)
+	f.resume(nil, since)
+	f.until("redis is stopped", func(all []view.ServiceDetails) bool { return all[0].StoppedBy != "" && all[0].State == "exited" })
+	if now := f.record("redis"); now.Generation != before.Generation {
+		t.Errorf("it was launched again: %+v", now)
+	}
+}
+
+// Who follows a life that has ended writes nothing over the record of the next one.
+func TestLateWatcherLeavesNewerLaunchAlone(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	d, err := Connect(Options{ID: "0123456789ab", Environ: []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CACHE_HOME=" + home}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	process := exec.CommandContext(t.Context(), "sleep", "1000")
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := process.Process.Pid
+	r := record{ID: newID(), Project: "p", Service: "s", State: running, Pid: pid, Start: parent.StartTime(pid), Generation: 1}
+	if err := d.servers.layout.save(r); err != nil {
+		t.Fatal(err)
+	}
+	l := d.servers.follow(t.Context(), r)
+	newer := r
+	newer.Generation = 2
+	if err := d.servers.layout.save(newer); err != nil {
+		t.Fatal(err)
+	}
+	_ = process.Process.Kill()
+	_ = process.Wait()
+	<-l.over
+	if now, err := d.servers.layout.load(r.ID); err != nil || now.State != running || now.Generation != 2 {
+		t.Errorf("%+v, %v", now, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -16,20 +17,13 @@ import (
 )
 
 const (
-	maxLog   = 10 << 20 // bytes at which a log begins anew; one older file is kept
+	maxLog   = 10 << 20 // bytes at which a log begins anew, at a start and while it is written; one older file is kept
 	cutEvery = time.Minute
 	logAgain = 100 * time.Millisecond
 )
 
-// rotate sets a large log aside. Its failure must not keep a server from starting.
-func rotate(path string) {
-	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
-		_ = os.Rename(path, path+".1")
-	}
-}
-
-// cut makes a large log that is being written begin anew: nobody can tell the server to open another file, so its lines are
-// copied. What it writes between the copy and the cut is lost. A disk that cannot take the copy keeps the log as it is.
+// cut makes a large log begin anew. Nobody can tell the server that may write it to open another file, so its lines are copied.
+// What it writes between the copy and the cut is lost. A disk that cannot take the copy keeps the log as it is.
 func cut(path string, limit int64) error {
 	if info, err := os.Stat(path); err != nil || info.Size() <= limit {
 		return err
@@ -50,20 +44,26 @@ func cut(path string, limit int64) error {
 	return from.Truncate(0)
 }
 
-// cutWhile keeps the log of a run from growing without end.
-func (d *Driver) cutWhile(r record, life *run) {
-	path := d.layout.place(r.Project, r.Service).log()
+// logs are those of the servers of one project directory.
+type logs struct {
+	layout layout
+	work   *infra.Background
+	log    *slog.Logger
+}
+
+// keepSmall keeps a log from growing without end until its writer's life is over.
+func (g logs) keepSmall(ctx context.Context, path string, over <-chan struct{}) {
 	next := time.NewTicker(cutEvery)
 	defer next.Stop()
 	for {
 		select {
 		case <-next.C:
 			if err := cut(path, maxLog); err != nil {
-				d.log.Warn("cannot let a log begin anew", "service", r.Service, "err", err)
+				g.log.Warn("cannot let a log begin anew", "err", err)
 			}
-		case <-life.over:
+		case <-over:
 			return
-		case <-d.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
 	}
@@ -87,34 +87,27 @@ func announce(path, text string) {
 	_, _ = fmt.Fprintf(f, "%s UTC [devstack] %s\n", time.Now().UTC().Format("2006-01-02 15:04:05.000"), text)
 }
 
-// Logs are the lines of the server's output since the container was made. Their times are the server's own; a line without
-// one has that of the line before.
-func (d *Driver) Logs(ctx context.Context, id string, o infra.LogOptions) (<-chan infra.LogLine, error) {
-	r, err := d.layout.load(id)
+// lines are those of a server's log since the container was made.
+func (g logs) lines(ctx context.Context, id string, o infra.LogOptions) (<-chan infra.LogLine, error) {
+	r, err := g.layout.load(id)
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(d.layout.place(r.Project, r.Service).log())
-	if err != nil && !os.IsNotExist(err) {
+	f, err := os.Open(g.layout.of(r).log())
+	if os.IsNotExist(err) { // it was never started
+		f, err = os.Open(os.DevNull)
+	}
+	if err != nil {
 		return nil, err
 	}
-	out := make(chan infra.LogLine, 64)
-	if f == nil { // it was never started
-		close(out)
-		return out, nil
-	}
-	d.spawn(func() {
-		defer close(out)
+	return infra.Stream(ctx, g.work, func(ctx context.Context, out chan<- infra.LogLine) {
 		defer f.Close()
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer context.AfterFunc(d.ctx, cancel)()
-		d.copyLog(ctx, f, r, o, out)
-	})
-	return out, nil
+		g.copy(ctx, f, r, o, out)
+	}), nil
 }
 
-func (d *Driver) copyLog(ctx context.Context, f *os.File, r record, o infra.LogOptions, out chan<- infra.LogLine) {
+// copy sends the lines that are there and then, to follow, those that come while the server may write.
+func (g logs) copy(ctx context.Context, f *os.File, r record, o infra.LogOptions, out chan<- infra.LogLine) {
 	c := cutter{since: r.Created.Truncate(time.Millisecond)}
 	if o.Since.After(c.since) {
 		c.since = o.Since
@@ -128,17 +121,7 @@ func (d *Driver) copyLog(ctx context.Context, f *os.File, r record, o infra.LogO
 	}
 	again := time.NewTicker(logAgain)
 	defer again.Stop()
-	for {
-		for _, l := range lines {
-			select {
-			case out <- l:
-			case <-ctx.Done():
-				return
-			}
-		}
-		if !o.Follow || !d.current(r) {
-			break
-		}
+	for infra.Send(ctx, out, lines...) && o.Follow && g.mayGrow(r) {
 		select {
 		case <-again.C:
 		case <-ctx.Done():
@@ -147,33 +130,19 @@ func (d *Driver) copyLog(ctx context.Context, f *os.File, r record, o infra.LogO
 		rewind(f)
 		lines = c.read(f)
 	}
-	for _, l := range append(c.read(f), c.last()...) {
-		select {
-		case out <- l:
-		case <-ctx.Done():
-			return
-		}
-	}
+	infra.Send(ctx, out, append(c.read(f), c.last()...)...)
 }
 
-// current says whether the container runs still, so that more lines may come.
-func (d *Driver) current(r record) bool {
-	now, err := d.layout.load(r.ID)
-	return err == nil && (d.alive(now) || now.State == starting)
-}
-
-// farewell is how a server's log ends when it was asked to end.
-func (k kind) farewell() string {
-	if k == postgres {
-		return "database system is shut down"
-	}
-	return "bye bye"
+// mayGrow says whether the container runs still, so that more lines may come.
+func (g logs) mayGrow(r record) bool {
+	now, err := g.layout.load(r.ID)
+	return err == nil && (g.layout.alive(now) || now.State == starting)
 }
 
 // orderly reads in the log whether a server has ended as one that was asked to, where nobody knows its exit code: it has
 // outlived its keeper. Otherwise it is nil.
-func (d *Driver) orderly(r record) *keeper.Exit {
-	f, err := os.Open(d.layout.place(r.Project, r.Service).log())
+func (p place) orderly(r record) *keeper.Exit {
+	f, err := os.Open(p.log())
 	if err != nil {
 		return nil
 	}
@@ -183,7 +152,7 @@ func (d *Driver) orderly(r record) *keeper.Exit {
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	last := lines[len(lines)-1]
 	at, ok := timeIn(last)
-	if !ok || !strings.Contains(last, r.Definition.Kind.farewell()) {
+	if !ok || !strings.Contains(last, r.Definition.Kind.family().farewell) {
 		return nil
 	}
 	return &keeper.Exit{Key: r.key(), At: at}

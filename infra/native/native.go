@@ -10,11 +10,8 @@
 package native
 
 import (
-	"context"
 	"errors"
 	"log/slog"
-	"strings"
-	"sync"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -33,45 +30,18 @@ type Options struct {
 	Log     *slog.Logger
 }
 
-// serverInstance is Key.Instance of a server's launch; those of processes begin with 0.
-const serverInstance = -1
-
-// Owns says whether a launch is a server of this driver, and not a process of the ecosystem file.
-func Owns(k keeper.Key) bool { return k.Instance == serverInstance }
-
-// Driver is the servers of one project directory.
-type Driver struct {
-	keeper *keeper.Conn
-	log    *slog.Logger
-	layout layout
-	finder *finder
-
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-
-	acting      sync.Mutex // held by whoever changes a record
-	mu          sync.Mutex // guards what follows
-	closed      bool
-	runs        map[string]*run // by container, while its server runs
-	subscribers map[*subscriber]bool
-}
-
-var _ infra.Driver = (*Driver)(nil)
-
 // Connect finds where the servers and their data are. It starts nothing.
 func Connect(o Options) (*Driver, error) {
-	env := environment(o.Environ)
+	env := infra.Environ(o.Environ)
 	l, err := newLayout(env, o.ID)
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{
-		keeper: o.Keeper, log: o.Log, layout: l, finder: newFinder(env),
-		runs: map[string]*run{}, subscribers: map[*subscriber]bool{},
-	}
-	d.ctx, d.cancel = context.WithCancel(context.Background())
-	return d, nil
+	work := infra.NewBackground()
+	return &Driver{finder: newFinder(env), servers: &servers{
+		layout: l, templates: templates(l.templates()), keeper: launcher{o.Keeper, o.Log}, log: o.Log, work: work,
+		lives: lives{byID: map[string]*life{}}, events: events{readers: map[*reader]bool{}}, logs: logs{l, work, o.Log},
+	}}, nil
 }
 
 // Available says whether the servers that p's services need can be had on this host; otherwise it is an *infra.Error, or
@@ -80,15 +50,30 @@ func Available(p *types.Project, environ []string) error {
 	if err := check(p); err != nil {
 		return err
 	}
-	f := newFinder(environment(environ))
+	f := newFinder(infra.Environ(environ))
 	var missing []error
 	for _, name := range infra.Order(p) {
-		kind, tag := recognise(p.Services[name].Image)
-		if _, err := f.find(kind, tag); err != nil {
+		kind, major := recognise(p.Services[name].Image)
+		if _, err := f.find(kind, major); err != nil {
 			missing = append(missing, err)
 		}
 	}
 	return firstOf(missing)
+}
+
+// check names everything in p that the host's servers cannot do.
+func check(p *types.Project) error {
+	var found []error
+	for _, name := range infra.Order(p) {
+		_, refused := define(p, p.Services[name])
+		for _, r := range refused {
+			found = append(found, &infra.Error{
+				Kind: infra.Unsupported, Service: name, Message: "service " + name + ": " + r,
+				Hint: "use Docker for the services: devstack up --infra docker",
+			})
+		}
+	}
+	return firstOf(found)
 }
 
 // firstOf is the first error of each text.
@@ -102,38 +87,4 @@ func firstOf(errs []error) error {
 		}
 	}
 	return errors.Join(out...)
-}
-
-// Name is "native".
-func (d *Driver) Name() string { return Name }
-
-// Object is "server".
-func (d *Driver) Object() string { return "server" }
-
-// Close ends the watching; the servers run on.
-func (d *Driver) Close() error {
-	d.mu.Lock()
-	d.closed = true
-	d.mu.Unlock()
-	d.cancel()
-	d.work.Wait()
-	return nil
-}
-
-// spawn runs f in the background until Close.
-func (d *Driver) spawn(f func()) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.closed {
-		d.work.Go(f)
-	}
-}
-
-func environment(environ []string) map[string]string {
-	env := map[string]string{}
-	for _, e := range environ {
-		key, value, _ := strings.Cut(e, "=")
-		env[key] = value
-	}
-	return env
 }

@@ -1,11 +1,17 @@
 package native
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 )
+
+// option is one line of a server's configuration.
+type option struct {
+	Name   string // empty: the value is a configuration file
+	Values []string
+	File   bool // the value is a file of the host that the server must be able to read
+}
 
 // Where a server listens, and where its data and its output are, is this package's to say: what the command says of it is
 // about the container and does not apply.
@@ -19,20 +25,39 @@ var (
 	}
 )
 
-// redisOptions reads "redis-server [FILE] --NAME VALUE... ". The file comes as an option without a name.
-func redisOptions(argv []string, files files) (out []option, problem string) {
-	if len(argv) > 0 && slices.Contains([]string{"redis-server", "valkey-server"}, filepath.Base(argv[0])) {
+// readOptions reads the command of a container: the program's name, which may be absent, and its options. Values that are
+// files become the host's.
+func (f family) readOptions(argv []string, mounted files) (out []option, problem string) {
+	if len(argv) > 0 && slices.Contains(f.programs, filepath.Base(argv[0])) {
 		argv = argv[1:]
 	}
+	all, problem := f.options(argv)
+	if problem != "" {
+		return nil, problem
+	}
+	for _, o := range all {
+		if slices.Contains(f.own, o.Name) {
+			continue
+		}
+		if len(o.Values) == 1 && filepath.IsAbs(o.Values[0]) || o.Name == "" {
+			host, ok := mounted.onHost(o.Values[0])
+			if !ok {
+				return nil, strings.TrimPrefix(o.Name+": ", ": ") + o.Values[0] + " is only in the image"
+			}
+			o.Values, o.File = []string{host}, true
+		}
+		out = append(out, o)
+	}
+	return out, ""
+}
+
+// redisOptions reads "[FILE] --NAME VALUE... ".
+func redisOptions(argv []string) (out []option, problem string) {
 	if len(argv) > 0 && !strings.HasPrefix(argv[0], "-") {
 		if !strings.HasSuffix(argv[0], ".conf") {
-			return nil, argv[0] + " is no server"
+			return nil, argv[0] + " is not a server"
 		}
-		host, ok := files.onHost(argv[0])
-		if !ok {
-			return nil, argv[0] + " is only in the image"
-		}
-		out, argv = append(out, option{Values: []string{host}, File: true}), argv[1:]
+		out, argv = append(out, option{Values: argv[:1]}), argv[1:]
 	}
 	for len(argv) > 0 {
 		name, ok := strings.CutPrefix(argv[0], "--")
@@ -43,76 +68,41 @@ func redisOptions(argv []string, files files) (out []option, problem string) {
 		if end == 0 {
 			end = len(argv)
 		}
-		o := option{Name: strings.ToLower(name), Values: argv[1:end]}
-		argv = argv[end:]
-		if slices.Contains(ownRedis, o.Name) {
-			continue
-		}
-		if problem := o.locate(files); problem != "" {
-			return nil, problem
-		}
-		out = append(out, o)
+		out, argv = append(out, option{Name: strings.ToLower(name), Values: argv[1:end]}), argv[end:]
 	}
 	return out, ""
 }
 
-// postgresOptions reads "postgres -c NAME=VALUE ...", with the short forms of the most common settings.
-func postgresOptions(argv []string, files files) (out []option, problem string) {
-	if len(argv) > 0 && slices.Contains([]string{"postgres", "postmaster"}, filepath.Base(argv[0])) {
-		argv = argv[1:]
+// shortPostgres are the short forms of the most common settings of postgres: those with a value, and whole settings.
+var (
+	shortPostgres = map[string]string{
+		"-c": "", "-N": "max_connections=", "-B": "shared_buffers=", "-S": "work_mem=", "-p": "port=", "-D": "data_directory=",
+		"-k": "unix_socket_directories=", "-h": "listen_addresses=",
 	}
-	short := map[string]string{
-		"-N": "max_connections", "-B": "shared_buffers", "-S": "work_mem", "-p": "port", "-D": "data_directory", "-k": "unix_socket_directories", "-h": "listen_addresses",
-	}
+	flagsOfPostgres = map[string]string{"-F": "fsync=off", "-l": "ssl=on", "-i": "listen_addresses=*"}
+)
+
+// postgresOptions reads "-c NAME=VALUE --NAME=VALUE ...".
+func postgresOptions(argv []string) (out []option, problem string) {
 	for len(argv) > 0 {
-		w, setting := argv[0], ""
+		word, setting := argv[0], ""
 		argv = argv[1:]
-		value := ""
-		switch name, known := short[w]; {
-		case (w == "-c" || known) && len(argv) > 0:
-			value, argv = argv[0], argv[1:]
-			setting = value
-			if known {
-				setting = name + "=" + value
-			}
-		case strings.HasPrefix(w, "--"):
-			setting = w[2:]
-		case strings.HasPrefix(w, "-c"):
-			setting = w[2:]
-		case w == "-F":
-			setting = "fsync=off"
-		case w == "-l":
-			setting = "ssl=on"
-		case w == "-i":
-			continue
+		short, takesValue := shortPostgres[word]
+		switch {
+		case takesValue && len(argv) > 0:
+			setting, argv = short+argv[0], argv[1:]
+		case flagsOfPostgres[word] != "":
+			setting = flagsOfPostgres[word]
+		case strings.HasPrefix(word, "--"), strings.HasPrefix(word, "-c"):
+			setting = word[2:]
 		default:
-			return nil, "cannot read " + w
+			return nil, "cannot read " + word
 		}
 		name, value, ok := strings.Cut(setting, "=")
 		if !ok {
-			return nil, fmt.Sprintf("cannot read %s", setting)
+			return nil, "cannot read " + setting
 		}
-		o := option{Name: strings.ToLower(strings.ReplaceAll(name, "-", "_")), Values: []string{value}}
-		if slices.Contains(ownPostgres, o.Name) {
-			continue
-		}
-		if problem := o.locate(files); problem != "" {
-			return nil, problem
-		}
-		out = append(out, o)
+		out = append(out, option{Name: strings.ToLower(strings.ReplaceAll(name, "-", "_")), Values: []string{value}})
 	}
 	return out, ""
-}
-
-// locate makes the host's path of a container's.
-func (o *option) locate(files files) (problem string) {
-	if len(o.Values) != 1 || !filepath.IsAbs(o.Values[0]) {
-		return ""
-	}
-	host, ok := files.onHost(o.Values[0])
-	if !ok {
-		return fmt.Sprintf("%s: %s is only in the image", o.Name, o.Values[0])
-	}
-	o.Values, o.File = []string{host}, true
-	return ""
 }

@@ -27,7 +27,7 @@ func onlyPlain(f *os.File, err error) (*os.File, error) {
 	}
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		f.Close()
-		return nil, errors.Join(fmt.Errorf("%s is no plain file", f.Name()), err)
+		return nil, errors.Join(fmt.Errorf("%s is not a plain file", f.Name()), err)
 	}
 	return f, nil
 }
@@ -47,12 +47,6 @@ func firstLine(path string) (string, time.Time, error) {
 	line, _, _ := strings.Cut(string(text), "\n")
 	return strings.TrimSpace(line), info.ModTime(), err
 }
-
-// The files in which servers write their pids.
-const (
-	redisPid    = "redis.pid"
-	postgresPid = "postmaster.pid"
-)
 
 // pidIn is the process that a server's own file names, if it works in this data directory; 0: none does.
 func pidIn(path string) (pid int, at time.Time) {

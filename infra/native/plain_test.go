@@ -126,18 +126,18 @@ func TestRecordsBelowAnOddPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Close() })
-	at := d.layout.place("p", "s")
+	at := d.servers.layout.place("p", "s")
 	if err := os.MkdirAll(at.data(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(d.layout.data, d.layout.id, "a file"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(d.servers.layout.data, d.servers.layout.id, "a file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	want := record{ID: newID(), Project: "p", Service: "s", State: created}
-	if err := d.layout.save(want); err != nil {
+	if err := d.servers.layout.save(want); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := d.layout.load(want.ID); err != nil || r.Service != "s" {
+	if r, err := d.servers.layout.load(want.ID); err != nil || r.Service != "s" {
 		t.Errorf("%+v, %v", r, err)
 	}
 	obs, err := d.Observe(t.Context(), "p", nil)

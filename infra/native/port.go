@@ -10,44 +10,33 @@ import (
 	"strings"
 )
 
-// choosePort decides where the server listens: on the published port; else where it did last, so that clients find it
-// again; else on a free one.
-func (d *Driver) choosePort(ctx context.Context, r *record, at place) error {
-	def := r.Definition
+// choosePort decides where a server listens: on the published port; else where it did last, so that clients find it again;
+// else on a free one.
+func choosePort(ctx context.Context, def definition, at place) (int, error) {
 	if def.Port != 0 {
-		r.Port = def.Port
-		return nil
+		return def.Port, nil
 	}
+	var candidates []int
 	text, _ := os.ReadFile(at.port())
 	last, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-	candidates := []int{last}
-	for port := def.Low; port <= def.High; port++ {
+	if last != 0 && (def.High == 0 || def.Low <= last && last <= def.High) {
+		candidates = append(candidates, last)
+	}
+	for port := def.Low; port <= def.High; port++ { // without a range, that is 0: whichever the kernel has
 		candidates = append(candidates, port)
 	}
-	if def.High == 0 {
-		candidates = append(candidates, anyPort)
-	}
 	for _, port := range candidates {
-		if port == 0 || def.High != 0 && (port < def.Low || port > def.High) {
-			continue
+		if free, err := listenable(ctx, def.HostIP, port); err == nil {
+			return free, os.WriteFile(at.port(), []byte(strconv.Itoa(free)+"\n"), 0o644)
 		}
-		free, err := listenable(ctx, def.HostIP, port)
-		if err != nil {
-			continue
-		}
-		r.Port = free
-		return os.WriteFile(at.port(), []byte(strconv.Itoa(free)+"\n"), 0o644)
 	}
-	return fmt.Errorf("no port is free from %d to %d", def.Low, def.High)
+	return 0, fmt.Errorf("no port is free from %d to %d", def.Low, def.High)
 }
 
-// anyPort stands for whichever the kernel has.
-const anyPort = -1
-
-// listenable is the port if it can be had now.
+// listenable is the port if it can be had now; of 0, one that can.
 func listenable(ctx context.Context, host string, port int) (int, error) {
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(max(port, 0))))
+	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return 0, err
 	}

@@ -2,35 +2,29 @@ package native
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/mattn/go-shellwords"
-	"github.com/shirou/gopsutil/v4/process"
 
 	"devstack/infra"
 )
 
 // postgresArgv is the postmaster in the foreground. The last setting of a name wins, so ours come last. It has no socket
 // in the file system, whose path could be too long.
-func postgresArgv(r record, at place, options []option) []string {
-	argv := []string{r.Program.Path, "-D", at.data()}
+func (v *server) postgresArgv(options []option) []string {
+	argv := []string{v.Program.Path, "-D", v.at.data()}
 	set := func(name, value string) { argv = append(argv, "-c", name+"="+value) }
 	for _, o := range options {
 		set(o.Name, strings.Join(o.Values, ","))
 	}
-	listen := r.Definition.HostIP
+	listen := v.Definition.HostIP
 	if listen == "127.0.0.1" {
 		listen = "127.0.0.1,::1" // localhost may be either
 	}
-	set("port", strconv.Itoa(r.Port))
+	set("port", strconv.Itoa(v.Port))
 	set("listen_addresses", listen)
 	set("unix_socket_directories", "")
 	set("logging_collector", "off")
@@ -46,106 +40,70 @@ func dataVersion(at place) int {
 	return majorOf(text)
 }
 
-// readyForPostgres refuses data of another version, and removes a postmaster.pid that names another program, which postgres
+// checkDatabase refuses data of another version, and removes a postmaster.pid that names another program, which postgres
 // would take for a server.
-func (d *Driver) readyForPostgres(r record, at place) error {
-	if have := dataVersion(at); have != r.Program.major() {
-		return &infra.Error{
-			Kind: infra.Failed, Service: r.Service,
-			Message: fmt.Sprintf("service %s: the data in %s are of PostgreSQL %d, which this host has not; it has %s", r.Service, at.data(), have, r.Program.Version),
-			Hint:    fmt.Sprintf("install PostgreSQL %d, or delete the data: devstack down -v", have),
-		}
+func (v *server) checkDatabase() error {
+	if have := dataVersion(v.at); have != v.Program.major() {
+		return v.refuse(fmt.Sprintf("PostgreSQL %d has made the data in %s, and this host has only PostgreSQL %s", have, v.at.data(), v.Program.Version),
+			fmt.Sprintf("install PostgreSQL %d, or delete the data: devstack down -v", have))
 	}
-	path := filepath.Join(at.data(), postgresPid)
-	if pid, _ := pidIn(path); pid != 0 {
-		return fmt.Errorf("a postgres (pid %d) that devstack has not started uses %s", pid, at.data())
+	if pid, _ := v.at.pid(postgresFamily); pid != 0 {
+		return fmt.Errorf("a postgres (pid %d) that devstack has not started uses %s", pid, v.at.data())
 	}
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+	if err := os.Remove(filepath.Join(v.at.data(), postgresFamily.pidFile)); err != nil && !os.IsNotExist(err) {
 		return err
 	}
 	return nil
 }
 
-// killLeftovers kills what still works in a data directory whose server has ended.
-func killLeftovers(ctx context.Context, at place) {
-	all, err := process.ProcessesWithContext(ctx)
-	if err != nil {
-		return
-	}
-	for _, p := range all {
-		if worksIn(p, at.data()) {
-			_ = p.KillWithContext(ctx)
-		}
-	}
-}
-
-// findPid looks for the server of a launch that nobody could record: it has written its pid itself.
-func (d *Driver) findPid(r *record) {
-	at := d.layout.place(r.Project, r.Service)
-	name := redisPid
-	if r.Definition.Kind == postgres {
-		name = postgresPid
-	}
-	if pid, written := pidIn(filepath.Join(at.data(), name)); pid != 0 && written.UnixNano() >= r.Generation {
-		r.found(pid, written)
-	}
+func (v *server) refuse(why, hint string) error {
+	return &infra.Error{Kind: infra.Failed, Service: v.Service, Message: "service " + v.Service + ": " + why, Hint: hint}
 }
 
 // makeDatabase makes a data directory with the user, the password and the database that the environment asks for. It
 // appears in one step, when it is whole.
-func (d *Driver) makeDatabase(ctx context.Context, r record, at place, user account) error {
-	env, login := r.Definition.Env, r.Definition.Login
-	method := env["POSTGRES_HOST_AUTH_METHOD"]
-	if login.Password == "" && method != "trust" {
-		return &infra.Error{
-			Kind: infra.Failed, Service: r.Service, Message: fmt.Sprintf("service %s: POSTGRES_PASSWORD is not set, and a database without a password is open to everybody", r.Service),
-			Hint: "set POSTGRES_PASSWORD to a non-empty value, or POSTGRES_HOST_AUTH_METHOD: trust",
-		}
+func (v *server) makeDatabase(ctx context.Context, t templates) error {
+	if v.Definition.Login.Password == "" && v.Definition.Env["POSTGRES_HOST_AUTH_METHOD"] != "trust" {
+		return v.refuse("POSTGRES_PASSWORD is not set, and a database without a password is open to everybody",
+			"set POSTGRES_PASSWORD to a non-empty value, or POSTGRES_HOST_AUTH_METHOD: trust")
 	}
-	template, err := d.template(ctx, r, user)
+	template, err := t.get(ctx, v)
 	if err != nil {
 		return err
 	}
-	fresh := filepath.Join(string(at), ".new-data")
+	fresh := filepath.Join(string(v.at), ".new-data")
 	if err := os.RemoveAll(fresh); err != nil {
 		return err
 	}
-	if err := copyTree(template, fresh, user); err != nil {
+	err = copyTree(template, fresh, v.user)
+	if err == nil {
+		err = v.fill(ctx, fresh)
+	}
+	if err == nil {
+		err = os.Rename(fresh, v.at.data())
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("cannot make a database: %w", err), os.RemoveAll(fresh))
 	}
+	return nil
+}
+
+// fill makes of a copied template what the environment and the init scripts ask for.
+func (v *server) fill(ctx context.Context, data string) error {
+	method := v.Definition.Env["POSTGRES_HOST_AUTH_METHOD"]
 	if method == "" {
 		method = "scram-sha-256"
 	}
 	access := fmt.Sprintf("local all all trust\nhost all all all %s\nhost replication all all %s\n", method, method)
-	err = user.write(filepath.Join(fresh, "pg_hba.conf"), strings.NewReader(access))
-	if err == nil {
-		_, err = execute(ctx, command{
-			argv: []string{
-				r.Program.Path, "--single", "-F", "-D", fresh, "-c", "exit_on_error=on", "-c", "log_min_error_statement=panic",
-				"-c", "password_encryption=scram-sha-256", "postgres",
-			},
-			dir: fresh, user: user, input: firstStatements(login),
-		})
+	if err := v.user.write(filepath.Join(data, "pg_hba.conf"), strings.NewReader(access)); err != nil {
+		return err
 	}
-	if err == nil && len(r.Definition.Init) > 0 {
-		err = runScripts(ctx, r, fresh, user)
+	err := v.execute(ctx, data, firstStatements(v.Definition.Login), v.Program.Path, "--single", "-F", "-D", data,
+		"-c", "exit_on_error=on", "-c", "log_min_error_statement=panic", "-c", "password_encryption=scram-sha-256", "postgres")
+	if err != nil || len(v.Definition.Init) == 0 {
+		return err
 	}
-	if err == nil {
-		err = os.Rename(fresh, at.data())
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("cannot make a database: %w", err), os.RemoveAll(fresh))
-	}
-	d.spawn(func() { d.sync(r, at, user) })
-	return nil
-}
-
-// sync has a new database on the platter soon, without a start that waits for it: postgres itself only syncs what it changes.
-func (d *Driver) sync(r record, at place, user account) {
-	argv := []string{filepath.Join(filepath.Dir(r.Program.Path), "initdb"), "--sync-only", "-D", at.data()}
-	if _, err := execute(d.ctx, command{argv: argv, dir: at.data(), user: user}); err != nil && d.ctx.Err() == nil {
-		d.log.Warn("cannot sync a new database", "service", r.Service, "err", err)
-	}
+	return v.runScripts(ctx, data)
 }
 
 // firstStatements are for postgres --single, where each line is one.
@@ -162,72 +120,40 @@ func firstStatements(l infra.Login) string {
 	return b.String()
 }
 
-// template is a directory that initdb has made, for every user that has the same version and superuser. It appears in one
-// step; of two that are made at once, one stays.
-func (d *Driver) template(ctx context.Context, r record, user account) (string, error) {
-	extra, err := shellwords.Parse(r.Definition.Env["POSTGRES_INITDB_ARGS"])
+// runScripts runs the files of /docker-entrypoint-initdb.d as the image does: in the new database, as its superuser, by a
+// server that only they can reach.
+func (v *server) runScripts(ctx context.Context, data string) (err error) {
+	sockets, err := os.MkdirTemp("", "devstack-") // short: the path of a socket is limited to about 100 bytes
 	if err != nil {
-		return "", fmt.Errorf("POSTGRES_INITDB_ARGS: %w", err)
+		return err
 	}
-	locale := "C.UTF-8"
-	if runtime.GOOS == "darwin" {
-		locale = "en_US.UTF-8"
+	defer os.RemoveAll(sockets)
+	if err := v.user.own(sockets); err != nil {
+		return err
 	}
-	args := append([]string{"-U", r.Definition.Login.User, "-A", "trust", "-E", "UTF8", "--locale=" + locale, "--no-sync"}, extra...)
-	key := sha256.Sum256(fmt.Appendf(nil, "%s\n%q\n%d", r.Program.id(), args, user.uid))
-	final := filepath.Join(d.layout.templates(), fmt.Sprintf("postgres-%s-%x", r.Program.Version, key[:6]))
-	if whole(final) {
-		return final, user.enter(d.layout.templates())
+	control := func(args ...string) error {
+		return v.execute(ctx, data, "", v.Program.tool("pg_ctl"), append([]string{"-D", data, "-w", "-s"}, args...)...)
 	}
-	if err := user.open(d.layout.templates()); err != nil {
-		return "", err
+	options := "-F -c listen_addresses='' -c unix_socket_directories='" + sockets + "'"
+	if err := control("-o", options, "-l", filepath.Join(sockets, "log"), "start"); err != nil {
+		return err
 	}
-	d.sweepTemplates()
-	room, err := os.MkdirTemp(d.layout.templates(), ".new-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(room)
-	if err := user.own(room); err != nil {
-		return "", err
-	}
-	fresh := filepath.Join(room, "data")
-	argv := append([]string{filepath.Join(filepath.Dir(r.Program.Path), "initdb"), "-D", fresh}, args...)
-	if _, err := execute(ctx, command{argv: argv, dir: room, user: user}); err != nil {
-		return "", err
-	}
-	if !whole(fresh) {
-		return "", fmt.Errorf("initdb has not made %s", fresh)
-	}
-	if err := os.Rename(fresh, final); err != nil {
-		if whole(final) {
-			return final, nil // somebody else was faster
+	defer func() { err = errors.Join(err, control("-m", "fast", "stop")) }()
+	l := v.Definition.Login
+	for _, file := range v.Definition.Init {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
 		}
-		return "", err
+		if err := v.execute(ctx, data, string(text), v.Program.tool("psql"),
+			"-v", "ON_ERROR_STOP=1", "--no-psqlrc", "-q", "-h", sockets, "-U", l.User, "-d", l.Database, "-f", "-"); err != nil {
+			return fmt.Errorf("%s: %w", filepath.Base(file), err)
+		}
 	}
-	return final, nil
+	return nil
 }
 
-// whole says whether a template is there. The user who may have made it could have put a link in its place.
-func whole(template string) bool {
-	info, err := os.Lstat(template)
-	if err != nil || !info.IsDir() {
-		return false
-	}
-	_, err = os.Lstat(filepath.Join(template, "PG_VERSION"))
-	return err == nil
-}
-
-// sweepTemplates removes what a killed initdb has left.
-func (d *Driver) sweepTemplates() {
-	found, _ := entries(d.layout.templates())
-	for _, name := range found {
-		if !strings.HasPrefix(name, ".new-") {
-			continue
-		}
-		dir := filepath.Join(d.layout.templates(), name)
-		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > time.Hour {
-			_ = os.RemoveAll(dir)
-		}
-	}
+// sync has a new database on the platter soon, without a start that waits for it: postgres itself only syncs what it changes.
+func (v *server) sync(ctx context.Context) error {
+	return v.execute(ctx, v.at.data(), "", v.Program.tool("initdb"), "--sync-only", "-D", v.at.data())
 }

@@ -103,7 +103,7 @@ func TestFind(t *testing.T) {
 	old, recent := pg("14"), pg("16")
 	alone := fake(t, filepath.Join(dir, "alone"), "postgres", "postgres (PostgreSQL) 99.1") // without initdb
 	f := newFinder(map[string]string{"PATH": filepath.Dir(alone) + ":" + filepath.Dir(old)})
-	f.places = map[string][]string{"postgres": {filepath.Join(dir, "postgresql/*/bin/postgres")}}
+	f.places = []string{filepath.Join(dir, "postgresql/*/bin")}
 	for major, want := range map[int]string{14: old, 16: recent, 0: recent} {
 		if got, err := f.find(postgres, major); err != nil || got.Path != want {
 			t.Errorf("%d: %+v, %v; want %s", major, got, err, want)
@@ -136,12 +136,12 @@ func TestOptions(t *testing.T) {
 		"valkey-server --tls-cert-file /certs/a.pem":   "tls-cert-file=/host/certs/a.pem",
 		"redis-server":                    "",
 		"":                                "",
-		"redis-cli ping":                  "! redis-cli is no server",
+		"redis-cli ping":                  "! redis-cli is not a server",
 		"redis-server /only.conf":         "! /only.conf is only in the image",
 		"redis-server --aclfile /etc/acl": "! aclfile: /etc/acl is only in the image",
 		"redis-server -":                  "! cannot read -",
 	} {
-		checkOptions(t, line, want, redisOptions, mounted)
+		checkOptions(t, line, want, redisFamily, mounted)
 	}
 	for line, want := range map[string]string{
 		"postgres -c max_connections=20 -cshared_buffers=1GB":  "max_connections=20 shared_buffers=1GB",
@@ -152,13 +152,13 @@ func TestOptions(t *testing.T) {
 		"postgres -C data_directory":                           "! cannot read -C",
 		"bash":                                                 "! cannot read bash",
 	} {
-		checkOptions(t, line, want, postgresOptions, mounted)
+		checkOptions(t, line, want, postgresFamily, mounted)
 	}
 }
 
-func checkOptions(t *testing.T, line, want string, parse func([]string, files) ([]option, string), f files) {
+func checkOptions(t *testing.T, line, want string, of family, mounted files) {
 	t.Helper()
-	all, problem := parse(strings.Fields(line), f)
+	all, problem := of.readOptions(strings.Fields(line), mounted)
 	var words []string
 	for _, o := range all {
 		words = append(words, o.Name+"="+strings.Join(o.Values, ","))
@@ -279,8 +279,8 @@ func TestCutter(t *testing.T) {
 }
 
 func TestRedisConfig(t *testing.T) {
-	r := record{Port: 7, Program: program{Version: "7.0.1"}, Definition: definition{HostIP: "127.0.0.1"}}
-	text := redisConfig(r, "/p", []option{{Name: "requirepass", Values: []string{"a\"b\\c\n"}}, {Name: "save", Values: []string{""}}, {Values: []string{"/f"}}})
+	v := server{at: "/p", record: record{Port: 7, Program: program{Version: "7.0.1"}, Definition: definition{HostIP: "127.0.0.1"}}}
+	text := v.redisConfig([]option{{Name: "requirepass", Values: []string{"a\"b\\c\n"}}, {Name: "save", Values: []string{""}}, {Values: []string{"/f"}}})
 	want := `requirepass "a\"b\\c\x0a"
 save ""
 include "/f"

@@ -1,7 +1,6 @@
 package native
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -16,10 +15,12 @@ import (
 	"time"
 
 	"devstack/infra"
+	parent "devstack/procs/keeper"
 	keeper "devstack/procs/keeper/protocol"
+	"devstack/view"
 )
 
-// States of a record, in Docker's words, beside "starting": a launch is under way, or whoever wanted to launch has died.
+// States of a record, in Docker's words, beside "starting": a launch is under way, or whoever began it has died.
 const (
 	created  = "created"
 	starting = "starting"
@@ -48,11 +49,7 @@ type record struct {
 	FinishedAt time.Time
 	ExitCode   int  // -1: nobody knows
 	Asked      bool // it ended because somebody else than this driver asked it to
-	Stopped    bool // this driver has stopped it
-}
-
-func (r record) key() keeper.Key {
-	return keeper.Key{App: r.Service, Instance: serverInstance, Generation: r.Generation}
+	Stopped    bool // this driver has asked it to end, or has tried in vain to launch it
 }
 
 func newID() string {
@@ -61,8 +58,75 @@ func newID() string {
 	return hex.EncodeToString(b)
 }
 
-func (l layout) recordPath(project, id string) string {
-	return filepath.Join(l.records(project), id+".json")
+// serverInstance is Key.Instance of a server's launch; those of processes begin with 0.
+const serverInstance = -1
+
+// Owns says whether a launch is a server of this driver, and not a process of the ecosystem file.
+func Owns(k keeper.Key) bool { return k.Instance == serverInstance }
+
+func (r record) key() keeper.Key {
+	return keeper.Key{App: r.Service, Instance: serverInstance, Generation: r.Generation}
+}
+
+// mayRun says that no end of the last launch is recorded.
+func (r record) mayRun() bool { return r.State == starting || r.State == running }
+
+// began notes a launch.
+func (r *record) began(l keeper.Launched) {
+	r.State, r.Pid, r.Start, r.StartedAt = running, l.Pid, l.StartTime, l.At
+	r.FinishedAt, r.ExitCode, r.Asked, r.Stopped = time.Time{}, 0, false, false
+}
+
+// ended notes an end; with nil, nobody knows how it came. A server that ends with 0 by itself was asked to: by redis-cli
+// shutdown, pg_ctl stop or kill -TERM.
+func (r *record) ended(e *keeper.Exit) {
+	r.State, r.Pid = exited, 0
+	r.FinishedAt, r.ExitCode = time.Now(), -1
+	if e != nil {
+		r.FinishedAt, r.ExitCode = e.At, e.Code
+		if e.Signal != 0 {
+			r.ExitCode = 128 + e.Signal
+		}
+	}
+	r.Asked = !r.Stopped && r.ExitCode == 0
+}
+
+// history are the events of the last launch, as Docker would have told them.
+func (r record) history() []infra.EngineEvent {
+	event := infra.EngineEvent{At: r.FinishedAt, Container: r.ID, Service: r.Service, Action: "die", ExitCode: r.ExitCode}
+	die, kill, stop := event, event, event
+	kill.Action, kill.Signal, kill.ExitCode = "kill", "15", 0
+	stop.Action, stop.ExitCode = "stop", 0
+	switch {
+	case r.State == running:
+		return []infra.EngineEvent{{At: r.StartedAt, Container: r.ID, Service: r.Service, Action: "start"}}
+	case r.State != exited:
+		return nil
+	case r.Stopped:
+		return []infra.EngineEvent{kill, die, stop}
+	case r.Asked:
+		return []infra.EngineEvent{kill, die}
+	}
+	return []infra.EngineEvent{die}
+}
+
+// container is a record in the words of an engine.
+func (r record) container(data string) infra.Container {
+	def := r.Definition
+	c := infra.Container{
+		ID: r.ID, Name: r.Name, Service: r.Service, Labels: r.Labels, Image: r.Image, State: r.State,
+		ExitCode: r.ExitCode, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, EngineHealth: "none",
+		Argv: def.Argv, Networks: def.Networks, Mounts: def.Mounts, Data: data,
+		Ports: []view.PublishedPort{{HostIP: def.HostIP, HostPort: r.Port, ContainerPort: def.Login.Port, Protocol: "tcp"}},
+	}
+	if c.State == starting {
+		c.State = created
+	}
+	for key, value := range def.Env {
+		c.Env = append(c.Env, key+"="+value)
+	}
+	slices.Sort(c.Env)
+	return c
 }
 
 // save replaces the record on disk in one step, and for good: a server without a record would be nobody's.
@@ -93,6 +157,11 @@ func (l layout) save(r record) error {
 	return nil
 }
 
+// alive says that the recorded process is the server still. Its lock tells it from another one after a reboot.
+func (l layout) alive(r record) bool {
+	return r.State == running && r.Pid != 0 && parent.Runs(r.Pid, r.Start) && l.of(r).locked()
+}
+
 // load reads one container's record, of whichever project, or returns infra.ErrNotFound.
 func (l layout) load(id string) (record, error) {
 	projects, err := entries(filepath.Join(l.data, l.id))
@@ -114,71 +183,25 @@ var errDamaged = errors.New("it is damaged")
 // all are the records of a project, oldest first, and the paths of damaged ones.
 func (l layout) all(project string) (out []record, damaged []string, err error) {
 	names, err := entries(l.records(project))
-	if err != nil {
-		return nil, nil, err
-	}
 	for _, name := range names {
+		path := filepath.Join(l.records(project), name)
 		if filepath.Ext(name) != ".json" {
 			continue
 		}
-		path := filepath.Join(l.records(project), name)
-		r, err := readRecord(path)
-		if errors.Is(err, infra.ErrNotFound) {
-			continue // removed since
-		}
-		if errors.Is(err, errDamaged) {
+		switch r, err := readRecord(path); {
+		case err == nil:
+			out = append(out, r)
+		case errors.Is(err, errDamaged):
 			damaged = append(damaged, path)
-			continue
-		}
-		if err != nil {
+		case !errors.Is(err, infra.ErrNotFound): // else it was removed since
 			return nil, nil, err
 		}
-		out = append(out, r)
 	}
 	slices.SortFunc(out, func(a, b record) int { return a.Created.Compare(b.Created) })
-	return out, damaged, nil
+	return out, damaged, err
 }
 
-// records are those of a project. A damaged one is moved aside, and the server of which it may have told is ended: it is
-// made anew, on its data, by whoever wants it.
-func (d *Driver) records(ctx context.Context, project string) ([]record, error) {
-	all, damaged, err := d.layout.all(project)
-	if err != nil || len(damaged) == 0 {
-		return all, err
-	}
-	for _, path := range damaged {
-		d.log.Error("cannot use what is recorded about a service: it is made anew", "err", errDamaged, "moved_to", path+".unusable")
-		if err := os.Rename(path, path+".unusable"); err != nil && !os.IsNotExist(err) {
-			return nil, err
-		}
-	}
-	var used []place
-	places, err := d.layout.services(project)
-	if err != nil {
-		return nil, err
-	}
-	for _, at := range places {
-		if locked(at.lock()) {
-			used = append(used, at)
-		}
-	}
-	if all, _, err = d.layout.all(project); err != nil { // again: a launch is recorded before it takes its lock
-		return nil, err
-	}
-	for _, at := range used {
-		named := slices.ContainsFunc(all, func(r record) bool { return d.layout.place(project, r.Service) == at })
-		if named {
-			continue
-		}
-		if err := d.waitUnlocked(ctx, at); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-func readRecord(path string) (record, error) {
-	var r record
+func readRecord(path string) (r record, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // a stray file among the projects
 		return r, infra.ErrNotFound
@@ -187,7 +210,7 @@ func readRecord(path string) (record, error) {
 		err = r.parse(b, strings.TrimSuffix(filepath.Base(path), ".json"))
 	}
 	if err != nil {
-		return r, fmt.Errorf("cannot read what is recorded about a service: %s: %w", path, err)
+		return r, fmt.Errorf("cannot read the record of a service: %s: %w", path, err)
 	}
 	return r, nil
 }
@@ -197,7 +220,7 @@ func (r *record) parse(b []byte, id string) error {
 		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	if r.ID != id || r.Project == "" || r.Service == "" {
-		return fmt.Errorf("%w: it is of no service", errDamaged)
+		return fmt.Errorf("%w: it names no service", errDamaged)
 	}
 	return nil
 }

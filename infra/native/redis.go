@@ -2,13 +2,14 @@ package native
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 )
 
 // redisConfig is the whole configuration of a server. It is a file so that passwords are in no command line.
-func redisConfig(r record, at place, options []option) string {
+func (v *server) redisConfig(options []option) string {
 	var b strings.Builder
 	line := func(name string, values ...string) {
 		b.WriteString(name)
@@ -19,22 +20,22 @@ func redisConfig(r record, at place, options []option) string {
 	}
 	for _, o := range options {
 		if o.Name == "" {
-			line("include", r.Program.literal(o.Values[0]))
+			line("include", v.Program.literal(o.Values[0]))
 		} else {
 			line(o.Name, o.Values...)
 		}
 	}
-	def := r.Definition
-	line("port", strconv.Itoa(r.Port))
-	if def.HostIP == "127.0.0.1" && r.Program.major() >= 7 {
+	def := v.Definition
+	line("port", strconv.Itoa(v.Port))
+	if def.HostIP == "127.0.0.1" && v.Program.major() >= 7 {
 		line("bind", "127.0.0.1", "-::1") // localhost may be either
 	} else {
 		line("bind", def.HostIP)
 		line("protected-mode", "no") // as in the image: the Compose file has opened it
 	}
-	line("dir", at.data())
+	line("dir", v.at.data())
 	line("daemonize", "no")
-	line("pidfile", at.data()+"/"+redisPid)
+	line("pidfile", filepath.Join(v.at.data(), redisFamily.pidFile))
 	line("logfile", "")
 	return b.String()
 }

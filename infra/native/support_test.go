@@ -325,13 +325,13 @@ func (f *fixture) service(name string) view.ServiceDetails {
 }
 
 func (f *fixture) place(service string) place {
-	return f.driver.layout.place(f.env["PROJECT"], service)
+	return f.driver.servers.layout.place(f.env["PROJECT"], service)
 }
 
 // record is the one of a service.
 func (f *fixture) record(service string) record {
 	f.Helper()
-	all, _, err := f.driver.layout.all(f.env["PROJECT"])
+	all, _, err := f.driver.servers.layout.all(f.env["PROJECT"])
 	if err != nil {
 		f.Fatal(err)
 	}

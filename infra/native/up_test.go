@@ -148,7 +148,7 @@ func TestDownKeepsDataAndDownVolumesDeletes(t *testing.T) {
 	if err := f.infra.Down(f.ctx, nil, f.env["PROJECT"], true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(f.driver.layout.data, f.spawn.ID)); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(f.driver.servers.layout.data, f.spawn.ID)); !os.IsNotExist(err) {
 		t.Errorf("something is still there: %v", err)
 	}
 	f.up()
@@ -256,7 +256,7 @@ func TestTwoProjectsAtOnceShareATemplate(t *testing.T) {
 	}
 	one.ready()
 	two.ready()
-	entries, err := os.ReadDir(one.driver.layout.templates())
+	entries, err := os.ReadDir(one.driver.servers.layout.templates())
 	if err != nil || len(entries) != 1 {
 		t.Errorf("templates: %v, %v", entries, err)
 	}

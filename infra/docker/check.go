@@ -13,7 +13,7 @@ import (
 	"devstack/infra"
 )
 
-// Check names every key of the enabled services, networks, configs and secrets that this driver would have to drop, each in an
+// Check names every key of the enabled services, networks, configs and secrets that this driver would have to ignore, each in an
 // *infra.Error, joined.
 func (d *Driver) Check(p *types.Project) error {
 	var found []refusal
@@ -25,7 +25,7 @@ func (d *Driver) Check(p *types.Project) error {
 			found = append(found, refusal{name, err.Error()})
 		}
 		for key := range s.Networks {
-			if n := s.Networks[key]; n != nil && n.InterfaceName != "" && !d.atLeast(49) {
+			if n := s.Networks[key]; n != nil && n.InterfaceName != "" && !d.api.atLeast(49) {
 				found = append(found, refusal{name, "networks." + key + ".interface_name"})
 			}
 		}
@@ -53,13 +53,16 @@ func (d *Driver) Check(p *types.Project) error {
 	return errors.Join(errs...)
 }
 
+// Warnings are none: a key that this driver cannot honour is refused by Check.
+func (d *Driver) Warnings(*types.Project) []string { return nil }
+
 type refusal struct{ service, key string }
 
 func (r refusal) String() string {
 	if r.service == "" {
-		return "devstack cannot do " + r.key
+		return "devstack does not support " + r.key
 	}
-	return fmt.Sprintf("service %s: devstack cannot do %s", r.service, r.key)
+	return fmt.Sprintf("service %s: devstack does not support %s", r.service, r.key)
 }
 
 // refusedKeys are the keys of a service that devstack does not do, in Compose's words.

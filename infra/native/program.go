@@ -27,33 +27,43 @@ func (p program) major() int { return majorOf(p.Version) }
 // id stands for the image's: another program or version means another one.
 func (p program) id() string { return string(p.Kind) + ":" + p.Version + ":" + p.Path }
 
+// tool is a program that belongs to the server, such as initdb.
+func (p program) tool(name string) string { return filepath.Join(filepath.Dir(p.Path), name) }
+
 // finder looks for servers, and asks each for its version once.
 type finder struct {
-	env      map[string]string
-	places   map[string][]string // patterns of paths beside PATH, by the program's name
-	override map[kind]string     // the variable that names the only place
+	env    map[string]string
+	places []string // patterns of directories where systems put servers that they keep off PATH
 
-	mu    sync.Mutex
+	mu    sync.Mutex         // guards known
 	known map[string]program // by path
 }
 
 func newFinder(env map[string]string) *finder {
-	return &finder{
-		env: env,
-		places: map[string][]string{
-			"postgres": {
-				"/usr/lib/postgresql/*/bin/postgres", "/opt/homebrew/opt/postgresql@*/bin/postgres", "/usr/local/opt/postgresql@*/bin/postgres",
-				"/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin/postgres", "/usr/pgsql-*/bin/postgres", "/usr/libexec/postgresql*/postgres",
-			},
-			"redis-server":  {"/usr/bin/redis-server", "/usr/local/bin/redis-server", "/opt/homebrew/bin/redis-server", "/home/linuxbrew/.linuxbrew/bin/redis-server"},
-			"valkey-server": {"/usr/bin/valkey-server", "/usr/local/bin/valkey-server", "/opt/homebrew/bin/valkey-server", "/home/linuxbrew/.linuxbrew/bin/valkey-server"},
-		},
-		override: map[kind]string{redis: "DEVSTACK_REDIS_BIN", valkey: "DEVSTACK_REDIS_BIN", postgres: "DEVSTACK_PG_BIN"},
-		known:    map[string]program{},
-	}
+	return &finder{env: env, known: map[string]program{}, places: []string{
+		"/usr/bin", "/usr/local/bin", "/opt/homebrew/bin", "/home/linuxbrew/.linuxbrew/bin",
+		"/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin",
+		"/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgresql*",
+	}}
 }
 
-// find is the program for an image of this kind: of the same major version if there is one, else the newest.
+// forData is the host's program for a service. Data that are there already decide about the version of postgres, as long as
+// the host has it.
+func (f *finder) forData(at place, k kind, major int) (program, error) {
+	have, err := f.find(k, major)
+	if err != nil || k != postgres {
+		return have, err
+	}
+	if of := dataVersion(at); of != 0 && of != have.major() {
+		if other, err := f.find(k, of); err == nil && other.major() == of {
+			return other, nil
+		}
+	}
+	return have, nil
+}
+
+// find is the program for an image of this kind: of the same major version if there is one, else the newest. An error is an
+// *infra.Error that says what to install.
 func (f *finder) find(k kind, major int) (program, error) {
 	all := f.all(k)
 	if len(all) == 0 {
@@ -82,7 +92,7 @@ func choose(all []program, k kind, major int) program {
 func (f *finder) all(k kind) []program {
 	var out []program
 	seen := map[string]bool{}
-	for _, path := range f.candidates(k) {
+	for _, path := range f.candidates(k.family()) {
 		real, err := filepath.EvalSymlinks(path)
 		if err != nil || seen[real] {
 			continue
@@ -98,30 +108,25 @@ func (f *finder) all(k kind) []program {
 	return out
 }
 
-// candidates are paths where a program may be: those of the override alone if there is one, else of PATH, then of the
-// places where systems put what they keep off PATH.
-func (f *finder) candidates(k kind) []string {
-	names := []string{"postgres"}
-	if k != postgres {
-		names = []string{"redis-server", "valkey-server"}
+// candidates are paths where a program may be: those of the override alone if there is one, else of PATH, then of the places.
+func (f *finder) candidates(of family) []string {
+	dirs := append(filepath.SplitList(f.env["PATH"]), f.places...)
+	if only := f.env[of.override]; only != "" {
+		if !isDir(only) {
+			return []string{only}
+		}
+		dirs = []string{only}
 	}
 	var out []string
-	if only := f.env[f.override[k]]; only != "" {
-		for _, name := range names {
-			out = append(out, filepath.Join(only, name))
-		}
-		if !isDir(only) {
-			out = []string{only}
-		}
-		return out
-	}
-	for _, name := range names {
-		for _, dir := range filepath.SplitList(f.env["PATH"]) {
-			out = append(out, filepath.Join(dir, name))
-		}
-		for _, pattern := range f.places[name] {
-			matches, _ := filepath.Glob(pattern)
-			out = append(out, matches...)
+	for _, name := range of.programs {
+		for _, dir := range dirs {
+			path := filepath.Join(dir, name)
+			if slices.Contains(f.places, dir) {
+				matches, _ := filepath.Glob(path)
+				out = append(out, matches...)
+			} else {
+				out = append(out, path)
+			}
 		}
 	}
 	return out
@@ -145,7 +150,7 @@ func (f *finder) look(path string) (program, error) {
 		return program{}, fmt.Errorf("%s is another program: %q", path, line)
 	}
 	if p.Kind == postgres {
-		if _, err := os.Stat(filepath.Join(filepath.Dir(path), "initdb")); err != nil {
+		if _, err := os.Stat(p.tool("initdb")); err != nil {
 			return program{}, err
 		}
 	}
@@ -167,11 +172,12 @@ func versionIn(line string) (kind, string) {
 	return "", ""
 }
 
+// missing says how to get a server that the host does not have.
 func (f *finder) missing(k kind) error {
-	if only := f.env[f.override[k]]; only != "" {
+	if variable := k.family().override; f.env[variable] != "" {
 		return &infra.Error{
-			Kind: infra.NoEngine, Message: fmt.Sprintf("%s names %s, where no %s is that runs", f.override[k], only, k),
-			Hint: "set it to the directory of the programs, or unset it",
+			Kind: infra.NoEngine, Message: fmt.Sprintf("%s is %s, but no %s runs from there", variable, f.env[variable], k),
+			Hint: "set " + variable + " to the directory of the programs, or unset it",
 		}
 	}
 	hint := map[kind]string{postgres: "apt-get install postgresql", redis: "apt-get install redis-server", valkey: "apt-get install valkey-server, or redis-server"}[k]

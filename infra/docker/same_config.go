@@ -81,3 +81,11 @@ func sameBindings(a, b network.PortMap) bool {
 	}
 	return true
 }
+
+// sameSet compares two lists without regard to order.
+func sameSet(a, b []string) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}

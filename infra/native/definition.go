@@ -33,49 +33,38 @@ type definition struct {
 	Networks map[string]string
 }
 
-// option is one line of a server's configuration.
-type option struct {
-	Name   string
-	Values []string
-	File   bool // the value is a file of the host that the server must be able to read
-}
-
 // defaultGrace is Docker's.
 const defaultGrace = 10 * time.Second
 
-// define reads a service. refused is what native services cannot do for it, in words that follow "service NAME: ".
+// define reads a service. refused says what native services cannot do for it, in words that follow "service NAME: ".
 func define(p *types.Project, s types.ServiceConfig) (d definition, refused []string) {
 	d.Kind, d.Major = recognise(s.Image)
 	if d.Kind == "" {
 		return d, []string{fmt.Sprintf("the image %s can only be run by Docker; native services are redis, valkey and postgres", infra.ImageName(p.Name, s))}
 	}
-	refused = needContainer(s)
-	refuse := func(format string, args ...any) { refused = append(refused, fmt.Sprintf(format, args...)) }
 	d.Grace = defaultGrace
 	if s.StopGracePeriod != nil {
 		d.Grace = time.Duration(*s.StopGracePeriod)
 	}
-	files := filesOf(p, s)
-	var problem string
-	if d.Env, problem = resolveEnv(s.Environment, files); problem != "" {
-		refuse("%s", problem)
-	}
-	if d.Argv, problem = plainCommand(s.Command, d.Env); problem != "" {
-		refuse("%s", problem)
-	}
-	d.Login = infra.LoginOf(d.Kind.protocol(), d.Argv, d.Env)
-	if problem := d.publish(s.Ports); problem != "" {
-		refuse("%s", problem)
-	}
-	parse := redisOptions
-	if d.Kind == postgres {
-		parse = postgresOptions
-		if d.Init, problem = files.initScripts(); problem != "" {
-			refuse("%s", problem)
+	refused = needContainer(s)
+	refuse := func(problem string) {
+		if problem != "" {
+			refused = append(refused, problem)
 		}
 	}
-	if d.Options, problem = parse(d.Argv, files); problem != "" {
-		refuse("command: %s", problem)
+	mounted, problem := filesOf(p, s), ""
+	d.Env, problem = resolveEnv(s.Environment, mounted)
+	refuse(problem)
+	d.Argv, problem = plainCommand(s.Command, d.Env)
+	refuse(problem)
+	d.Login = infra.LoginOf(d.Kind.family().protocol, d.Argv, d.Env)
+	refuse(d.publish(s.Ports))
+	if d.Kind == postgres {
+		d.Init, problem = mounted.initScripts()
+		refuse(problem)
+	}
+	if d.Options, problem = d.Kind.family().readOptions(d.Argv, mounted); problem != "" {
+		refuse("command: " + problem)
 	}
 	d.Networks = map[string]string{}
 	for key := range s.Networks {
@@ -184,14 +173,7 @@ func filesOf(p *types.Project, s types.ServiceConfig) files {
 		}
 	}
 	add := func(base string, ref types.FileReferenceConfig, what types.FileObjectConfig) {
-		target := ref.Target
-		if target == "" {
-			target = ref.Source
-		}
-		if !path.IsAbs(target) {
-			target = path.Join(base, target)
-		}
-		out[target] = source{path: what.File, text: what.Content}
+		out[infra.FileTarget(ref, base)] = source{path: what.File, text: what.Content}
 	}
 	for _, r := range s.Secrets {
 		add("/run/secrets", types.FileReferenceConfig(r), types.FileObjectConfig(p.Secrets[r.Source]))

@@ -7,15 +7,6 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/infra"
-	"devstack/infra/native"
-)
-
-// What runs services, as --infra and `ps` call it.
-const (
-	driverAuto   = "auto" // whichever it has to be
-	driverDocker = "docker"
-	driverNative = native.Name
-	driverNone   = "none" // nobody, or others
 )
 
 // choice is what the driver of an `up` follows from. Empty: none.
