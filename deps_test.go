@@ -138,6 +138,29 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 }
 
+// ADR 8: one file of the daemon knows that there are two drivers.
+func TestOneFileOfTheDaemonKnowsTheDrivers(t *testing.T) {
+	files, err := filepath.Glob("daemon/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var knowing []string
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(name, "_test.go") && slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool {
+			return strings.HasPrefix(i.Path.Value, `"devstack/infra/`)
+		}) {
+			knowing = append(knowing, name)
+		}
+	}
+	if !slices.Equal(knowing, []string{"daemon/drivers.go"}) {
+		t.Errorf("drivers are imported by %v", knowing)
+	}
+}
+
 func TestTheContractNeedsTheStandardLibraryOnly(t *testing.T) {
 	for _, p := range list(t, "-deps", "./daemon/api") {
 		if !p.Standard && p.ImportPath != "devstack/daemon/api" && p.ImportPath != "devstack/view" {
