@@ -118,6 +118,10 @@ recovery: build ## Measure how long the sample takes to get over harm, in dev an
 	@INFRA=docker scripts/setup && scripts/native
 	@scripts/recovery
 
+.PHONY: mutants
+mutants: ## Break the code on purpose (MUTANTS=pattern for some) and look whether a test notices
+	@scripts/mutants "$(MUTANTS)"
+
 .PHONY: lint
 lint: ## Look for mistakes and style: go vet and a pinned golangci-lint
 	go vet ./...
