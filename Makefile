@@ -101,7 +101,7 @@ soak: ## Repeat the tests called TestSoak... ROUNDS times (50)
 rehearse: build ## Prove the sample's production definitions on real engines (TARGETS); writes docs/rehearsal.md
 	@INFRA=docker scripts/setup
 	@base=$$(scripts/node-base) && compose=$$(scripts/compose) && export PATH="$$(dirname "$$compose"):$(CURDIR)/.cache/kubernetes/bin:$$PATH" && \
-		case " $(TARGETS) " in *" kubernetes "*) KUBECONFIG=$$(scripts/kubernetes up) && export KUBECONFIG ;; esac && \
+		case " $(TARGETS) " in *" kubernetes "*) KUBECONFIG=$$(conformance/node/cluster up) && export KUBECONFIG ;; esac && \
 		bin/devstack rehearse $(TARGETS) --base "$$base" --trial examples/agentic-sdlc/trial.mjs \
 			--context devstack-rehearsal --registry 127.0.0.1:12500 --markdown docs/rehearsal.md
 
