@@ -101,7 +101,7 @@ soak: ## Repeat the tests called TestSoak... ROUNDS times (50)
 rehearse: build ## Prove the sample's production definitions on real engines (TARGETS); writes docs/rehearsal.md
 	@INFRA=docker scripts/setup
 	@base=$$(scripts/node-base) && compose=$$(scripts/compose) && export PATH="$$(dirname "$$compose"):$(CURDIR)/.cache/kubernetes/bin:$$PATH" && \
-		case " $(TARGETS) " in *" kubernetes "*) KUBECONFIG=$$(scripts/kubernetes up) && export KUBECONFIG ;; esac && \
+		case " $(TARGETS) " in *" kubernetes "*) KUBECONFIG=$$(conformance/node/cluster up) && export KUBECONFIG ;; esac && \
 		bin/devstack rehearse $(TARGETS) --base "$$base" --trial examples/agentic-sdlc/trial.mjs \
 			--context devstack-rehearsal --registry 127.0.0.1:12500 --markdown docs/rehearsal.md
 
@@ -117,6 +117,10 @@ bench: build ## Measure devstack beside PM2, docker compose and the floor; write
 recovery: build ## Measure how long the sample takes to get over harm, in dev and on a pilot; writes into docs/pilot.md
 	@INFRA=docker scripts/setup && scripts/native
 	@scripts/recovery
+
+.PHONY: mutants
+mutants: ## Break the code on purpose (MUTANTS=pattern for some) and look whether a test notices
+	@scripts/mutants "$(MUTANTS)"
 
 .PHONY: lint
 lint: ## Look for mistakes and style: go vet and a pinned golangci-lint

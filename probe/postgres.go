@@ -35,11 +35,11 @@ func Postgres(addr, user, password, database string) Probe {
 func postgresConfig(addr, user, password, database string) (*pgconn.Config, error) {
 	host, portText, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, fmt.Errorf("not an address: %w", err)
+		return nil, fmt.Errorf("cannot use the address: %w", err)
 	}
 	port, err := strconv.ParseUint(portText, 10, 16)
 	if err != nil {
-		return nil, fmt.Errorf("not a port: %w", err)
+		return nil, fmt.Errorf("cannot use the port: %w", err)
 	}
 	config, err := pgconn.ParseConfig("host=localhost sslmode=disable passfile=/dev/null servicefile=/dev/null")
 	if err != nil {

@@ -62,7 +62,7 @@ func TestRedis(t *testing.T) {
 		{"loading", "", "-LOADING Redis is loading the dataset in memory", Result{Alive: true, Detail: "redis is loading its data"}},
 		{"loading, with a password", "secret", "-LOADING Redis is loading the dataset in memory", Result{Alive: true, Detail: "redis is loading its data"}},
 		{"a replica without its master", "", "-MASTERDOWN Link with MASTER is down", Result{Alive: true, Detail: "redis: MASTERDOWN Link with MASTER is down"}},
-		{"something else", "", "HTTP/1.1 400 Bad Request", Result{Detail: `not the answer of a redis server: "HTTP/1.1 400 Bad Request"`}},
+		{"something else", "", "HTTP/1.1 400 Bad Request", Result{Detail: `this is not the answer of a redis server: "HTTP/1.1 400 Bad Request"`}},
 	} {
 		addr := serve(t, func(in *bufio.Reader, out net.Conn) {
 			for answer := range strings.SplitSeq(test.answers, "\r\n") {

@@ -63,7 +63,7 @@ func refused(reply string) Result {
 	if strings.HasPrefix(reply, "-") {
 		return Result{Alive: true, Detail: "redis: " + reply[1:]}
 	}
-	return Result{Detail: fmt.Sprintf("not the answer of a redis server: %.60q", reply)}
+	return Result{Detail: fmt.Sprintf("this is not the answer of a redis server: %.60q", reply)}
 }
 
 // resp writes one command in Redis's protocol.

@@ -20,7 +20,7 @@ func (p *problems) cronExpression(n *yaml.Node) string {
 		return ""
 	}
 	if _, err := cron.NewParser(cronFields).Parse(v); err != nil {
-		p.at(n, "cron_restart %q is no cron expression: %v", v, err).Hint = `five fields such as "0 3 * * *" (every day at 3:00), or six with seconds first`
+		p.at(n, "cron_restart %q is not a cron expression: %v", v, err).Hint = `write five fields, such as "0 3 * * *" (every day at 3:00), or six with seconds first`
 	}
 	return v
 }

@@ -56,7 +56,7 @@ func (s *ecosystem) connect(out *Stack) {
 	services := slices.Clone(names)
 	for _, d := range s.apps {
 		if slices.Contains(services, d.Name) {
-			s.at(d.node, "app and service are both named %q", d.Name).Hint = "rename the app: dependencies and commands use one name for one thing"
+			s.at(d.node, "an app and a service are both named %q", d.Name).Hint = "rename the app: dependencies and commands use one name for one thing"
 		}
 		apps[d.Name] = d
 		names = append(names, d.Name)
@@ -70,7 +70,7 @@ func (s *ecosystem) connect(out *Stack) {
 			case target == nil && slices.Contains(disabled, e.Name):
 				s.at(e.node, "app %q depends on service %q, which is not selected", d.Name, e.Name).Hint = "add it to `services`"
 			case target == nil:
-				s.at(e.node, "app %q depends on %q, which is no app and no service%s", d.Name, e.Name, didYouMean(e.Name, names))
+				s.at(e.node, "app %q depends on %q, which is neither an app nor a service%s", d.Name, e.Name, didYouMean(e.Name, names))
 			case e.Condition == Completed && target.Autorestart && !target.OneShot:
 				s.at(e.node, "app %q waits until %q has completed, but %q is restarted when it ends", d.Name, e.Name, e.Name).Hint =
 					"set one_shot: true for " + e.Name

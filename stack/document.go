@@ -24,7 +24,7 @@ func readRegular(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
+		return nil, errors.New("it is not a regular file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -33,7 +33,7 @@ func readRegular(path string) ([]byte, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
 	if err == nil && len(data) > maxFileSize {
-		return nil, fmt.Errorf("larger than %d KiB", maxFileSize>>10)
+		return nil, fmt.Errorf("it is larger than %d KiB", maxFileSize>>10)
 	}
 	return data, err
 }
@@ -53,7 +53,7 @@ func parse(p *problems, data []byte) *yaml.Node {
 	}
 	var second yaml.Node
 	if err := decoder.Decode(&second); err == nil {
-		p.at(&second, "a second document: devstack reads one")
+		p.at(&second, "there is a second document, and devstack reads only one")
 		return nil
 	} else if !errors.Is(err, io.EOF) {
 		p.syntax(err)
@@ -71,7 +71,7 @@ func parse(p *problems, data []byte) *yaml.Node {
 func (p *problems) syntax(err error) {
 	var load *yaml.LoadError
 	if !errors.As(err, &load) {
-		p.at(nil, "not YAML: %v", err)
+		p.at(nil, "cannot read it as YAML: %v", err)
 		return
 	}
 	message := load.Message
@@ -95,9 +95,9 @@ func (x *expander) expand(n *yaml.Node, depth int) *yaml.Node {
 	case x.failed:
 		return n
 	case depth > maxDepth:
-		return x.fail(n, "nested more than %d levels deep", maxDepth)
+		return x.fail(n, "the file nests values more than %d levels deep", maxDepth)
 	case x.left < 0:
-		return x.fail(n, "more than %d values after aliases are replaced", maxNodes)
+		return x.fail(n, "the file has more than %d values after aliases are replaced", maxNodes)
 	}
 	if n.Kind == yaml.AliasNode {
 		return x.expand(n.Alias, depth+1)

@@ -108,7 +108,7 @@ func (s *ecosystem) simple(top map[string]*yaml.Node) {
 		s.env.required = s.list(n, "required_env")
 		for i, name := range s.env.required {
 			if name == "" || strings.ContainsAny(name, "=\x00 ") {
-				s.at(listed(n)[i], "%q is no name of a variable", name)
+				s.at(listed(n)[i], "%q is not the name of a variable", name)
 			}
 		}
 	}

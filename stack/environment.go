@@ -108,7 +108,7 @@ func (p *problems) environment(n *yaml.Node) []entry {
 	entries := p.entries(n, "env")
 	for _, e := range entries {
 		if e.key.Value == "" || strings.ContainsAny(e.key.Value, "=\x00") {
-			p.at(e.key, "%q is no name of a variable", e.key.Value)
+			p.at(e.key, "%q is not the name of a variable", e.key.Value)
 		}
 		if !isNull(e.value) {
 			p.element(e.value, "env."+e.key.Value)

@@ -64,7 +64,7 @@ var badFiles = []struct{ name, file, want string }{
 		"ecosystem.yaml:1:28: the variable NOWHERE must be set: set it",
 	},
 	{"bad interpolation", "apps: [{name: web, script: \"${\"}]", "ecosystem.yaml:1:28: \"${\" is not an interpolation"},
-	{"signal", "apps: [{name: web, script: a.js, kill_signal: SIGFOO}]", `ecosystem.yaml:1:47: kill_signal "SIGFOO" is no signal`},
+	{"signal", "apps: [{name: web, script: a.js, kill_signal: SIGFOO}]", `ecosystem.yaml:1:47: kill_signal "SIGFOO" is not a signal`},
 	{"duplicate key", "apps:\n- name: web\n  script: a.js\n  script: b.js\n", `ecosystem.yaml:4:3: "script" is written twice in app "web", first in line 3`},
 	{"duplicate name", "apps:\n- {name: web, script: a.js}\n- {name: web, script: b.js}\n", `ecosystem.yaml:3:10: two apps are named "web", the first in line 2`},
 	{"name all", "apps: [{name: all, script: a.js}]", `ecosystem.yaml:1:15: name "all" cannot be used: it means every process`},
@@ -92,7 +92,7 @@ var badFiles = []struct{ name, file, want string }{
 	},
 	{
 		"bad pattern", "apps: [{name: web, script: a.js, healthcheck: {log_line: \"(\"}}]",
-		"ecosystem.yaml:1:58: healthcheck.log_line is no regular expression: error parsing regexp: missing closing ): `(`",
+		"ecosystem.yaml:1:58: healthcheck.log_line is not a regular expression: error parsing regexp: missing closing ): `(`",
 	},
 	{
 		"Compose's probe", "apps: [{name: web, script: a.js, healthcheck: {test: x}}]",
@@ -100,7 +100,7 @@ var badFiles = []struct{ name, file, want string }{
 	},
 	{
 		"unknown dependency", "apps: [{name: web, script: a.js}, {name: api, script: b.js, depends_on: [wep]}]",
-		`ecosystem.yaml:1:74: app "api" depends on "wep", which is no app and no service; did you mean "web"?`,
+		`ecosystem.yaml:1:74: app "api" depends on "wep", which is neither an app nor a service; did you mean "web"?`,
 	},
 	{
 		"bad condition", "apps: [{name: web, script: a.js}, {name: api, script: b.js, depends_on: {web: {condition: healthy}}}]",
@@ -139,7 +139,7 @@ var badFiles = []struct{ name, file, want string }{
 	},
 	{
 		"no cron expression", "apps: [{name: web, script: a.js, cron_restart: 0 25 * * *}]",
-		`ecosystem.yaml:1:48: cron_restart "0 25 * * *" is no cron expression: end of range (25) above maximum (23): 25`,
+		`ecosystem.yaml:1:48: cron_restart "0 25 * * *" is not a cron expression: end of range (25) above maximum (23): 25`,
 	},
 	{"unknown profile", "apps: [{name: a, script: x.js}]\nprofiles: {pilto: {}}\n", `ecosystem.yaml:2:12: unknown profile "pilto"; did you mean "pilot"?`},
 	{
@@ -162,7 +162,7 @@ var badFiles = []struct{ name, file, want string }{
 		"two delays", "apps: [{name: a, script: x.js, restart_delay: 4s, exp_backoff_restart_delay: 100}]",
 		"ecosystem.yaml:1:51: restart_delay is fixed and exp_backoff_restart_delay grows: write one of them",
 	},
-	{"two documents", "apps: []\n---\napps: []\n", "ecosystem.yaml:2:1: a second document: devstack reads one"},
+	{"two documents", "apps: []\n---\napps: []\n", "ecosystem.yaml:2:1: there is a second document, and devstack reads only one"},
 	{"empty", "", "ecosystem.yaml: the file is empty"},
 	{"a list", "- a\n", "ecosystem.yaml:1:1: the file must be a mapping, not a list"},
 	{
@@ -220,7 +220,7 @@ func TestBadComposeFiles(t *testing.T) {
 		{"empty", "", "", "compose.yaml: empty compose file"},
 		{"unknown service", "services: {redis: {image: x}}\n", "services: [rediss]\n", `ecosystem.yaml:2:12: compose.yaml has no service "rediss"; did you mean "redis"?`},
 		{"cycle", "services: {a: {image: x, depends_on: [b]}, b: {image: x, depends_on: [a]}}\n", "", "dependency cycle"},
-		{"same name", "services: {web: {image: x}}\n", "apps: [{name: web, script: x.js}]\n", `ecosystem.yaml:2:15: app and service are both named "web"`},
+		{"same name", "services: {web: {image: x}}\n", "apps: [{name: web, script: x.js}]\n", `ecosystem.yaml:2:15: an app and a service are both named "web"`},
 		{
 			"not selected", "services: {a: {image: x}, b: {image: x}}\n", "services: [a]\napps: [{name: web, script: x.js, depends_on: [b]}]\n",
 			`ecosystem.yaml:3:47: app "web" depends on service "b", which is not selected`,
@@ -248,8 +248,8 @@ func TestEvilFiles(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ file, want string }{
 		"alias bomb":        {bomb, "more than 100000 values"},
-		"alias of itself":   {"apps: &a [*a]\n", "nested more than 64 levels deep"},
-		"deep flow":         {strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), "nested more than 64 levels deep"},
+		"alias of itself":   {"apps: &a [*a]\n", "the file nests values more than 64 levels deep"},
+		"deep flow":         {strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), "the file nests values more than 64 levels deep"},
 		"deeper flow":       {strings.Repeat("[", 200_000), "ecosystem.yaml:"},
 		"10 MiB":            {"# " + strings.Repeat("x", 10<<20), "larger than 1024 KiB"},
 		"binary":            {"\x00\x01\x02", "ecosystem.yaml"},

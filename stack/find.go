@@ -47,7 +47,7 @@ func findGiven(start, file string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", &Error{File: path, Message: "no such file", Hint: "-f names the ecosystem.yaml to use"}
+		return "", &Error{File: path, Message: "this file does not exist", Hint: "-f names the ecosystem.yaml to use"}
 	case err != nil:
 		return "", &Error{File: path, Message: "cannot read: " + err.Error()}
 	case !info.IsDir():
@@ -74,5 +74,5 @@ func in(dir string) (string, error) {
 	case 1:
 		return found[0], nil
 	}
-	return "", &Error{File: dir, Message: "there are ecosystem.yaml and ecosystem.yml", Hint: "remove one, or choose with -f FILE"}
+	return "", &Error{File: dir, Message: "ecosystem.yaml and ecosystem.yml both exist", Hint: "remove one, or choose with -f FILE"}
 }

@@ -33,3 +33,18 @@ func TestServiceHashIgnoresWhatIsNoPartOfAContainer(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Scaling with deploy.replicas leaves the containers that are there as they are; a memory limit makes them others.
+func TestServiceHashIgnoresReplicas(t *testing.T) {
+	hash := func(deploy string) string {
+		return hashes(t, load(t, write(t, map[string]string{
+			"compose.yaml": "services: {a: {image: x, deploy: {" + deploy + "}}}\n", "ecosystem.yaml": "compose: compose.yaml",
+		})))["service a"]
+	}
+	if one, two := hash("replicas: 1"), hash("replicas: 2"); one != two {
+		t.Errorf("with one replica %s, with two %s", one, two)
+	}
+	if one, two := hash("replicas: 1"), hash("replicas: 1, resources: {limits: {memory: 1G}}"); one == two {
+		t.Error("a memory limit changes nothing")
+	}
+}

@@ -39,7 +39,7 @@ func (d *definition) healthcheck(n *yaml.Node) *Healthcheck {
 		case "log_line":
 			h.LogLine = d.text(e.value, what)
 			if _, err := regexp.Compile(h.LogLine); err != nil {
-				d.at(e.value, "healthcheck.log_line is no regular expression: %v", err)
+				d.at(e.value, "healthcheck.log_line is not a regular expression: %v", err)
 			}
 		case "interval":
 			h.Interval = d.positive(e.value, what)

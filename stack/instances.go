@@ -102,7 +102,7 @@ func (d *definition) execMode(n *yaml.Node) string {
 func (d *definition) variableName(n *yaml.Node, what string) string {
 	v := d.text(n, what)
 	if strings.ContainsAny(v, "= \t\x00") {
-		d.at(n, "%s: %q is no name of a variable", what, v)
+		d.at(n, "%s: %q is not the name of a variable", what, v)
 	}
 	return v
 }

@@ -196,7 +196,7 @@ func (p *problems) signal(n *yaml.Node) string {
 		name = "SIG" + name
 	}
 	if v != "" && unix.SignalNum(name) == 0 {
-		p.at(n, "kill_signal %q is no signal", v).Hint = "such as SIGTERM, SIGINT or SIGQUIT"
+		p.at(n, "kill_signal %q is not a signal", v).Hint = "write a signal such as SIGTERM, SIGINT or SIGQUIT"
 	}
 	return name
 }

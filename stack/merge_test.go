@@ -236,7 +236,7 @@ func TestFind(t *testing.T) {
 		{"other", "", "other/ecosystem.yml", ""},
 		{"deep", "../other/ecosystem.yml", "other/ecosystem.yml", ""},
 		{"deep", "../other", "other/ecosystem.yml", ""},
-		{"deep", "absent.yaml", "", "no such file"},
+		{"deep", "absent.yaml", "", "this file does not exist"},
 		{"deep", "er", "", "no ecosystem.yaml in this directory"},
 		{"both", "", "", "ecosystem.yaml and ecosystem.yml"},
 	} {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # the variables are those of scripts/kubernetes
-# What the programs of a node are told: keys and configuration files. Sourced by scripts/kubernetes, never run.
+# shellcheck disable=SC2154 # the variables are those of conformance/node/cluster
+# What the programs of a node are told: keys and configuration files. Sourced by conformance/node/cluster, never run.
 
 write_keys() {
 	token=$(openssl rand -hex 24)

@@ -55,7 +55,7 @@ const cloudHeader = `#cloud-config
 // is readable by every program on the machine.
 func CloudInit(b FirstBoot) (string, error) {
 	if !filepath.IsAbs(b.Dir) {
-		return "", fmt.Errorf("the project's directory on the machine is an absolute path, not %q", b.Dir)
+		return "", fmt.Errorf("the project's directory on the machine must be an absolute path, not %q", b.Dir)
 	}
 	packages := []string{"ca-certificates"}
 	project, needs, err := fetch(b.Source, b.Dir, "project")
@@ -68,7 +68,7 @@ func CloudInit(b FirstBoot) (string, error) {
 	bin := filepath.Join(b.Dir, "bin")
 	if b.Executables != "" {
 		if isRepository(b.Executables) {
-			return "", fmt.Errorf("executables come in a tar archive, not from %q", b.Executables)
+			return "", fmt.Errorf("executables must come in a tar archive, not from %q", b.Executables)
 		}
 		got, needs, err := fetch(b.Executables, "/usr/local/bin", "executables")
 		if err != nil {
@@ -109,11 +109,11 @@ func fetch(source, dir, name string) (commands [][]string, packages []string, er
 	if err == nil && u.User != nil {
 		if _, password := u.User.Password(); password || remote {
 			u.User = nil
-			return nil, nil, fmt.Errorf("the URL of %s holds a password or token, and user data is no place for one", u)
+			return nil, nil, fmt.Errorf("the URL of %s contains a password or a token, and every program on the machine can read user data", u)
 		}
 	}
 	if remote && u.RawQuery != "" {
-		return nil, nil, fmt.Errorf("%s://%s%s has a query, which may hold a token, and user data is no place for one", u.Scheme, u.Host, u.Path)
+		return nil, nil, fmt.Errorf("%s://%s%s has a query, which may contain a token, and every program on the machine can read user data", u.Scheme, u.Host, u.Path)
 	}
 	switch {
 	case isRepository(source):

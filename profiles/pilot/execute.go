@@ -33,12 +33,12 @@ func Execute(ctx context.Context, plan func() []Step, run Runner, say func(Step)
 			}
 			if pending = true; out.Changed[step.Name] {
 				out.Failed = &step
-				return out, fmt.Errorf("%s was done, and is still to be done: %s", step.Name, step.Do)
+				return out, fmt.Errorf("cannot finish %s: after it was done, this is still missing: %s", step.Name, step.Do)
 			}
 			say(step)
 			if err := carryAll(ctx, step.Actions, run); err != nil {
 				out.Failed = &step
-				return out, fmt.Errorf("%s: %w", step.Name, err)
+				return out, fmt.Errorf("cannot carry out %s: %w", step.Name, err)
 			}
 			out.Changed[step.Name] = true
 			out.Done = append(out.Done, step.Name)
@@ -50,7 +50,7 @@ func Execute(ctx context.Context, plan func() []Step, run Runner, say func(Step)
 			return out, nil
 		}
 	}
-	return out, fmt.Errorf("after %d rounds there is still something to be done", maxRounds)
+	return out, fmt.Errorf("cannot finish: there is still work after %d rounds", maxRounds)
 }
 
 func carryAll(ctx context.Context, actions []Action, run Runner) error {

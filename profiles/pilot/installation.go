@@ -17,7 +17,7 @@ func user(w Wanted, f Facts) Step {
 	case f.User != nil:
 		s.Found = w.User + ", home " + w.Home
 	case w.User != User:
-		s.Problem = &Problem{Message: "there is no user " + w.User, Fix: "adduser " + w.User + ", or --user with one that is there"}
+		s.Problem = &Problem{Message: "there is no user " + w.User, Fix: "run adduser " + w.User + ", or name a user that exists with --user"}
 	default:
 		s.Found, s.Do = "no "+User, "make the system user "+User+", home "+Home
 		s.Actions = []Action{run("useradd", "--system", "--user-group", "--home-dir", Home, "--no-create-home", "--shell", "/usr/sbin/nologin", User)}
@@ -31,7 +31,7 @@ func project(w Wanted, f Facts) Step {
 	if f.Forbidden != "" {
 		s.Problem = &Problem{
 			Message: w.User + " may not read " + f.Forbidden,
-			Fix:     "have the project in a place like /opt/" + w.Project + " and its secrets in " + EnvFile(w.Project) + ", or chmod o+rX " + f.Forbidden,
+			Fix:     "move the project to a place like /opt/" + w.Project + " and its secrets to " + EnvFile(w.Project) + ", or chmod o+rX " + f.Forbidden,
 		}
 	}
 	return s
@@ -51,7 +51,7 @@ func directories(w Wanted, f Facts) Step {
 			continue
 		} else if ok && got.Link { // what the user may write, he could make a link to a directory of root's
 			s.Problem = &Problem{
-				Message: dir + " is behind a symlink, and not " + w.User + "'s",
+				Message: dir + " is behind a symlink, and " + w.User + " does not own it",
 				Fix:     "name the directory itself in ecosystem.yaml, or make it " + w.User + "'s: chown " + w.User + ": " + dir,
 			}
 			s.Actions = nil
@@ -82,7 +82,7 @@ func executables(w Wanted, f Facts) Step {
 	if f.Same || w.From == "" {
 		return s
 	}
-	s.Found, s.Do = "others or none", "install those of "+w.From
+	s.Found, s.Do = "they are missing, or others", "install those of "+w.From
 	s.Actions = []Action{
 		{Copy: [2]string{filepath.Join(w.From, "devstackd"), w.Devstackd}},
 		{Copy: [2]string{filepath.Join(w.From, "devstack"), w.Devstack}},

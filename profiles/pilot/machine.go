@@ -24,7 +24,7 @@ func systemd(f Facts) Step {
 	if !f.Systemd {
 		s.Found = "does not run this machine"
 		s.Problem = &Problem{
-			Message: "systemd does not run this machine, and boots are its work",
+			Message: "systemd does not run this machine, and devstack needs it to start at boot",
 			Fix:     "run devstack resurrect --foreground under the supervisor that is there",
 		}
 	}
@@ -59,13 +59,13 @@ func nodejs(w Wanted, f Facts) Step {
 	default:
 		found := "none is installed"
 		if f.Node != "" {
-			found = "found " + f.Node
+			found = "this machine has " + f.Node
 		} else if offered != "" {
-			found = "the distribution's is " + offered
+			found = "the distribution has " + offered
 		}
 		s.Problem = &Problem{
-			Message: fmt.Sprintf("Node.js %d or newer is needed, %s", w.Node, found),
-			Fix:     "install it where every user finds it, such as /usr/local/bin: https://nodejs.org/en/download, or start from Debian 13",
+			Message: fmt.Sprintf("the project needs Node.js %d or newer, and %s", w.Node, found),
+			Fix:     "install it in a place that every user has, such as /usr/local/bin (https://nodejs.org/en/download), or use Debian 13",
 		}
 	}
 	return s

@@ -106,12 +106,12 @@ func TestOneThingIsMissing(t *testing.T) {
 		want   []string // parts of the plan, which has as many lines
 	}{
 		{"no systemd", func(_ *Wanted, f *Facts) { f.Systemd = false }, []string{"systemd: ! systemd does not run this machine"}},
-		{"old Node.js", func(_ *Wanted, f *Facts) { f.Node = "v18.20.4" }, []string{"! Node.js 20 or newer is needed, found v18.20.4"}},
+		{"old Node.js", func(_ *Wanted, f *Facts) { f.Node = "v18.20.4" }, []string{"! the project needs Node.js 20 or newer, and this machine has v18.20.4"}},
 		{
 			"Debian's is old", func(_ *Wanted, f *Facts) { f.Node, f.Packages = "", map[string]string{"nodejs": "18.20.4+dfsg-1"} },
-			[]string{"! Node.js 20 or newer is needed, the distribution's is 18.20.4+dfsg-1"},
+			[]string{"! the project needs Node.js 20 or newer, and the distribution has 18.20.4+dfsg-1"},
 		},
-		{"no apt", func(_ *Wanted, f *Facts) { f.Node, f.Apt, f.Packages = "", false, nil }, []string{"needed, none is installed"}},
+		{"no apt", func(_ *Wanted, f *Facts) { f.Node, f.Apt, f.Packages = "", false, nil }, []string{"or newer, and none is installed"}},
 		{"no package", func(_ *Wanted, f *Facts) { f.Engine, f.Packages = false, nil }, []string{"! apt-get has no package docker.io"}},
 		{"a stranger's home", func(_ *Wanted, f *Facts) { f.Forbidden = "/root" }, []string{"! devstack may not read /root"}},
 		{

@@ -29,7 +29,7 @@ func Commands(out io.Writer) Runner {
 		if err := cmd.Run(); ctx.Err() != nil {
 			return ctx.Err()
 		} else if err != nil {
-			return fmt.Errorf("%s: %w", strings.Join(argv, " "), err)
+			return fmt.Errorf("cannot run %s: %w", strings.Join(argv, " "), err)
 		}
 		return nil
 	}

@@ -29,7 +29,7 @@ func (d *deriver) backing(all []Workload) []Backing {
 		}
 		if slices.Contains(d.o.Containers, name) {
 			if name != dnsName(name) {
-				d.refuse(ServiceSubject(name), "name", "it is no DNS label", "rename it to "+dnsName(name))
+				d.refuse(ServiceSubject(name), "name", "it is not a DNS label", "rename it to "+dnsName(name))
 			}
 			b.Container = d.container(service)
 		}
@@ -77,7 +77,7 @@ func portOf(s types.ServiceConfig, kind BackingKind) int {
 func (d *deriver) container(s types.ServiceConfig) *Container {
 	subject := ServiceSubject(s.Name)
 	if s.Image == "" {
-		d.refuse(subject, "build", "a backing service is not built by an export", "give it an image")
+		d.refuse(subject, "build", "an export does not build backing services", "give it an image")
 	}
 	c := &Container{
 		Entrypoint: notNil(d.argv(subject, "entrypoint", s.Entrypoint)), Command: notNil(d.argv(subject, "command", s.Command)), User: s.User,

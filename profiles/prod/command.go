@@ -68,7 +68,7 @@ func (a *account) command() {
 	subject := AppSubject(a.app.Name)
 	dir, ok := a.imagePath(a.app.Cwd)
 	if !ok {
-		a.refuse(subject, "cwd", "it is outside of the workspace "+a.st.Rel(a.root)+", which is all that an image has", "move it there, or build from a directory that holds it")
+		a.refuse(subject, "cwd", "it is outside of the workspace "+a.st.Rel(a.root)+", and an image contains only the workspace", "move it there, or build from a directory that holds it")
 	}
 	a.w.WorkDir = dir
 	if a.app.Script == "" {
@@ -78,7 +78,7 @@ func (a *account) command() {
 	}
 	script, ok := a.imagePath(a.app.Script)
 	if !ok {
-		a.refuse(subject, "script", "it is outside of the workspace "+a.st.Rel(a.root)+", which is all that an image has", "move it there")
+		a.refuse(subject, "script", "it is outside of the workspace "+a.st.Rel(a.root)+", and an image contains only the workspace", "move it there")
 	}
 	args := a.relocate(subject, "args", a.argv(subject, "args", a.app.Args))
 	if a.app.Interpreter == "none" {

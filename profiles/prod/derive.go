@@ -74,7 +74,7 @@ func (d *deriver) checkNames() error {
 		}
 	}
 	if len(d.st.Apps) == 0 {
-		return stack.Errors{{File: filepath.Base(d.st.File), Message: "there are no apps to export", Hint: "an export is of apps; their containers come with them"}}
+		return stack.Errors{{File: filepath.Base(d.st.File), Message: "there are no apps to export", Hint: "write apps: an export has apps, and the containers that they need"}}
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func (d *deriver) build() Build {
 	}
 	b.Command = d.argv(StackSubject, "build.command", d.st.Build.Command)
 	if d.st.Build.Dir != d.root {
-		d.refuse(StackSubject, "build", "it runs in another directory than the workspace", "set defaults.cwd to the directory of the lock file")
+		d.refuse(StackSubject, "build", "it does not run in the directory of the workspace", "set defaults.cwd to the directory of the lock file")
 	}
 	return b
 }
@@ -152,7 +152,7 @@ func (d *deriver) checkUnique(m Model) {
 	first := map[string]string{}
 	see := func(name, subject string) {
 		if other, taken := first[name]; taken {
-			d.refuse(subject, "name", "in production it is "+name+", as "+other+" is", "rename one of them")
+			d.refuse(subject, "name", "production calls it "+name+", as it calls "+other, "rename one of them")
 			return
 		}
 		first[name] = subject

@@ -30,7 +30,7 @@ func dropped(fix, why string, args ...any) []finding {
 }
 
 // nothing is a key at a value that asks for nothing.
-func nothing() []finding { return mapped("nothing is asked") }
+func nothing() []finding { return mapped("it asks for nothing") }
 
 // unknownKey accounts for a key that has no rule: never silence. A test keeps it from being needed.
 func unknownKey() []finding {
@@ -62,23 +62,23 @@ func words(list []string) []finding {
 	if len(list) == 0 {
 		return nothing()
 	}
-	return mapped("the command's words")
+	return mapped("it is part of the command")
 }
 
 // takeBack is what to do about a key that production has no use for.
-func takeBack(key string) string { return key + ": null in the prod profile takes it back" }
+func takeBack(key string) string { return "write " + key + ": null in the prod profile" }
 
 func pause(key string, asked bool) []finding {
 	if !asked {
 		return nothing()
 	}
-	return dropped(takeBack(key), "the pause before a restart is the target's own, and grows")
+	return dropped(takeBack(key), "the target chooses the pause before a restart, which grows")
 }
 
 func ofWatch(on bool, parts ...string) []finding {
-	f := mapped("nothing is asked without watch")
+	f := mapped("it does nothing without watch")
 	if on {
-		f = dropped("watch: false in the prod profile", "nothing is watched")
+		f = dropped("write watch: false in the prod profile", "nothing is watched")
 	}
 	if len(parts) == 0 {
 		return f
@@ -97,9 +97,9 @@ func logFile(path string) []finding {
 	case "":
 		return nothing()
 	case "/dev/null":
-		return approximated("let the app write less", "what it throws away is kept by the target's log")
+		return approximated("let the app write less", "the target's log keeps what it throws away")
 	}
-	return mapped("stdout and stderr, which the target keeps")
+	return mapped("the target keeps stdout and stderr")
 }
 
 func (a *account) ofCommand() []finding {
@@ -107,11 +107,11 @@ func (a *account) ofCommand() []finding {
 	case len(a.app.Command) == 0:
 		return nothing()
 	case runsShell(a.w.Command):
-		return approximated("write a list, or begin the line with exec", "a shell runs it, so the image needs one, and it decides what signals reach the app")
+		return approximated("write a list, or begin the line with exec", "a shell runs it: the image needs one, and it decides which signals reach the app")
 	case len(a.app.Command) != len(a.w.Command) && len(a.w.Command) > 0:
-		return mapped("its words, without a shell, so that signals reach the program")
+		return mapped("the container runs its words without a shell, so that signals reach the program")
 	}
-	return mapped("the command")
+	return mapped("the container runs it")
 }
 
 func (a *account) ofInterpreter() []finding {
@@ -119,7 +119,7 @@ func (a *account) ofInterpreter() []finding {
 	case a.app.Interpreter == "" || a.app.Interpreter == "none":
 		return nothing()
 	case strings.HasPrefix(a.app.Interpreter, "/") && a.w.Runtime != "":
-		return approximated("", "%s of the image", a.w.Runtime)
+		return approximated("", "the %s of the image runs it", a.w.Runtime)
 	}
 	return mapped("%s", a.w.Command[0])
 }
@@ -128,25 +128,25 @@ func (a *account) ofInterpreter() []finding {
 func (a *account) ofEnv() []finding {
 	var out []finding
 	for _, v := range a.vars {
-		f := finding{part: v.name, verdict: IsMapped, how: "plain configuration", asked: true}
+		f := finding{part: v.name, verdict: IsMapped, how: "it is plain configuration", asked: true}
 		switch {
 		case strings.HasPrefix(v.origin, "env_file "), v.origin == "port":
 			continue
 		case v.partly:
-			f.verdict, f.how = IsApproximated, "a value to be given in the target: "+string(v.secret)
+			f.verdict, f.how = IsApproximated, "you give its value in the target: "+string(v.secret)
 			f.fix = "give a default, ${NAME:-...}, or the value in the prod profile"
 		case v.secret != "":
-			f.how = "a secret to be given in the target: " + string(v.secret)
+			f.how = "it is a secret, which you give in the target: " + string(v.secret)
 		case v.local:
-			f.verdict, f.how = IsApproximated, "carried over, but it names this machine, which in production is another"
-			f.fix = "give the address there in the prod profile"
+			f.verdict, f.how = IsApproximated, "it goes along, but it names this machine, and production is another one"
+			f.fix = "write the address that production has into the prod profile"
 		case v.name == "NODE_ENV" && !a.inProduction():
-			f.fix = "production is NODE_ENV: production, in the prod profile's defaults"
+			f.fix = "write NODE_ENV: production into the prod profile's defaults"
 		}
 		out = append(out, f)
 	}
 	if a.w.HasNode() && !a.names("NODE_ENV") {
-		out = append(out, finding{part: "NODE_ENV", verdict: IsMapped, how: "production, as the files do not say"})
+		out = append(out, finding{part: "NODE_ENV", verdict: IsMapped, how: "it is production: the files say nothing"})
 	}
 	if len(out) == 0 {
 		return nothing()
@@ -185,9 +185,9 @@ func (a *account) ofEnvFile() []finding {
 	if plain+secret == 0 {
 		return nothing()
 	}
-	out := mapped("%d variables in the configuration, %d secrets to be given in the target", plain, secret)
+	out := mapped("it has %d variables of the configuration and %d secrets, which you give in the target", plain, secret)
 	if local > 0 {
-		out = approximated("give the addresses there in the prod profile", "carried over, but %d values name this machine, which in production is another", local)
+		out = approximated("write the addresses that production has into the prod profile", "it goes along, but %d values name this machine, and production is another one", local)
 	}
 	out[0].asked = true
 	return out
@@ -199,9 +199,9 @@ func (a *account) ofDependsOn() []finding {
 	}
 	var out []finding
 	for i, dependency := range a.app.DependsOn {
-		f := finding{part: dependency.Name, verdict: IsApproximated, how: "no order of starting: it tries until it can connect, and is restarted meanwhile", fix: "let the app retry its connections"}
+		f := finding{part: dependency.Name, verdict: IsApproximated, how: "nothing orders the starts: the app tries until it can connect, and the target restarts it meanwhile", fix: "let the app retry its connections"}
 		if a.w.Edges[i].Wait == JobFirst {
-			f.how, f.fix = "the job is to be run to its end before the rollout", ""
+			f.how, f.fix = "run the job to its end before the rollout", ""
 		}
 		out = append(out, f)
 	}
@@ -214,9 +214,9 @@ func (a *account) ofHealthcheck() []finding {
 	case h == nil && p == nil:
 		return nothing()
 	case h == nil:
-		return approximated("", "the port %s is asked for a connection, as none is written", strconv.Itoa(p.Port))
+		return approximated("", "the probe connects to port %s: the file has no healthcheck", strconv.Itoa(p.Port))
 	}
-	kind := finding{verdict: IsMapped, how: "the probe"}
+	kind := finding{verdict: IsMapped, how: "the probe does it"}
 	switch {
 	case h.HTTP != "":
 		kind.part = "http"
@@ -231,9 +231,9 @@ func (a *account) ofHealthcheck() []finding {
 		kind.verdict, kind.how, kind.fix = IsDropped, "it asks another host, whose failure would restart this workload", "ask this app itself"
 		switch {
 		case a.w.Kind != Service:
-			kind.how, kind.fix = "what runs to its end is not probed", takeBack("healthcheck")
+			kind.how, kind.fix = "nothing probes what runs to its end", takeBack("healthcheck")
 		case h.LogLine != "":
-			kind.how, kind.fix = "no target reads logs to find out", "write http, tcp or exec"
+			kind.how, kind.fix = "no target reads logs to find out whether an app works", "write http, tcp or exec"
 		}
 		return []finding{kind}
 	}
@@ -242,7 +242,7 @@ func (a *account) ofHealthcheck() []finding {
 		{part: "interval", verdict: IsMapped, how: p.Interval.String()},
 		{part: "timeout", verdict: IsMapped, how: p.Timeout.String()},
 		{part: "retries", verdict: IsMapped, how: strconv.Itoa(p.Retries) + " failures in a row restart it"},
-		{part: "start_period", verdict: IsMapped, how: p.StartPeriod.String() + " until the first success"},
+		{part: "start_period", verdict: IsMapped, how: p.StartPeriod.String() + " may pass until the first success"},
 	}
 }
 
@@ -251,11 +251,11 @@ func (a *account) ofCron() []finding {
 	case a.app.CronRestart == "":
 		return nothing()
 	case a.w.Kind == Service:
-		return dropped("let the app renew itself, or make an app with one_shot: true of what is to be done then", "targets do not restart services by the clock")
+		return dropped("let the app do it by itself, or write an app with one_shot: true for it", "targets do not restart services by the clock")
 	case a.w.Schedule.Zone == "":
-		return approximated("write CRON_TZ=Zone before the expression", "the schedule %s in UTC, not in this machine's time", a.w.Schedule.Expression)
+		return approximated("write CRON_TZ=Zone before the expression", "it runs at %s in UTC, not in this machine's time", a.w.Schedule.Expression)
 	}
-	return mapped("the schedule %s in %s", a.w.Schedule.Expression, a.w.Schedule.Zone)
+	return mapped("it runs at %s in %s", a.w.Schedule.Expression, a.w.Schedule.Zone)
 }
 
 func (a *account) ofMemory() []finding {
@@ -265,7 +265,7 @@ func (a *account) ofMemory() []finding {
 		heap = fmt.Sprintf(", of which Node's heap has %d", a.w.Memory.HeapMiB)
 	}
 	if a.app.MaxMemory == 0 {
-		return approximated("write max_memory_restart", "a limit of %d MiB%s, as production has no workload without one", limit, heap)
+		return approximated("write max_memory_restart", "it gets a limit of %d MiB%s: production has no workload without one", limit, heap)
 	}
-	return mapped("a limit of %d MiB%s", limit, heap)
+	return mapped("it has a limit of %d MiB%s", limit, heap)
 }

@@ -29,7 +29,7 @@ func (a *account) probe() {
 	case h.HTTP != "":
 		ok = askURL(&p, h.HTTP, a.app.Port)
 		if ok && (stack.MaskText(h.HTTP) != h.HTTP || asksWithSecret(p.Path)) {
-			a.refuse(AppSubject(a.app.Name), "healthcheck.http", "there is a password in the URL", "let the path answer without one, or write exec")
+			a.refuse(AppSubject(a.app.Name), "healthcheck.http", "the URL contains a password", "let the path answer without one, or write exec")
 		}
 	case h.TCP != "":
 		p.Kind = TCP

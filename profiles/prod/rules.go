@@ -6,7 +6,7 @@ import "time"
 var appRules = map[string]func(a *account) []finding{
 	"name": func(a *account) []finding {
 		if a.w.Name != a.app.Name {
-			return approximated("", "%s, as names are DNS labels in production", a.w.Name)
+			return approximated("", "production calls it %s: names are DNS labels there", a.w.Name)
 		}
 		return mapped("the workload %s", a.w.Name)
 	},
@@ -14,28 +14,28 @@ var appRules = map[string]func(a *account) []finding{
 		if a.app.Namespace == "default" {
 			return nothing()
 		}
-		return dropped("group with labels of the target", "it groups apps for devstack's commands alone")
+		return dropped("use labels of the target to group apps", "only devstack's commands use it")
 	},
 	"script": func(a *account) []finding {
 		if a.app.Script == "" {
 			return nothing()
 		}
-		return mapped("the command, in %s", a.w.WorkDir)
+		return mapped("the container runs it in %s", a.w.WorkDir)
 	},
 	"command":     (*account).ofCommand,
 	"args":        func(a *account) []finding { return words(a.app.Args) },
 	"node_args":   func(a *account) []finding { return words(a.app.NodeArgs) },
 	"interpreter": (*account).ofInterpreter,
-	"cwd":         func(a *account) []finding { return mapped("the working directory %s", a.w.WorkDir) },
+	"cwd":         func(a *account) []finding { return mapped("the container runs in %s", a.w.WorkDir) },
 	"env":         (*account).ofEnv,
 	"env_file":    (*account).ofEnvFile,
 
 	"instances": func(a *account) []finding {
 		switch {
 		case a.w.Kind != Service && a.app.Count() > 1:
-			return approximated("write an app for each, or let one do all the work", "it runs once, as jobs do")
+			return approximated("write an app for each, or let one do all the work", "a job runs once")
 		case a.w.Singleton:
-			return mapped("1, and an update stops the old one before it starts the new one")
+			return mapped("there is 1, and an update stops the old one before it starts the new one")
 		}
 		return mapped("replicas: %d", a.app.Count())
 	},
@@ -44,9 +44,9 @@ var appRules = map[string]func(a *account) []finding{
 	},
 	"instance_var": func(a *account) []finding {
 		if a.w.Replicas > 1 && a.app.InstanceVar != "" {
-			return dropped("let replicas find out by a lock who does what only one may do", "replicas have no numbers; %s is not set", a.app.InstanceVar)
+			return dropped("let the replicas use a lock for what only one of them may do", "replicas have no numbers; %s is not set", a.app.InstanceVar)
 		}
-		return mapped("0, as there is one")
+		return mapped("it is 0: there is one replica")
 	},
 	"increment_var": func(a *account) []finding {
 		switch {
@@ -55,17 +55,17 @@ var appRules = map[string]func(a *account) []finding{
 		case a.app.IncrementVar == "PORT":
 			return approximated("", "every replica has an address of its own, and the same port")
 		}
-		return dropped("let replicas find out by themselves what is theirs", "replicas have no numbers to count by")
+		return dropped("let each replica find out what its part is", "replicas have no numbers, so nothing is counted up")
 	},
 	"port": func(a *account) []finding {
 		if a.app.Port == 0 {
 			return nothing()
 		}
-		return mapped("port %d and PORT", a.app.Port)
+		return mapped("the container has port %d and PORT", a.app.Port)
 	},
 	"hold_port": func(a *account) []finding {
 		if a.app.HoldPort == "true" {
-			return dropped("bind PORT when there is no LISTEN_FDS", "no target opens the port before the start and passes it")
+			return dropped("bind PORT when there is no LISTEN_FDS", "no target opens the port before the app starts")
 		}
 		return mapped("the target's address takes connections while replicas are replaced")
 	},
@@ -84,40 +84,40 @@ var appRules = map[string]func(a *account) []finding{
 		if a.w.Probe == nil {
 			return dropped("write a healthcheck", "nothing tells when it is ready")
 		}
-		return mapped("%s until the first success of the probe", a.w.Probe.StartPeriod)
+		return mapped("the probe has %s to succeed for the first time", a.w.Probe.StartPeriod)
 	},
 
 	"autostart": func(a *account) []finding {
 		if !a.app.Autostart {
-			return mapped("defined with 0 replicas, not started")
+			return mapped("it has 0 replicas, so it does not start")
 		}
-		return mapped("started")
+		return mapped("it starts")
 	},
 	"autorestart": func(a *account) []finding {
 		switch {
 		case a.w.Restart != Never:
-			return mapped("restarted when it ends")
+			return mapped("the target restarts it when it ends")
 		case a.w.Kind == Service:
-			return approximated("one_shot: true if it ends by design", "targets that always restart services restart this one, too")
+			return approximated("write one_shot: true if it is meant to end", "targets that always restart services restart this one, too")
 		case !a.app.OneShot && a.w.Kind == Job:
-			return approximated("one_shot: true says the same", "run once per deployment, as a job")
+			return approximated("write one_shot: true, which says the same", "it runs once per deployment, as a job")
 		}
-		return mapped("not restarted")
+		return mapped("the target does not restart it")
 	},
 	"one_shot": func(a *account) []finding {
 		if a.app.OneShot {
-			return mapped("a job, run to its end at every deployment")
+			return mapped("it is a job, which every deployment runs to its end")
 		}
 		return nothing()
 	},
 	"max_restarts": func(a *account) []finding {
 		if a.app.MaxRestarts < 0 {
-			return mapped("restarted without a limit")
+			return mapped("the target restarts it without a limit")
 		}
-		return dropped("alarm on restarts; -1 in the prod profile says what targets do", "targets restart without a limit, ever more slowly")
+		return dropped("set an alarm on restarts; -1 in the prod profile says what targets do", "targets restart without a limit, ever more slowly")
 	},
 	"min_uptime": func(a *account) []finding {
-		return dropped(takeBack("min_uptime"), "no target tells stable exits from others")
+		return dropped(takeBack("min_uptime"), "no target distinguishes stable exits from others")
 	},
 	"restart_delay": func(a *account) []finding { return pause("restart_delay", a.app.RestartDelay != nil) },
 	"exp_backoff_restart_delay": func(a *account) []finding {
@@ -128,27 +128,27 @@ var appRules = map[string]func(a *account) []finding{
 		case len(a.app.StopExitCodes) == 0:
 			return nothing()
 		case a.w.Restart == OnFailure && len(a.app.StopExitCodes) == 1:
-			return mapped("restarted on failure only")
+			return mapped("the target restarts it only after a failure")
 		}
-		return dropped("let the process stay and wait, or exit with 0", "targets tell exit code 0 from others and know no list")
+		return dropped("let the process stay and wait, or exit with 0", "targets only distinguish exit code 0 from all others")
 	},
 	"cron_restart":       (*account).ofCron,
 	"max_memory_restart": (*account).ofMemory,
 
 	"kill_signal": func(a *account) []finding { return mapped("%s", a.w.Stop.Signal) },
 	"kill_timeout": func(a *account) []finding {
-		return mapped("%s between the signal and SIGKILL", a.w.Stop.Grace)
+		return mapped("it has %s between the signal and SIGKILL", a.w.Stop.Grace)
 	},
 	"shutdown_with_message": func(a *account) []finding {
 		if a.app.ShutdownWithMessage {
-			return approximated("end on "+a.w.Stop.Signal, "no target sends messages; it gets %s", a.w.Stop.Signal)
+			return approximated("let it end on "+a.w.Stop.Signal, "no target sends messages; it gets %s", a.w.Stop.Signal)
 		}
 		return nothing()
 	},
 
 	"watch": func(a *account) []finding {
 		if a.app.Watch.On {
-			return dropped("watch: false in the prod profile", "what an image holds does not change")
+			return dropped("write watch: false in the prod profile", "files in an image do not change")
 		}
 		return nothing()
 	},
@@ -160,7 +160,7 @@ var appRules = map[string]func(a *account) []finding{
 	"error_file": func(a *account) []finding { return logFile(a.app.ErrorFile) },
 	"log_file":   func(a *account) []finding { return logFile(a.app.LogFile) },
 	"merge_logs": func(a *account) []finding {
-		return mapped("the target keeps one log per replica and joins them at read")
+		return mapped("the target keeps one log per replica and joins them when you read it")
 	},
 	"log_date_format": func(a *account) []finding {
 		if a.app.LogDateFormat == "" {
@@ -170,10 +170,14 @@ var appRules = map[string]func(a *account) []finding{
 	},
 	"log_type": func(a *account) []finding {
 		if a.app.LogType == "raw" {
-			return mapped("lines as the app writes them")
+			return mapped("the log has the lines that the app writes")
 		}
-		return approximated("let the app write JSON itself", "lines as the app writes them; the target adds time and name")
+		return approximated("let the app write JSON itself", "the log has the lines that the app writes; the target adds time and name")
 	},
-	"max_log_size":  func(a *account) []finding { return mapped("%d bytes where the target writes files", a.w.Logs.MaxSize) },
-	"max_log_files": func(a *account) []finding { return mapped("%d where the target writes files", a.w.Logs.MaxFiles) },
+	"max_log_size": func(a *account) []finding {
+		return mapped("a file has at most %d bytes where the target writes files", a.w.Logs.MaxSize)
+	},
+	"max_log_files": func(a *account) []finding {
+		return mapped("the target keeps %d files where it writes files", a.w.Logs.MaxFiles)
+	},
 }

@@ -31,24 +31,24 @@ func (d *deriver) stackEntries(m Model) []Entry {
 
 // stackRules has one rule for each of stack.TopKeys.
 var stackRules = map[string]func(d *deriver, m Model) []finding{
-	"name": func(_ *deriver, m Model) []finding { return mapped("%s, in the names of everything", m.Name) },
+	"name": func(_ *deriver, m Model) []finding { return mapped("%s is in the names of everything", m.Name) },
 	"compose": func(d *deriver, m Model) []finding {
 		if d.st.Compose == nil {
 			return nothing()
 		}
-		return mapped("%d backing services", len(m.Backing))
+		return mapped("it has %d backing services", len(m.Backing))
 	},
 	"services": func(*deriver, Model) []finding {
-		return mapped("the selected ones are accounted for, the others are not needed")
+		return mapped("the report has the selected ones; nothing needs the others")
 	},
 	"env_file": func(*deriver, Model) []finding {
-		return mapped("not read: it is a machine's own; what the files name and do not set is a secret to be given in the target")
+		return mapped("the export does not read it, as it belongs to one machine; what the files name and do not set is a secret, which you give in the target")
 	},
 	"required_env": func(d *deriver, _ Model) []finding {
 		if len(d.st.RequiredEnv) == 0 {
 			return nothing()
 		}
-		return mapped("secrets of every app that must exist in the target: %s", strings.Join(d.st.RequiredEnv, ", "))
+		return mapped("every app has these secrets, which must exist in the target: %s", strings.Join(d.st.RequiredEnv, ", "))
 	},
 	"log_dir": func(*deriver, Model) []finding { return mapped("the target keeps the logs") },
 	"build": func(d *deriver, m Model) []finding {
@@ -56,14 +56,14 @@ var stackRules = map[string]func(d *deriver, m Model) []finding{
 			return nothing()
 		}
 		return []finding{
-			{part: "command", verdict: IsMapped, how: "the images' build, in " + m.Build.Context},
-			{part: "if_missing", verdict: IsMapped, how: "an image is always built from nothing"},
+			{part: "command", verdict: IsMapped, how: "the build of the images runs it in " + m.Build.Context},
+			{part: "if_missing", verdict: IsMapped, how: "images are always built anew"},
 		}
 	},
-	"defaults": func(*deriver, Model) []finding { return mapped("part of every app") },
-	"apps":     func(_ *deriver, m Model) []finding { return mapped("%d workloads", len(m.Workloads)) },
+	"defaults": func(*deriver, Model) []finding { return mapped("they are part of every app") },
+	"apps":     func(_ *deriver, m Model) []finding { return mapped("there are %d workloads", len(m.Workloads)) },
 	"profiles": func(d *deriver, _ Model) []finding {
-		return mapped("%s is part of the apps, the others are not meant", d.st.Profile)
+		return mapped("%s is part of the apps; the export ignores the others", d.st.Profile)
 	},
 }
 
@@ -120,7 +120,7 @@ func ofProject(key string) finding {
 	case "networks":
 		return finding{verdict: IsMapped, how: "the target's network reaches every workload by its name"}
 	case "volumes":
-		return finding{verdict: IsMapped, how: "of the services that are containers; a managed service keeps its own data"}
+		return finding{verdict: IsMapped, how: "the services that are containers have them; a managed service keeps its own data"}
 	}
 	return finding{verdict: IsDropped, how: "the export does not know this key", fix: "write it in the target's own files"}
 }
@@ -133,7 +133,7 @@ func ofManaged(b Backing, key string) finding {
 	}
 	switch key {
 	case "image":
-		f := finding{verdict: IsMapped, how: what + " outside of the definitions, of the version of " + b.Image}
+		f := finding{verdict: IsMapped, how: what + " takes its place, in the version of " + b.Image}
 		if b.Kind == Other {
 			f.verdict, f.fix = IsApproximated, "provide it in production, or export it as a container"
 		}
@@ -142,13 +142,13 @@ func ofManaged(b Backing, key string) finding {
 		return finding{verdict: IsMapped, how: "its endpoint, at port " + strconv.Itoa(b.Port) + ", is in variables that are secrets"}
 	case "healthcheck", "restart", "volumes", "networks", "container_name", "hostname", "stop_signal", "stop_grace_period", "labels",
 		"init", "pull_policy", "platform", "logging", "depends_on", "attach", "profiles":
-		return finding{verdict: IsMapped, how: "the provider's own"}
+		return finding{verdict: IsMapped, how: "the provider decides"}
 	case "environment", "env_file":
-		return finding{verdict: IsApproximated, how: "its users, passwords and databases are created where it is managed", fix: "create them there, and give their URL as a secret"}
+		return finding{verdict: IsApproximated, how: "you create its users, passwords and databases where it is managed", fix: "create them there, and give their URL as a secret"}
 	case "command", "entrypoint":
-		return finding{verdict: IsApproximated, how: "its settings are made where it is managed", fix: "set there what the command sets here"}
+		return finding{verdict: IsApproximated, how: "you make its settings where it is managed", fix: "set there what the command sets here"}
 	case "mem_limit", "mem_reservation", "cpus", "cpu_shares", "deploy", "scale":
-		return finding{verdict: IsApproximated, how: "its size is chosen where it is managed", fix: "choose one of this size or larger"}
+		return finding{verdict: IsApproximated, how: "you choose its size where it is managed", fix: "choose one of this size or larger"}
 	}
 	return finding{verdict: IsDropped, how: "a managed service has no such setting", fix: "see what it is for, and whether the provider does it"}
 }
@@ -157,31 +157,31 @@ func ofManaged(b Backing, key string) finding {
 func ofContainer(b Backing, key string) finding {
 	switch key {
 	case "image", "command", "entrypoint", "user", "volumes", "stop_signal", "stop_grace_period", "mem_limit":
-		return finding{verdict: IsMapped, how: "the container's"}
+		return finding{verdict: IsMapped, how: "the container has it"}
 	case "healthcheck":
 		if b.Container.Probe == nil {
-			return finding{verdict: IsMapped, how: "none is asked"}
+			return finding{verdict: IsMapped, how: "it has none"}
 		}
-		return finding{verdict: IsMapped, how: "the container's probe"}
+		return finding{verdict: IsMapped, how: "it is the probe of the container"}
 	case "environment", "env_file":
 		if len(b.Container.Secrets) > 0 {
-			return finding{verdict: IsMapped, how: strconv.Itoa(len(b.Container.Secrets)) + " secrets to be given in the target, the others as they are"}
+			return finding{verdict: IsMapped, how: strconv.Itoa(len(b.Container.Secrets)) + " of them are secrets, which you give in the target; the others stay as they are"}
 		}
-		return finding{verdict: IsMapped, how: "the container's"}
+		return finding{verdict: IsMapped, how: "the container has it"}
 	case "ports", "expose":
-		return finding{verdict: IsApproximated, how: "reached inside by its name at port " + strconv.Itoa(b.Port) + ", and not published"}
+		return finding{verdict: IsApproximated, how: "others reach it by its name at port " + strconv.Itoa(b.Port) + "; nobody outside does"}
 	case "restart":
-		return finding{verdict: IsMapped, how: "always restarted"}
+		return finding{verdict: IsMapped, how: "the target always restarts it"}
 	case "networks":
-		return finding{verdict: IsMapped, how: "the target's network"}
+		return finding{verdict: IsMapped, how: "it is in the network of the target"}
 	case "container_name", "hostname":
 		return finding{verdict: IsApproximated, how: "it is called " + b.Name}
 	case "depends_on":
-		return finding{verdict: IsDropped, how: "no order of starting", fix: "what needs it has to try again"}
+		return finding{verdict: IsDropped, how: "nothing orders the starts", fix: "let what needs it try again"}
 	case "deploy":
-		return finding{verdict: IsApproximated, how: "the memory limit alone"}
+		return finding{verdict: IsApproximated, how: "the container has only the memory limit"}
 	case "profiles", "attach", "pull_policy":
-		return finding{verdict: IsMapped, how: "nothing is asked in production"}
+		return finding{verdict: IsMapped, how: "production does not need it"}
 	}
 	return finding{verdict: IsDropped, how: "the export does not know this field", fix: "write it in the target's own files"}
 }

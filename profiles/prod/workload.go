@@ -42,7 +42,7 @@ func (a *account) workload(model string) {
 		a.refuse(AppSubject(app.Name), "instances", "max and -n count the processors of the machine that exports", "write a number: profiles: {prod: {apps: {"+app.Name+": {instances: 2}}}}")
 	}
 	for _, name := range app.Unset {
-		a.refuse(AppSubject(app.Name), "${"+name+"}", "it is used outside of env, and has no value here and no default", "write ${"+name+":-default}, or give the export a value for it")
+		a.refuse(AppSubject(app.Name), "${"+name+"}", "a key other than env uses it, and it has no value and no default", "write ${"+name+":-default}, or give the export a value for it")
 	}
 	if a.w.Kind != Service {
 		a.w.Replicas = 1

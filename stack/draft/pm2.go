@@ -161,7 +161,7 @@ func (im *importer) placeLogs() {
 			switch {
 			case path == "" || path == "/dev/null":
 			case taken[path]:
-				a.lose("%s: another stream is written to %s, and a file has one writer", key, relative(im.file.Dir, path))
+				a.lose("%s: another stream writes to %s, and a file has one writer", key, relative(im.file.Dir, path))
 				delete(a.logs, key)
 			default:
 				taken[path], dirs[filepath.Dir(path)] = true, true

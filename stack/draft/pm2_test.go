@@ -56,9 +56,9 @@ apps:
   # Not taken over: env_production (NODE_ENV, API_KEY): stages are in ` + "`profiles`" + `
   # Not taken over: vizion: devstack does not look at version control
   # Not taken over: max_memory_restrat: PM2 does not know it either, so it had no effect
-  # Not taken over: name "@shop/api": an app is called by a name of its own that is no number and no path
+  # Not taken over: name "@shop/api": an app needs a name that is neither a number nor a path
   # Not taken over: max_restarts: 0: PM2 drops it and takes its default
-  # Not taken over: ignore_watch: a regular expression; write it as a glob
+  # Not taken over: ignore_watch: it has a regular expression; write that as a glob
   - name: api
     cwd: app
     script: server.js
@@ -81,7 +81,7 @@ apps:
     out_file: api-out.log
     error_file: api-error.log
 
-  # Not taken over: log_file: another stream is written to app/logs/api-out.log, and a file has one writer
+  # Not taken over: log_file: another stream writes to app/logs/api-out.log, and a file has one writer
   - name: npm
     command: [npm, run, worker]
     autorestart: false
@@ -95,7 +95,7 @@ apps:
     interpreter: node
 
   # Not taken over: depends_on: devstack has it and PM2 does not, so it had no effect
-  # Not taken over: name "42": an app is called by a name of its own that is no number and no path
+  # Not taken over: name "42": an app needs a name that is neither a number nor a path
   - name: app-42
     command: python3 -m http.server "8000"
     watch_delay: 1000

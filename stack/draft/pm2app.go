@@ -103,7 +103,7 @@ func (im *importer) writeName(a *pm2App) {
 	}
 	a.name = unique(appName(name, script), im.names)
 	if name != "" && a.name != name {
-		a.lose("name %q: an app is called by a name of its own that is no number and no path", name)
+		a.lose("name %q: an app needs a name that is neither a number nor a path", name)
 	}
 	a.out.set("name", a.name)
 	a.copy("namespace")
@@ -168,7 +168,7 @@ func (a *pm2App) writeCommand(line string) {
 		a.put("command", joined)
 	}
 	if a.set["node_args"] != nil {
-		a.lose("node_args: %s is run by itself", line)
+		a.lose("node_args: %s runs without an interpreter", line)
 	}
 }
 
@@ -192,7 +192,7 @@ func (im *importer) writeEnv(a *pm2App) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		a.lose("env: it is no mapping")
+		a.lose("env: it is not a mapping")
 		return
 	}
 	env, passed := newMapping(), 0
@@ -217,7 +217,7 @@ func (im *importer) writeEnv(a *pm2App) {
 		}
 	}
 	if passed > manyPassed {
-		a.lose("env: %d variables that it only passes on: they are inherited anyway", passed)
+		a.lose("env: it only passes on %d variables: the app inherits them anyway", passed)
 	}
 	if !env.empty() {
 		a.put("env", env)
@@ -342,7 +342,7 @@ func (a *pm2App) withoutExpressions(key string) {
 	}
 	kept := slices.DeleteFunc(slices.Clone(list), func(child *yaml.Node) bool {
 		if child.Kind == yaml.MappingNode {
-			a.lose("%s: a regular expression; write it as a glob", key)
+			a.lose("%s: it has a regular expression; write that as a glob", key)
 		}
 		return child.Kind == yaml.MappingNode
 	})

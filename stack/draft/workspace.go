@@ -208,7 +208,7 @@ func (w workspace) apps(packages []*manifest, services []string) []mapping {
 		}
 		start, why := m.start(used[m.Name])
 		if start == nil {
-			w.draft.Lost = append(w.draft.Lost, fmt.Sprintf("%s: no app, %s", m.where(), why))
+			w.draft.Lost = append(w.draft.Lost, fmt.Sprintf("%s is not an app: %s", m.where(), why))
 			continue
 		}
 		app := newMapping()
@@ -321,7 +321,7 @@ func (w workspace) services() (names []string, file string, err error) {
 			service := document.Services.Content[i].Value
 			switch value := document.Services.Content[i+1]; {
 			case has(value, "build"):
-				w.draft.Lost = append(w.draft.Lost, fmt.Sprintf("%s: service %s is built from source, add it to `services` if it is no app here", name, service))
+				w.draft.Lost = append(w.draft.Lost, fmt.Sprintf("%s: service %s is built from source; add it to `services` unless it is an app here", name, service))
 			case has(value, "profiles"):
 				w.draft.Lost = append(w.draft.Lost, fmt.Sprintf("%s: service %s belongs to Compose profiles", name, service))
 			default:

@@ -111,7 +111,7 @@ apps:
 		t.Errorf("loaded %+v", st.Apps)
 	}
 	said := strings.Join(slices.Concat(d.Found, d.Lost), "\n")
-	for _, words := range []string{"devstack import ecosystem.config.js", "packages/lib/package.json: no app", "service web is built", "Compose profiles"} {
+	for _, words := range []string{"devstack import ecosystem.config.js", "packages/lib/package.json is not an app", "service web is built", "Compose profiles"} {
 		if !strings.Contains(said, words) {
 			t.Errorf("%q is not said:\n%s", words, said)
 		}

@@ -13,17 +13,17 @@ func (r *renderer) about(w prod.Workload) {
 	r.aboutPort(w)
 	r.aboutEdges(w)
 	if w.Kind == prod.Cron {
-		r.add(prod.Dropped(Target, w, "cron_restart", "Compose has no clock: the service is defined and not started",
+		r.add(prod.Dropped(Target, w, "cron_restart", "Compose has no clock: the file defines the service and does not start it",
 			"let the machine's cron or systemd run it: docker compose run --rm "+w.Name))
 	}
 	if w.Kind == prod.Job {
-		r.add(prod.Approximated(Target, w, "one_shot", "run to its end at every docker compose up", "let it do nothing when there is nothing to be done"))
+		r.add(prod.Approximated(Target, w, "one_shot", "every docker compose up runs it to its end", "let it do nothing when there is nothing to do"))
 	}
 	if w.Kind == prod.Service && w.Restart == prod.Never {
-		r.add(prod.Mapped(Target, w, "autorestart", "not restarted"))
+		r.add(prod.Mapped(Target, w, "autorestart", "Compose does not restart it"))
 	}
 	if w.Replicas > 1 {
-		r.add(prod.Mapped(Target, w, "instances", "replicas: "+strconv.Itoa(w.Replicas)+", all on the one machine"))
+		r.add(prod.Mapped(Target, w, "instances", "it has "+strconv.Itoa(w.Replicas)+" replicas, all on one machine"))
 	}
 }
 
@@ -44,7 +44,7 @@ func (r *renderer) aboutProbe(w prod.Workload) {
 			r.add(prod.Dropped(Target, w, key, "a check runs inside the container, and the image has no Node.js to ask with", "write exec: a command of the image that ends with 0 when it works"))
 		}
 	case p.Derived:
-		r.add(prod.Approximated(Target, w, "healthcheck", "the port "+strconv.Itoa(p.Port)+" is asked for a connection; when it fails the container is unhealthy and not restarted", ""))
+		r.add(prod.Approximated(Target, w, "healthcheck", "the check connects to port "+strconv.Itoa(p.Port)+"; when that fails the container is unhealthy, and Compose does not restart it", ""))
 	default:
 		r.add(prod.Approximated(Target, w, "healthcheck.retries", strconv.Itoa(p.Retries)+" failures in a row make it unhealthy; Compose does not restart it",
 			"let the app exit when it cannot go on, or alarm on docker ps --filter health=unhealthy"))
@@ -57,13 +57,13 @@ func (r *renderer) aboutPort(w prod.Workload) {
 	}
 	number := strconv.Itoa(w.Ports[0].Number)
 	if address, published := r.options.Publish[w.App]; published {
-		r.add(prod.Mapped(Target, w, "port", "port "+number+" and PORT, published at "+address))
+		r.add(prod.Mapped(Target, w, "port", "the container has port "+number+" and PORT, published at "+address))
 	} else {
-		r.add(prod.Approximated(Target, w, "port", "port "+number+" and PORT, reached as "+w.Name+":"+number+" inside, and not published",
+		r.add(prod.Approximated(Target, w, "port", "the container has port "+number+" and PORT; others reach it as "+w.Name+":"+number+", and it is not published",
 			"put a proxy on the network, or publish it: --publish "+w.App+"=127.0.0.1:"+number))
 	}
 	if w.Kind == prod.Service {
-		r.add(prod.Approximated(Target, w, "hold_port", "a container is stopped before the next one starts: an update refuses connections meanwhile",
+		r.add(prod.Approximated(Target, w, "hold_port", "Compose stops a container before it starts the next one: an update refuses connections meanwhile",
 			"put a proxy that tries again before it, or export for ECS or Kubernetes"))
 	}
 }
@@ -76,13 +76,13 @@ func (r *renderer) aboutEdges(w prod.Workload) {
 		case !ordered && e.Backing:
 			// A managed service is there before any of this: what the general entry says.
 		case !ordered:
-			r.add(prod.Dropped(Target, w, key, e.Name+" is not started by docker compose up", "let the app retry its connections"))
+			r.add(prod.Dropped(Target, w, key, "docker compose up does not start "+e.Name, "let the app retry its connections"))
 		case c != e.Condition:
-			r.add(prod.Approximated(Target, w, key, "started after it, as nothing tells when it is healthy", "write a healthcheck for "+r.sourceName(e)))
+			r.add(prod.Approximated(Target, w, key, "it starts after the other: nothing tells when that is healthy", "write a healthcheck for "+r.sourceName(e)))
 		case c == stack.Completed:
-			r.add(prod.Mapped(Target, w, key, "started when it has ended with 0"))
+			r.add(prod.Mapped(Target, w, key, "it starts when the other has ended with 0"))
 		default:
-			r.add(prod.Mapped(Target, w, key, "depends_on with "+string(c)+", at up; after a restart it tries again"))
+			r.add(prod.Mapped(Target, w, key, "depends_on with "+string(c)+" holds at up; after a restart it tries again"))
 		}
 	}
 }

@@ -102,7 +102,7 @@ func TestRefusals(t *testing.T) {
 		"not UTF-8":       {m: model(func(w *prod.Workload) { w.Config = []prod.Variable{{Name: "X", Value: "\xff"}} }), want: "env.X: its value is not UTF-8"},
 		"odd secret":      {m: model(func(w *prod.Workload) { w.Secrets = []prod.Secret{{Name: "a.token"}} }), want: "env.a.token: Compose takes no variable"},
 		"no address":      {m: model(func(*prod.Workload) {}), o: Options{Publish: map[string]string{"A": "3000"}}, want: `port: it cannot be published at "3000"`},
-		"no port":         {m: model(func(w *prod.Workload) { w.Ports = nil }), o: Options{Publish: map[string]string{"A": "127.0.0.1:1"}}, want: "port: it has none"},
+		"no port":         {m: model(func(w *prod.Workload) { w.Ports = nil }), o: Options{Publish: map[string]string{"A": "127.0.0.1:1"}}, want: "port: it has no port to publish"},
 		"several":         {m: model(func(w *prod.Workload) { w.Replicas = 2 }), o: Options{Publish: map[string]string{"A": "127.0.0.1:1"}}, want: "instances: several"},
 		"a file's errors": {m: prod.Model{Backing: []prod.Backing{{Name: "b", Container: &prod.Container{Config: []prod.Variable{{Name: "X", Value: "\xff"}}}}}}, want: "service b: environment.X"},
 	} {

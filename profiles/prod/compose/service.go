@@ -118,9 +118,9 @@ func (r *renderer) checkPublish() error {
 		case err != nil || net.ParseIP(host) == nil || port == "":
 			r.refuseApp(name, "port", "it cannot be published at "+strconv.Quote(address), "write an address and a port: 127.0.0.1:3000")
 		case len(w.Ports) == 0:
-			r.refuseApp(name, "port", "it has none to be published", "give it a port")
+			r.refuseApp(name, "port", "it has no port to publish", "give it a port")
 		case w.Replicas > 1:
-			r.refuseApp(name, "instances", "several containers cannot be published at one port", "publish a proxy, which reaches all of them by the name "+w.Name)
+			r.refuseApp(name, "instances", "several containers cannot share one published port", "publish a proxy, which reaches all of them by the name "+w.Name)
 		}
 	}
 	return nil

@@ -62,9 +62,9 @@ func Merge(rendered []prod.File, overlays []Overlay) ([]prod.File, error) {
 		isTarget := func(f prod.File) bool { return f.Path == file && !f.Once }
 		switch {
 		case !ok:
-			found = append(found, &stack.Error{File: o.Path, Message: "it is no overlay", Hint: "overlays are named FILE.N.yaml, such as compose.yaml.1.yaml"})
+			found = append(found, &stack.Error{File: o.Path, Message: "it is not an overlay", Hint: "overlays are named FILE.N.yaml, such as compose.yaml.1.yaml"})
 		case !slices.ContainsFunc(out, isTarget):
-			found = append(found, &stack.Error{File: o.Path, Message: file + " is not exported any more", Hint: "remove the overlay"})
+			found = append(found, &stack.Error{File: o.Path, Message: "the export has no " + file + " any more", Hint: "remove the overlay"})
 		}
 	}
 	for i, f := range out {
@@ -109,7 +109,7 @@ func parsePatch(data []byte) (*yaml.Node, error) {
 		return nil, fmt.Errorf("cannot read it as YAML: %w", err)
 	}
 	if len(document.Content) == 0 || document.Content[0].Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("it is no mapping")
+		return nil, fmt.Errorf("it is not a mapping")
 	}
 	return unstyled(document.Content[0]), nil
 }
@@ -129,12 +129,12 @@ func header(data []byte) []byte {
 func Adopt(file string, lock Lock, base, edited []byte, overlays []Overlay) (Overlay, error) {
 	fail := func(message string) (Overlay, error) {
 		return Overlay{}, &stack.Error{
-			File: file, Message: "the edit cannot be adopted: " + message,
+			File: file, Message: "cannot adopt the edit: " + message,
 			Hint: "keep it in a file of your own that the target lays over this one, or write it into ecosystem.yaml",
 		}
 	}
 	if locked := lock.hash(file); locked == "" || hash(base) != locked {
-		return fail("what it was before is not known")
+		return fail("devstack does not know what the file was before")
 	}
 	before, err := parse(file, base)
 	if err != nil {
@@ -145,7 +145,7 @@ func Adopt(file string, lock Lock, base, edited []byte, overlays []Overlay) (Ove
 		return fail(err.Error())
 	}
 	if comment := newComment(base, edited, path.Ext(file)); comment != "" {
-		return fail("the comment " + strconv.Quote(comment) + " would be lost")
+		return fail("it would lose the comment " + strconv.Quote(comment))
 	}
 	patch, err := difference(before, after)
 	if err != nil {
@@ -155,7 +155,7 @@ func Adopt(file string, lock Lock, base, edited []byte, overlays []Overlay) (Ove
 		return fail("it says the same as before, in another form")
 	}
 	if patch.Kind != yaml.MappingNode {
-		return fail("it is no mapping any more")
+		return fail("it is not a mapping any more")
 	}
 	n := 1
 	for _, o := range ordered(overlays, file) {
@@ -171,7 +171,7 @@ func Adopt(file string, lock Lock, base, edited []byte, overlays []Overlay) (Ove
 		return fail(err.Error())
 	}
 	if said, err := parse(file, again); err != nil || !equal(said, after) {
-		return fail("no patch says it")
+		return fail("no patch can express it")
 	}
 	return o, nil
 }

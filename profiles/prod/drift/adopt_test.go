@@ -153,7 +153,7 @@ func TestWhatCannotBeAdopted(t *testing.T) {
 		{"two documents", "c.yaml", "a: 1\n", "a: 1\n---\nb: 2\n", "several documents"},
 		{"an anchor", "c.yaml", "a: 1\n", "a: &x 1\nb: *x\n", "an anchor"},
 		{"a key twice", "c.json", "{}\n", `{"a": 1, "a": 2}`, `the key "a" twice`},
-		{"no mapping", "c.json", "{}\n", "[1]", "no mapping any more"},
+		{"no mapping", "c.json", "{}\n", "[1]", "not a mapping any more"},
 		{"an empty file", "c.yaml", "a: 1\n", "", "cannot read it as YAML"},
 	} {
 		lock := NewLock("t", []prod.File{{Path: c.file, Data: []byte(c.base)}})
@@ -171,11 +171,11 @@ func TestWhatCannotBeAdopted(t *testing.T) {
 func TestOverlaysThatDoNotFit(t *testing.T) {
 	rendered := []prod.File{{Path: "t.json", Data: []byte(taskFile)}, {Path: "mine.yaml", Data: []byte("a: 1\n"), Once: true}}
 	for _, c := range []struct{ path, data, want string }{
-		{"adopted/gone.json.1.yaml", "a: 1", "not exported any more"},
-		{"adopted/mine.yaml.1.yaml", "a: 1", "not exported any more"},
-		{"adopted/readme.txt", "", "it is no overlay"},
-		{"adopted/t.json.0.yaml", "a: 1", "it is no overlay"},
-		{"adopted/t.json.1.yaml", "- a", "it is no mapping"},
+		{"adopted/gone.json.1.yaml", "a: 1", "any more"},
+		{"adopted/mine.yaml.1.yaml", "a: 1", "any more"},
+		{"adopted/readme.txt", "", "it is not an overlay"},
+		{"adopted/t.json.0.yaml", "a: 1", "it is not an overlay"},
+		{"adopted/t.json.1.yaml", "- a", "it is not a mapping"},
 		{"adopted/t.json.1.yaml", "a: [", "cannot read it as YAML"},
 		{"adopted/t.json.1.yaml", "containerDefinitions: [{name: api, $patch: merge, cpu: 1}]", `it changes "api", which the export no longer has`},
 		{"adopted/t.json.1.yaml", "containerDefinitions: [{name: web, $patch: replace}]", "$patch is add, merge or delete"},

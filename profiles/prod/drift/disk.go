@@ -31,7 +31,7 @@ func Observe(dir string, fresh []prod.File) (Lock, Disk, error) {
 		return Lock{}, nil, err
 	}
 	if there && at.Other {
-		return Lock{}, nil, fmt.Errorf("cannot read %s: it is no file", LockName)
+		return Lock{}, nil, fmt.Errorf("cannot read %s: it is not a file", LockName)
 	}
 	lock, err := ParseLock(at.Data)
 	if err != nil {
@@ -138,7 +138,7 @@ func (w *writer) unchanged(name string) bool {
 	found, there, err := look(w.root, name)
 	before, known := w.disk[name]
 	if err == nil && (there != known || there && (found.Other || before.Other || !bytes.Equal(found.Data, before.Data))) {
-		err = fmt.Errorf("%s has just been changed by somebody else", name)
+		err = fmt.Errorf("somebody else has just changed %s", name)
 	}
 	if err != nil {
 		w.err = err

@@ -183,7 +183,7 @@ func TestSomebodyElseWritesMeanwhile(t *testing.T) {
 		}
 		before := tree(t, dir)
 		put(t, dir, name, content)
-		if _, err := Apply(dir, "t", disk, Compare("t", lock, disk, second), second); err == nil || !strings.Contains(err.Error(), "by somebody else") {
+		if _, err := Apply(dir, "t", disk, Compare("t", lock, disk, second), second); err == nil || !strings.Contains(err.Error(), "somebody else has just changed") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if got := tree(t, dir)[name]; got != content {

@@ -23,7 +23,7 @@ func parse(name string, data []byte) (*yaml.Node, error) {
 	case ".yaml", ".yml":
 		return parseYAML(bytes.TrimPrefix(data, []byte(prod.Header)))
 	}
-	return nil, fmt.Errorf("only JSON and YAML can be adopted, not %s", path.Base(name))
+	return nil, fmt.Errorf("devstack adopts only JSON and YAML, not %s", path.Base(name))
 }
 
 func parseYAML(data []byte) (*yaml.Node, error) {

@@ -119,7 +119,7 @@ func (c comparison) status() Status {
 	case c.wanted && c.fresh.Once && c.there && c.locked == "":
 		return c.is(OK, Keep, "")
 	case c.wanted && c.fresh.Once && c.there:
-		return c.is(Stale, Note, "it is the user's from now on")
+		return c.is(Stale, Note, "it belongs to you from now on")
 	case !c.there && c.wanted && c.locked == "":
 		return c.is(Stale, Write, "it is not written yet")
 	case !c.there && c.wanted:

@@ -21,7 +21,7 @@ func TestCompareHasAnAnswerForEverything(t *testing.T) {
 	other := func(d string) bool { return d == "directory" }
 	rows := []row{
 		{func(l, d, r string, once bool) bool { return r != "" && once && d != "" && l == "" }, OK, Keep, ""},
-		{func(l, d, r string, once bool) bool { return r != "" && once && d != "" && l != "" }, Stale, Note, "the user's"},
+		{func(l, d, r string, once bool) bool { return r != "" && once && d != "" && l != "" }, Stale, Note, "belongs to you"},
 		{func(l, d, r string, _ bool) bool { return r != "" && d == "" && l == "" }, Stale, Write, "not written yet"},
 		{func(l, d, r string, _ bool) bool { return r != "" && d == "" && l != "" }, Stale, Write, "missing"},
 		{func(l, d, r string, _ bool) bool { return r == "" && d == "" && l != "" }, Stale, Note, "gone"},

@@ -19,8 +19,8 @@ func (r *renderer) account(t task, w prod.Workload) {
 	r.accountEdges(t, w)
 	for _, p := range w.Ports {
 		if t.connect {
-			how := fmt.Sprintf("port %d and PORT; others in the cluster reach it at %s:%d by Service Connect", p.Number, w.Name, p.Number)
-			r.entry(w, prod.IsMapped, "port", how, "from outside: attach a load balancer with a target group of type ip")
+			how := fmt.Sprintf("the container has port %d and PORT; others in the cluster reach it at %s:%d by Service Connect", p.Number, w.Name, p.Number)
+			r.entry(w, prod.IsMapped, "port", how, "attach a load balancer with a target group of type ip, to reach it from outside")
 		}
 	}
 	r.accountRestart(t, w)
@@ -28,19 +28,19 @@ func (r *renderer) account(t task, w prod.Workload) {
 	case prod.Service:
 	case prod.Job:
 		r.entry(w, prod.IsApproximated, "one_shot", RunTaskFile+" runs it to its end; ECS does not run it by itself at a deployment",
-			"aws ecs run-task and wait for it before the services are updated")
+			"run aws ecs run-task and wait for it before you update the services")
 	case prod.Cron:
 		zone := w.Schedule.Zone
 		if zone == "" {
 			zone = "UTC"
 		}
 		r.entry(w, prod.IsApproximated, "cron_restart", "EventBridge starts a task at "+w.Schedule.Expression+" in "+zone+", also while the one before still runs",
-			"let it find out by a lock whether another one runs")
+			"let it use a lock to see whether another one runs")
 	}
 	retention := "CloudWatch Logs keeps lines by their age, not by their size"
 	r.entry(w, prod.IsApproximated, "max_log_size", retention, "set the retention of the log group "+r.logGroup(w))
 	r.entry(w, prod.IsApproximated, "max_log_files", retention, "set the retention of the log group "+r.logGroup(w))
-	kept := "stdout and stderr, in the log group " + r.logGroup(w) + "; the app never waits for it: lines beyond 25 MiB that are not sent yet are lost"
+	kept := "stdout and stderr go to the log group " + r.logGroup(w) + "; the app never waits for it: lines beyond 25 MiB that are not sent yet are lost"
 	r.entry(w, prod.IsMapped, "merge_logs", kept, "")
 }
 
@@ -50,11 +50,11 @@ func (r *renderer) accountRestart(t task, w prod.Workload) {
 		return
 	}
 	if len(t.members) > 1 {
-		r.entry(w, prod.IsApproximated, "autorestart", "restarted when it ends; within 60 s of its start the whole task is replaced, with the "+
-			strconv.Itoa(len(t.members)-1)+" other apps in it", "a task for every app")
+		r.entry(w, prod.IsApproximated, "autorestart", "ECS restarts it when it ends; within 60 s of its start ECS replaces the whole task, with the "+
+			strconv.Itoa(len(t.members)-1)+" other apps in it", "give every app a task of its own")
 	}
 	if w.Restart == prod.OnFailure {
-		r.entry(w, prod.IsApproximated, "stop_exit_codes", "a service is always started again, after exit code 0, too", "one_shot: true if it ends by design")
+		r.entry(w, prod.IsApproximated, "stop_exit_codes", "ECS always starts a service again, also after exit code 0", "write one_shot: true if it is meant to end")
 	}
 }
 
@@ -67,7 +67,7 @@ func (r *renderer) entry(w prod.Workload, verdict prod.Verdict, key, how, fix st
 // accountSize says what is paid for and not asked for.
 func (r *renderer) accountSize(t task, w prod.Workload) {
 	if rest := w.Memory.Limit % (1 << 20); rest != 0 {
-		r.entry(w, prod.IsApproximated, "max_memory_restart", fmt.Sprintf("a limit of %d MiB, %d bytes less: ECS counts in MiB", mebibytes(w), rest), "")
+		r.entry(w, prod.IsApproximated, "max_memory_restart", fmt.Sprintf("it has a limit of %d MiB, %d bytes less: ECS counts in MiB", mebibytes(w), rest), "")
 	}
 	if r.o.EC2 {
 		return
@@ -84,7 +84,7 @@ func (r *renderer) accountSize(t task, w prod.Workload) {
 	if len(t.members) > 1 {
 		what += ", of " + strconv.Itoa(len(t.members)) + " apps in one task"
 	}
-	how := fmt.Sprintf("the task has %s, the smallest size of Fargate for %s, %s: %s are paid for and not asked for",
+	how := fmt.Sprintf("the task has %s, the smallest size of Fargate for %s, %s: you pay for %s that nothing asks for",
 		amount{cpu, memory}, what, asked, amount{cpu - asked.cpu, memory - asked.memory})
 	r.entry(w, prod.IsMapped, "max_memory_restart.task", how, "")
 }
@@ -112,14 +112,14 @@ func (r *renderer) accountProbe(w prod.Workload) {
 		r.accountTime(w, "healthcheck.interval", p.Interval, intervalLimits)
 		r.accountTime(w, "healthcheck.timeout", p.Timeout, timeoutLimits)
 		if got := clamp(p.Retries, retriesLimits); got != p.Retries {
-			r.entry(w, prod.IsApproximated, "healthcheck.retries", fmt.Sprintf("%d: ECS takes %s", got, retriesLimits), "")
+			r.entry(w, prod.IsApproximated, "healthcheck.retries", fmt.Sprintf("it is %d: ECS takes %s", got, retriesLimits), "")
 		}
 	}
 	budget := seconds(p.StartPeriod)
 	if startPeriodLimits.allow(budget) && p.StartPeriod%time.Second == 0 {
 		return
 	}
-	how := fmt.Sprintf("%d s, and the service looks away from failures for %d s", clamp(budget, startPeriodLimits), budget)
+	how := fmt.Sprintf("it is %d s, and the service ignores failures for %d s", clamp(budget, startPeriodLimits), budget)
 	if !p.Derived {
 		r.entry(w, prod.IsApproximated, "healthcheck.start_period", how, "")
 	}
@@ -129,16 +129,16 @@ func (r *renderer) accountProbe(w prod.Workload) {
 func (r *renderer) accountTime(w prod.Workload, key string, d time.Duration, l limits) {
 	got := clamp(seconds(d), l)
 	if time.Duration(got)*time.Second != d {
-		r.entry(w, prod.IsApproximated, key, fmt.Sprintf("%d s: ECS takes whole seconds, %s", got, l), "")
+		r.entry(w, prod.IsApproximated, key, fmt.Sprintf("it is %d s: ECS takes whole seconds, %s", got, l), "")
 	}
 }
 
 func (r *renderer) accountStop(w prod.Workload) {
 	if s := max(seconds(w.Stop.Grace), stopLimits.least); time.Duration(s)*time.Second != w.Stop.Grace {
-		r.entry(w, prod.IsApproximated, "kill_timeout", fmt.Sprintf("%d s: ECS takes whole seconds, from %d", s, stopLimits.least), "")
+		r.entry(w, prod.IsApproximated, "kill_timeout", fmt.Sprintf("it is %d s: ECS takes whole seconds, from %d", s, stopLimits.least), "")
 	}
 	if w.Stop.Signal != "SIGTERM" {
-		r.entry(w, prod.IsMapped, "kill_signal", w.Stop.Signal+", by the image's STOPSIGNAL: a task definition names none", "")
+		r.entry(w, prod.IsMapped, "kill_signal", "the image's STOPSIGNAL says "+w.Stop.Signal+": a task definition names none", "")
 	}
 }
 
@@ -149,9 +149,9 @@ func (r *renderer) accountEdges(t task, w prod.Workload) {
 		i := slices.IndexFunc(ordered, func(d Dependency) bool { return d.ContainerName == e.Name })
 		switch {
 		case i >= 0 && ordered[i].Condition == "HEALTHY":
-			r.entry(w, prod.IsMapped, key, "dependsOn HEALTHY: both are in one task", "")
+			r.entry(w, prod.IsMapped, key, "both are in one task, with dependsOn HEALTHY", "")
 		case i >= 0:
-			r.entry(w, prod.IsApproximated, key, "dependsOn START: both are in one task, and it waits until the other runs", "let the app retry its connections")
+			r.entry(w, prod.IsApproximated, key, "both are in one task, with dependsOn START: it waits until the other runs", "let the app retry its connections")
 		case w.Kind != prod.Service && r.leadsToPort(e):
 			r.entry(w, prod.IsApproximated, key, "a task that runs to its end has no Service Connect, and does not find "+e.Name+" by its name",
 				"give it the address of a load balancer, or let it work through the backing services")
@@ -177,7 +177,7 @@ func (r *renderer) checkText(w prod.Workload, c ContainerDefinition) {
 		}
 		for _, p := range r.parameters() {
 			if r.o.Parameters[p.Name] == "" && strings.Contains(v.Value, placeholder(p.Name)) {
-				r.entry(w, prod.IsApproximated, "env."+v.Name, "its value holds "+placeholder(p.Name)+", which whoever fills in placeholders replaces, too", "give the export the parameter's value")
+				r.entry(w, prod.IsApproximated, "env."+v.Name, "its value contains "+placeholder(p.Name)+", which is replaced when the placeholders are filled in", "give the export the parameter's value")
 			}
 		}
 	}

@@ -31,7 +31,7 @@ var (
 func awsCron(expression string) (string, error) {
 	words := strings.Fields(expression)
 	if len(words) != len(fields) {
-		return "", fmt.Errorf("%q has not the five fields of crontab", expression)
+		return "", fmt.Errorf("%q does not have the five fields of crontab", expression)
 	}
 	out := make([]string, 0, 6)
 	for i, f := range fields {
@@ -47,7 +47,7 @@ func awsCron(expression string) (string, error) {
 	case out[2] == "*":
 		out[2] = "?"
 	default:
-		return "", errors.New("crontab runs it on a day of the month or a day of the week, and EventBridge cannot say both")
+		return "", errors.New("crontab runs it on a day of the month or a day of the week, and EventBridge cannot express both")
 	}
 	return "cron(" + strings.Join(append(out, "*"), " ") + ")", nil
 }
@@ -75,7 +75,7 @@ func (f field) values(word string) ([]int, error) {
 			step, err = strconv.Atoi(by)
 		}
 		if err != nil || step < 1 || from > to {
-			return nil, fmt.Errorf("%q is no %s", part, f.name)
+			return nil, fmt.Errorf("%q is not a valid %s", part, f.name)
 		}
 		for v := from; v <= to; v += step {
 			out = append(out, f.normal(v))

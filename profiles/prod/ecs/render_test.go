@@ -160,7 +160,7 @@ func TestRefusals(t *testing.T) {
 		"a stop that Fargate cuts": {
 			func(m *prod.Model) { m.Workloads[0].Stop.Grace = 121 * time.Second },
 			ecs.Options{},
-			"app Web: kill_timeout: Fargate kills after 120 s at the latest, and 2m1s is asked",
+			"app Web: kill_timeout: Fargate kills after 120 s at the latest, and the app asks for 2m1s",
 		},
 		"more memory than there is": {
 			func(m *prod.Model) { m.Workloads[0].Memory.Limit = 200 << 30 },

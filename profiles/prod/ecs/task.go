@@ -201,8 +201,8 @@ func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Seco
 func (r *renderer) stopTimeout(w prod.Workload) int {
 	s := max(seconds(w.Stop.Grace), stopLimits.least)
 	if s > stopLimits.most && !r.o.EC2 {
-		r.refuse(w, "kill_timeout", "Fargate kills after 120 s at the latest, and "+w.Stop.Grace.String()+" is asked",
-			"120s or less in the prod profile, or EC2")
+		r.refuse(w, "kill_timeout", "Fargate kills after 120 s at the latest, and the app asks for "+w.Stop.Grace.String(),
+			"write 120s or less in the prod profile, or use EC2")
 	}
 	return s
 }

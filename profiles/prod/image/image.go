@@ -89,7 +89,7 @@ func (r *renderer) add(w prod.Workload) {
 	}
 	for _, word := range w.Command {
 		if strings.HasSuffix(word, ".ts") || strings.HasSuffix(word, ".tsx") || strings.HasSuffix(word, ".mts") {
-			r.refuse(w, "script", word+" is a source, and images have none", "let the build compile it, and run the JavaScript")
+			r.refuse(w, "script", word+" is source code, and images have none", "let the build compile it, and run the JavaScript")
 		}
 	}
 	if !plain.MatchString(w.WorkDir) {
@@ -110,31 +110,31 @@ func (r *renderer) about(a app) {
 	key := "script"
 	if a.Runtime == "npm" || a.Runtime == "npx" {
 		key = "command"
-		r.entries = append(r.entries, prod.Approximated(Target, a.Workload, key, "CMD, through "+a.Runtime+", which stands between the app and its signals", "run the script with node"))
+		r.entries = append(r.entries, prod.Approximated(Target, a.Workload, key, "CMD runs it through "+a.Runtime+", which stands between the app and its signals", "run the script with node"))
 	} else {
-		r.entries = append(r.entries, prod.Mapped(Target, a.Workload, key, "CMD of "+a.Image.Repository))
+		r.entries = append(r.entries, prod.Mapped(Target, a.Workload, key, "it is CMD of "+a.Image.Repository))
 	}
 	r.entries = append(r.entries,
-		prod.Mapped(Target, a.Workload, "cwd", "WORKDIR "+a.WorkDir),
-		prod.Mapped(Target, a.Workload, "kill_signal", "STOPSIGNAL "+a.Stop.Signal))
+		prod.Mapped(Target, a.Workload, "cwd", "it is WORKDIR "+a.WorkDir),
+		prod.Mapped(Target, a.Workload, "kill_signal", "it is STOPSIGNAL "+a.Stop.Signal))
 	if len(a.Ports) > 0 {
-		r.entries = append(r.entries, prod.Mapped(Target, a.Workload, "port", "EXPOSE"))
+		r.entries = append(r.entries, prod.Mapped(Target, a.Workload, "port", "it is EXPOSE"))
 	}
 	for _, word := range a.Command {
 		if word == "--enable-source-maps" {
-			r.entries = append(r.entries, prod.Dropped(Target, a.Workload, "node_args", "images have no source maps, as these hold sources", "keep the maps of each build where errors are read"))
+			r.entries = append(r.entries, prod.Dropped(Target, a.Workload, "node_args", "images have no source maps: these contain source code", "keep the maps of each build where errors are read"))
 		}
 	}
 }
 
 // aboutBuild says how the build is done.
 func (r *renderer) aboutBuild() {
-	e := prod.Entry{Target: Target, Subject: prod.StackSubject, Key: "build.command", Verdict: prod.IsMapped, How: "run once for all images, after the lock file's packages are installed; dist folders are made anew"}
+	e := prod.Entry{Target: Target, Subject: prod.StackSubject, Key: "build.command", Verdict: prod.IsMapped, How: "it runs once for all images, after the packages of the lock file are installed; it makes dist folders anew"}
 	if len(r.model.Build.Command) == 0 {
-		e.Key, e.How = "build", "none: the files are taken as they are"
+		e.Key, e.How = "build", "there is none: the images take the files as they are"
 	}
 	if r.workspace.Manager == "npm" && r.workspace.Version == "" {
-		e.Verdict, e.How = prod.IsApproximated, e.How+"; npm is the one that the base image has"
+		e.Verdict, e.How = prod.IsApproximated, e.How+"; the base image decides which npm"
 		e.Fix = `write the exact one in package.json: "packageManager": "npm@VERSION"`
 	}
 	e.Asked = true

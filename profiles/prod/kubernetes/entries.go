@@ -13,16 +13,16 @@ func (r *renderer) account(w prod.Workload) {
 	near := func(key, how, fix string) { r.entries = append(r.entries, prod.Approximated(target, w, key, how, fix)) }
 
 	if most := r.o.Autoscale[w.App]; most > 0 {
-		mapped("instances", "at least "+strconv.Itoa(w.Replicas)+", at most "+strconv.Itoa(most)+" replicas, as the processor's use asks for")
+		mapped("instances", "there are "+strconv.Itoa(w.Replicas)+" to "+strconv.Itoa(most)+" replicas, as the use of the processor asks for")
 	}
 	near("depends_on", "network policies let it reach what depends_on names, DNS and HTTPS, and nothing else", "name what else it needs in depends_on, or write a NetworkPolicy in the overlay")
 	r.accountEdges(w)
 	r.accountProbe(w)
 	r.accountEnd(w)
-	near("max_log_size", "the nodes rotate logs by their own settings", "containerLogMaxSize of the kubelet")
-	near("max_log_files", "the nodes rotate logs by their own settings", "containerLogMaxFiles of the kubelet")
+	near("max_log_size", "the nodes rotate logs by their own settings", "set containerLogMaxSize of the kubelet")
+	near("max_log_files", "the nodes rotate logs by their own settings", "set containerLogMaxFiles of the kubelet")
 	if w.Singleton && len(w.Ports) > 0 {
-		near("hold_port", "connections are refused while the next one takes the place of the last", "hold_port: auto lets two run while one replaces the other")
+		near("hold_port", "connections are refused while the next one takes the place of the last", "write hold_port: auto, which lets two run while one replaces the other")
 	}
 }
 
@@ -43,8 +43,8 @@ func (r *renderer) accountEdges(w prod.Workload) {
 	}
 	key := "one_shot"
 	if w.Kind == prod.Job {
-		r.entries = append(r.entries, prod.Approximated(target, w, key, "a Job, which Kubernetes neither changes nor runs again once it exists",
-			"before every deployment: kubectl delete job "+w.Name+" --ignore-not-found"))
+		r.entries = append(r.entries, prod.Approximated(target, w, key, "it is a Job, which Kubernetes neither changes nor runs again once it exists",
+			"run before every deployment: kubectl delete job "+w.Name+" --ignore-not-found"))
 	}
 }
 
@@ -54,7 +54,7 @@ func (r *renderer) accountProbe(w prod.Workload) {
 		return
 	}
 	near := func(key, how, fix string) { r.entries = append(r.entries, prod.Approximated(target, w, key, how, fix)) }
-	near("listen_timeout", p.StartPeriod.String()+" until the first success; then it is restarted, where devstack lets it go on", "give it the time that it needs at worst")
+	near("listen_timeout", p.StartPeriod.String()+" may pass until the first success; then Kubernetes restarts it, where devstack lets it go on", "give it the time that it needs at worst")
 	if p.Derived {
 		return
 	}
@@ -63,9 +63,9 @@ func (r *renderer) accountProbe(w prod.Workload) {
 		strconv.Itoa(max(p.Retries, 1))+" failures in a row restart it, "+strconv.FormatInt(readiness.Failures, 10)+" keep new connections away"))
 	switch {
 	case startup.Exec != nil && p.Kind != prod.Exec:
-		near("healthcheck."+string(p.Kind), "asked inside the container by a command", "")
+		near("healthcheck."+string(p.Kind), "a command asks inside the container", "")
 	case startup.Exec == nil:
-		near("healthcheck."+string(p.Kind), "asked at the pod's address, not at the loopback address", "listen on 0.0.0.0, as the Service needs it, too")
+		near("healthcheck."+string(p.Kind), "Kubernetes asks at the pod's address, not at the loopback address", "listen on 0.0.0.0, as the Service needs it, too")
 	}
 	r.accountSeconds(w, "healthcheck.interval", p.Interval)
 	r.accountSeconds(w, "healthcheck.timeout", p.Timeout)
@@ -79,7 +79,7 @@ func (r *renderer) accountSeconds(w prod.Workload, key string, given time.Durati
 		want = asked[0]
 	}
 	if got := time.Duration(seconds(given)) * time.Second; got != want {
-		r.entries = append(r.entries, prod.Approximated(target, w, key, got.String()+" instead of "+want.String(), ""))
+		r.entries = append(r.entries, prod.Approximated(target, w, key, "it is "+got.String()+" instead of "+want.String(), ""))
 	}
 }
 
@@ -89,16 +89,16 @@ func (r *renderer) accountEnd(w prod.Workload) {
 	grace := time.Duration(seconds(w.Stop.Grace)) * time.Second
 	switch {
 	case grace != w.Stop.Grace:
-		near("kill_timeout", grace.String()+" between the signal and SIGKILL", "")
+		near("kill_timeout", "it has "+grace.String()+" between the signal and SIGKILL", "")
 	case len(w.Ports) > 0:
 		r.entries = append(r.entries, prod.Mapped(target, w, "kill_timeout",
-			grace.String()+" between the signal and SIGKILL; the signal comes "+strconv.Itoa(drain)+" s after the stop, so that no connection meets a closed port"))
+			"it has "+grace.String()+" between the signal and SIGKILL; the signal comes "+strconv.Itoa(drain)+" s after the stop, so that no connection meets a closed port"))
 	}
 	if w.Stop.Signal != "SIGTERM" {
-		near("kill_signal", "the image's STOPSIGNAL, as a pod does not say it", "build the image from the exported Dockerfile, or write STOPSIGNAL "+w.Stop.Signal)
+		near("kill_signal", "the image's STOPSIGNAL decides: a pod has no such field", "build the image from the exported Dockerfile, or write STOPSIGNAL "+w.Stop.Signal)
 	}
 	if w.Kind == prod.Service && w.Restart == prod.OnFailure {
-		near("stop_exit_codes", "a Deployment restarts whatever the exit code", "let the process stay and wait")
+		near("stop_exit_codes", "a Deployment restarts it after every exit code", "let the process stay and wait")
 	}
 }
 
@@ -108,12 +108,12 @@ func (r *renderer) accountBacking(b prod.Backing) {
 		r.entries = append(r.entries, prod.Entry{Target: target, Subject: prod.ServiceSubject(b.Name), Key: key, Verdict: prod.IsApproximated, How: how, Fix: fix, Asked: true})
 	}
 	if len(b.Container.Volumes) > 0 {
-		near("volumes", "a claim of "+claimSize+" of the cluster's default class each", "patch volumeClaimTemplates in the overlay before the first apply; later it cannot change")
+		near("volumes", "each gets a claim of "+claimSize+" of the cluster's default class", "patch volumeClaimTemplates in the overlay before the first apply; later it cannot change")
 	}
 	if b.Container.StopSignal != "" {
-		near("stop_signal", "the image's STOPSIGNAL, as a pod does not say it", "use an image that has STOPSIGNAL "+b.Container.StopSignal)
+		near("stop_signal", "the image's STOPSIGNAL decides: a pod has no such field", "use an image that has STOPSIGNAL "+b.Container.StopSignal)
 	}
 	if b.Container.Probe != nil {
-		near("healthcheck", "its readiness; while it fails no new connection comes", "")
+		near("healthcheck", "it decides about readiness; while it fails no new connection comes", "")
 	}
 }

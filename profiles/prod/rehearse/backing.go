@@ -139,7 +139,7 @@ func until(ctx context.Context, limit, pause time.Duration, try func() error) er
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-over:
-			return fmt.Errorf("not within %s: %w", limit, err)
+			return fmt.Errorf("it took longer than %s: %w", limit, err)
 		case <-time.After(pause):
 		}
 	}

@@ -98,7 +98,7 @@ func judgeEnvironment(w prod.Workload, secrets, seen, image map[string]string, e
 	var wrong, added []string
 	for name, value := range want {
 		if got, ok := seen[name]; !slices.Contains(excused, name) && (!ok || got != value) {
-			wrong = append(wrong, name+" is missing or another")
+			wrong = append(wrong, name+" is missing or has another value")
 		}
 	}
 	for name, value := range seen {

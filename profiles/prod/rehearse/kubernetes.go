@@ -36,25 +36,22 @@ type kubeRun struct {
 // out is in the checks, of which the last is the first that failed where the following ones would mean nothing without it.
 func Kubernetes(ctx context.Context, o Options) (checks []Check, err error) {
 	if o.Context == "" {
-		return nil, errors.New("cannot rehearse on Kubernetes: no context of a cluster is given")
+		return nil, errors.New("nobody named the context of a cluster")
 	}
 	k := &kubeRun{Options: o, model: o.Export.Model, kube: kubectl{context: o.Context, namespace: "devstack-rehearsal-" + kubeSuffix()}}
 	if k.work, err = os.MkdirTemp("", "devstack-rehearsal-"); err != nil {
-		return nil, fmt.Errorf("cannot rehearse on Kubernetes: %w", err)
+		return nil, fmt.Errorf("cannot make a directory: %w", err)
 	}
 	defer os.RemoveAll(k.work)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	if err := k.open(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot rehearse on Kubernetes: %w", k.redacted(err)), k.close(ctx))
+		return nil, errors.Join(k.redacted(err), k.close(ctx))
 	}
 	k.pods = watchPods(watching, k.kube)
 	failed := k.rehearse(ctx)
 	stop()
-	if failed != nil {
-		failed = fmt.Errorf("cannot rehearse on Kubernetes: %w", k.redacted(failed))
-	}
-	return k.checks, errors.Join(failed, k.close(ctx))
+	return k.checks, errors.Join(k.redacted(failed), k.close(ctx))
 }
 
 func kubeSuffix() string {
@@ -201,6 +198,9 @@ func (k *kubeRun) redact(text string) string {
 }
 
 func (k *kubeRun) redacted(err error) error {
+	if err == nil {
+		return nil
+	}
 	if clean := k.redact(err.Error()); clean != err.Error() {
 		return errors.New(clean)
 	}

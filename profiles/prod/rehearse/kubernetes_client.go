@@ -60,7 +60,7 @@ func frontURL(front prod.Workload) string {
 // trial makes the stack do its work, from the client's pod and by the names of the Services.
 func (k *kubeRun) trial(ctx context.Context) {
 	if k.Trial == "" {
-		k.add(Check{Subject: "stack", Claim: "pipeline", Verdict: NotProven, Detail: "no program was given that makes it do its work"})
+		k.add(Check{Subject: "stack", Claim: "pipeline", Verdict: NotProven, Detail: "nobody gave a program that makes it do its work"})
 		return
 	}
 	k.say("making the stack do its work")
@@ -171,7 +171,7 @@ func (k *kubeRun) underLoad(ctx context.Context, front prod.Workload, do func() 
 		failed = errors.Join(failed, errors.New("the load did not tell what it counted"))
 	}
 	if err := cmd.Wait(); err != nil {
-		failed = errors.Join(failed, fmt.Errorf("kubectl exec: %w: %s", err, strings.TrimSpace(side.String())))
+		failed = errors.Join(failed, fmt.Errorf("cannot run kubectl exec: %w: %s", err, strings.TrimSpace(side.String())))
 	}
 	return seen, failed
 }

@@ -21,11 +21,11 @@ func (k *kubeRun) podSecurity(ctx context.Context) {
 	_, err := k.kube.run(ctx, nil, "run", "not-restricted", "--image=none", "--dry-run=server")
 	switch {
 	case err == nil:
-		err = errors.New("a pod that the restricted profile forbids was let in")
+		err = errors.New("the cluster let a pod in that the restricted profile forbids")
 	case strings.Contains(err.Error(), `violates PodSecurity "restricted`):
 		err = nil
 	}
-	k.verdict("stack", "pod security restricted", began, err, "enforced in the namespace: the base is let in, and a pod without a security context is refused")
+	k.verdict("stack", "pod security restricted", began, err, "the namespace enforces it: it lets the base in and refuses a pod without a security context")
 }
 
 // healthy waits until everything is rolled out, and says whether it is.
@@ -146,7 +146,7 @@ func (k *kubeRun) processEnvironment(ctx context.Context, w prod.Workload) (map[
 	}
 	raw, err := base64.StdEncoding.DecodeString(string(out))
 	if err == nil && len(raw) == 0 {
-		err = errors.New("no process of the container's could be read")
+		err = errors.New("cannot read the container's processes")
 	}
 	seen := environment(strings.Split(string(raw), "\x00"))
 	maps.DeleteFunc(seen, func(name, _ string) bool { return strings.HasPrefix(name, "KUBERNETES_") })

@@ -27,9 +27,9 @@ func output(cmd *exec.Cmd, what string) ([]byte, error) {
 	cmd.Stdout, cmd.Stderr = &out, &side
 	if err := cmd.Run(); err != nil {
 		if said := strings.TrimSpace(side.String()); said != "" {
-			return out.Bytes(), fmt.Errorf("%s: %w: %s", what, err, said)
+			return out.Bytes(), fmt.Errorf("cannot run %s: %w: %s", what, err, said)
 		}
-		return out.Bytes(), fmt.Errorf("%s: %w", what, err)
+		return out.Bytes(), fmt.Errorf("cannot run %s: %w", what, err)
 	}
 	return out.Bytes(), nil
 }
@@ -59,5 +59,5 @@ func pushImage(ctx context.Context, image, registry, repository string) (string,
 			return strings.TrimSpace(digest), nil
 		}
 	}
-	return "", fmt.Errorf("docker push: no digest of %s", name)
+	return "", fmt.Errorf("cannot push %s: docker tells no digest", name)
 }

@@ -89,7 +89,7 @@ func (k *kubeRun) images(ctx context.Context) ([]kubeImage, error) {
 		reference := k.Images[w.App]
 		switch {
 		case reference == "" && w.Image.Reference == "":
-			return nil, fmt.Errorf("no image is given for %s", w.App)
+			return nil, fmt.Errorf("nobody gave an image for %s", w.App)
 		case reference == "":
 			continue
 		case k.Registry != "":
@@ -162,7 +162,7 @@ func requiredSecrets(files []prod.File, values map[string]string) ([][]byte, err
 			continue
 		}
 		if err := yaml.Unmarshal(f.Data, &required); err != nil {
-			return nil, fmt.Errorf("secrets.required.yaml: %w", err)
+			return nil, fmt.Errorf("cannot read secrets.required.yaml: %w", err)
 		}
 	}
 	var out [][]byte
@@ -171,7 +171,7 @@ func requiredSecrets(files []prod.File, values map[string]string) ([][]byte, err
 		for _, key := range s.Keys {
 			value, given := values[key.Key]
 			if !given {
-				return nil, fmt.Errorf("no value is given for %s of the Secret %s", key.Key, s.Name)
+				return nil, fmt.Errorf("nobody gave a value for %s of the Secret %s", key.Key, s.Name)
 			}
 			data[key.Key] = value
 		}
@@ -200,7 +200,7 @@ func (k *kubeRun) versions(ctx context.Context) string {
 		} `json:"items"`
 	}
 	if err != nil || json.Unmarshal(out, &nodes) != nil || len(nodes.Items) == 0 {
-		return "the nodes' versions may not be asked for"
+		return "the cluster does not tell the versions of its nodes"
 	}
 	info := nodes.Items[0].Status.NodeInfo
 	return fmt.Sprintf("%s, Kubernetes %s, %s", plural(len(nodes.Items), "node"), info.Kubelet, strings.Replace(info.Runtime, "://", " ", 1))

@@ -162,7 +162,7 @@ func (w *podWatch) output() ([]byte, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.unread) > 0 {
-		return w.printed, fmt.Errorf("the logs of %s could not be read to their end", strings.Join(w.unread, ", "))
+		return w.printed, fmt.Errorf("cannot read the logs of %s to their end", strings.Join(w.unread, ", "))
 	}
 	return w.printed, nil
 }

@@ -40,7 +40,7 @@ func (k *kubeRun) noSecrets(objects []byte) {
 	needles := secretNeedles(k.Secrets)
 	look := func(claim string, data []byte, err error) {
 		if found := leaked(needles, data); err == nil && len(found) > 0 {
-			err = fmt.Errorf("found: %s", strings.Join(found, ", "))
+			err = fmt.Errorf("it contains the value of %s", strings.Join(found, ", "))
 		}
 		k.verdict("stack", claim, began, err, fmt.Sprintf("%s, also encoded, in %d KiB: 0 hits", plural(len(k.Secrets), "value"), (len(data)+1023)>>10))
 	}

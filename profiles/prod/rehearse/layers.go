@@ -72,7 +72,7 @@ func (c *canaries) archive(r io.Reader) (contents, error) {
 		}
 		hits, size, err := c.layer(archive)
 		if err != nil {
-			return out, fmt.Errorf("%s: %w", header.Name, err)
+			return out, fmt.Errorf("cannot read %s of an image: %w", header.Name, err)
 		}
 		out.files++
 		out.size += size

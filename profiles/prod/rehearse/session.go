@@ -75,7 +75,7 @@ func Rehearse(ctx context.Context, o Request) (report Report, err error) {
 		checks, err := s.rehearse(ctx, target)
 		report.Checks = append(report.Checks, checks...)
 		if err != nil {
-			return report, fmt.Errorf("%s: %w", target, err)
+			return report, fmt.Errorf("cannot rehearse %s: %w", target, err)
 		}
 	}
 	return report, ctx.Err()

@@ -72,7 +72,7 @@ func (p *project) noSecrets(ctx context.Context, w prod.Workload) {
 			return
 		}
 		if n := p.canaries.in(withoutEnvironment(settings)) + p.canaries.in(log); n > 0 {
-			p.add(w.Name, "no secrets", Failed, 0, "%d in its log or settings", n)
+			p.add(w.Name, "no secrets", Failed, 0, "its log or settings contain %d", n)
 			return
 		}
 		logs++

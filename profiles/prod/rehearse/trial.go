@@ -16,7 +16,7 @@ func (p *project) trial(ctx context.Context) {
 	workloads := p.Export.Model.Workloads
 	i := slices.IndexFunc(workloads, prod.Workload.HasNode)
 	if p.Trial == "" || i < 0 {
-		p.add("stack", "pipeline", NotProven, 0, "no program was given that makes it do its work")
+		p.add("stack", "pipeline", NotProven, 0, "nobody gave a program that makes it do its work")
 		return
 	}
 	began := time.Now()
