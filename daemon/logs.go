@@ -77,10 +77,10 @@ func (d *Daemon) logView(req api.LogsRequest) (*logView, *api.Error) {
 func (v *logView) look() *api.Error {
 	v.d.mu.Lock()
 	defer v.d.mu.Unlock()
-	if v.d.desired == nil {
+	if v.d.intent.Stack == nil {
 		return unknownName(nil, "")
 	}
-	st := v.d.desired.Stack
+	st := v.d.intent.Stack
 	picked, err := pick(st, v.d.procs.Snapshot(), v.req.Names)
 	if err != nil {
 		return err

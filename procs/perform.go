@@ -175,6 +175,7 @@ func (s *supervisor) record(e Record) {
 		exit.Cause = "a reload had started it"
 	case e.Beside:
 		exit.Cause = "a reload"
+	case e.Reason == Crash: // nobody has stopped this launch
 	default:
 		exit.Cause, s.stopCause = s.stopCause, ""
 	}

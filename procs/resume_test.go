@@ -77,7 +77,7 @@ func TestResume(t *testing.T) {
 				t.Fatal(err)
 			}
 			saved.Policy = m.Policy
-			got, effects := saved.Resume(test.rows)
+			got, effects := saved.Resume(test.rows, Wish{})
 			if got.State != test.want || got.Gen != test.gen || got.Unstable != test.unstable || effectNames(effects) != test.effects {
 				t.Errorf("got %s, generation %d, unstable %d, %q; want %s, %d, %d, %q",
 					got.State, got.Gen, got.Unstable, effectNames(effects), test.want, test.gen, test.unstable, test.effects)
