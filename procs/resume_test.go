@@ -85,3 +85,73 @@ func TestResume(t *testing.T) {
 		})
 	}
 }
+
+// What commands want wins over what was saved before they did.
+func TestResumeByWish(t *testing.T) {
+	failed := func() *keeper.Exit { return &keeper.Exit{Code: 1} }
+	stop, start, reload := Wish{Stopped: true}, Wish{Least: 8}, Wish{Least: 8, Beside: true}
+	heir := func(m *Machine) { m.Newest, m.Heir = 8, Heir{Gen: 8} }
+	tests := []struct {
+		name    string
+		wish    Wish
+		saved   State
+		change  func(*Machine)
+		rows    []keeper.Running
+		want    State
+		gen     int64
+		effects string
+	}{
+		{"stopped, and runs", stop, Online, nil, []keeper.Running{row(7, nil)}, Stopping, 7, "Signal terminated, SetTimer kill_timeout"},
+		{"stopped, and launching", stop, Launching, nil, []keeper.Running{row(7, nil)}, Stopping, 7, "Signal terminated, SetTimer kill_timeout"},
+		{"stopped, and ended", stop, Online, nil, []keeper.Running{row(7, failed())}, Stopped, 7, "StopTimer, KillTree, Record manual"},
+		{"stopped, and without a trace", stop, Online, nil, nil, Stopped, 7, "StopTimer, KillTree, Record manual"},
+		{"stopped during a restart", stop, Stopping, func(m *Machine) { m.Again = true }, []keeper.Running{row(7, failed())}, Stopped, 7, "StopTimer, KillTree, Record manual"},
+		{"stopped before its restart", stop, WaitingRestart, nil, nil, Stopped, 7, ""},
+		{"stopped, and had waited", stop, Waiting, nil, nil, Stopped, 7, ""},
+		{"stopped after it had given up", stop, Errored, nil, nil, Stopped, 7, ""},
+		{"stopped, and saved", stop, Stopped, nil, []keeper.Running{row(7, failed())}, Stopped, 7, ""},
+		{"a launch that was not saved, stopped", stop, WaitingRestart, nil, []keeper.Running{row(8, nil)}, Stopping, 8, "Signal terminated, SetTimer kill_timeout"},
+		{"crashed, launched again, stopped", stop, Online, nil, []keeper.Running{row(7, failed()), row(8, failed())}, Stopped, 8, "Record crash, StopTimer, KillTree, Record manual"},
+		{"stopped during a reload", stop, Online, heir, []keeper.Running{row(7, nil), row(8, nil)}, Stopping, 7, "Signal terminated, SetTimer kill_timeout, Signal terminated, SetTimer kill_timeout"},
+		{"stopped during a reload that was not saved", stop, Online, nil, []keeper.Running{row(7, nil), row(8, nil)}, Stopping, 7, "Signal terminated, SetTimer kill_timeout, Signal terminated, SetTimer kill_timeout"},
+		{"the old one dies as both are stopped", stop, Online, heir, []keeper.Running{row(7, failed()), row(8, nil)}, Stopped, 7, "StopTimer, KillTree, Record manual, Signal terminated, SetTimer kill_timeout"},
+
+		{"started, not launched yet", start, Stopped, nil, nil, Launching, 8, "SetTimer listen_timeout, Launch"},
+		{"started, and the gate is closed", start, Stopped, func(m *Machine) { m.Closed = true }, nil, Waiting, 7, "StopTimer"},
+		{"started after it had given up", start, Errored, nil, nil, Launching, 8, "SetTimer listen_timeout, Launch"},
+		{"started, launched, not saved", start, Stopped, nil, []keeper.Running{row(8, nil)}, Launching, 8, "SetTimer listen_timeout"},
+		{"started, launched, crashed", start, Stopped, nil, []keeper.Running{row(8, failed())}, WaitingRestart, 8, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
+		{"started long ago", Wish{Least: 7}, Stopped, nil, nil, Stopped, 7, ""},
+		{"started while it was stopping", start, Stopping, nil, []keeper.Running{row(7, failed())}, Launching, 8, "StopTimer, KillTree, Record manual, SetTimer listen_timeout, Launch"},
+		{"restarted, and still runs", start, Online, nil, []keeper.Running{row(7, nil)}, Stopping, 7, "Signal terminated, SetTimer kill_timeout"},
+		{"restarted, and has ended", start, Online, nil, []keeper.Running{row(7, failed())}, Launching, 8, "StopTimer, KillTree, Record manual, SetTimer listen_timeout, Launch"},
+		{"restarted, and runs anew", start, Online, nil, []keeper.Running{row(7, failed()), row(8, nil)}, Launching, 8, "Record manual, SetTimer listen_timeout"},
+		{"restarted, and that is saved", start, Online, func(m *Machine) { m.Gen = 8 }, []keeper.Running{row(8, nil)}, Online, 8, ""},
+
+		{"reloaded, both run", reload, Online, nil, []keeper.Running{row(7, nil), row(8, nil)}, Online, 7, "SetTimer listen_timeout"},
+		{"reloaded, not launched yet", reload, Online, nil, []keeper.Running{row(7, nil)}, Online, 7, ""},
+		{"reloaded, the old one has gone", reload, Online, nil, []keeper.Running{row(7, failed()), row(8, nil)}, Launching, 8, "SetTimer listen_timeout, StopTimer, KillTree, Record manual"},
+		{"reloaded, the old one has gone, the heir is known", reload, Online, heir, []keeper.Running{row(7, failed()), row(8, nil)}, Launching, 8, "SetTimer listen_timeout, StopTimer, KillTree, Record manual"},
+		{"reloaded, and the old one crashed before", reload, Online, nil, []keeper.Running{row(7, failed())}, WaitingRestart, 7, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m := machineIn(test.saved)
+			if test.change != nil {
+				test.change(&m)
+			}
+			got, effects := m.Resume(test.rows, test.wish)
+			if got.State != test.want || got.Gen != test.gen || effectNames(effects) != test.effects {
+				t.Errorf("got %s, generation %d, %q; want %s, %d, %q", got.State, got.Gen, effectNames(effects), test.want, test.gen, test.effects)
+			}
+			if test.wish.Stopped && (got.Again || got.Ended || got.Heir.Gen != 0) {
+				t.Errorf("it will run again: %+v", got)
+			}
+			for _, e := range effects {
+				if r, ok := e.(Record); ok && r.Reason == Crash && test.rows[len(test.rows)-1].Exit != nil && test.wish.Stopped && r.Exit.Gen == got.Gen {
+					t.Errorf("what was stopped counts as crashed: %+v", r)
+				}
+			}
+		})
+	}
+}
