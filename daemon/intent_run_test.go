@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"devstack/daemon/api"
 )
@@ -130,5 +131,54 @@ apps:
 	}
 	if again := r.up(); again.Exit != api.ExitDone || slices.ContainsFunc(again.State.Processes, func(p api.Process) bool { return !p.Ready }) {
 		t.Errorf("%+v", again)
+	}
+}
+
+// On a full disk a stop holds as long as the keeper lives, and says that a reboot would forget it. When there is room again,
+// nobody has to do anything.
+func TestStopOnAFullDisk(t *testing.T) {
+	r := newProject(t, twoApps)
+	r.mustUp()
+	blocked := intentPath(r.at.StateDir) + ".new" // as good as a full disk: the new file cannot be made
+	if err := os.Mkdir(blocked, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	warnings := 0
+	for _, name := range []string{"web", "agent"} {
+		result, err := r.client.Stop(t.Context(), api.ActionRequest{Names: []string{name}}, func(e api.Event) {
+			if e.Kind == api.KindWarning && strings.Contains(e.Message, "cannot be saved") {
+				warnings++
+			}
+		})
+		says := func(note string) bool { return strings.Contains(note, "not on disk, so a reboot would forget it: ") }
+		if err != nil || result.Exit != api.ExitDone || !slices.ContainsFunc(result.Notes, says) {
+			t.Errorf("stop %s: %+v, %v", name, result, err)
+		}
+	}
+	if warnings != 1 {
+		t.Errorf("%d warnings", warnings)
+	}
+	if _, err := r.client.Save(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot save") {
+		t.Errorf("save: %v", err)
+	}
+	r.killDaemon()
+	if got := states(r.untilReady()); got != "web=stopped agent=stopped" {
+		t.Errorf("after it the daemon was killed: %s", got)
+	}
+	if err := os.Remove(blocked); err != nil {
+		t.Fatal(err)
+	}
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		l, err := readIntent(r.at.StateDir)
+		if l.Stopped["web"] && l.Stopped["agent"] {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-t.Context().Done():
+			t.Fatalf("not written: %+v, %v", l, err)
+		}
 	}
 }
