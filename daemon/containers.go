@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -137,14 +139,29 @@ func (d *Daemon) resumeOnce(ctx context.Context, p *types.Project, watched time.
 	}
 	d.setContainers(engine, nil)
 	for _, s := range engine.Snapshot() {
-		if s.State != "running" || d.wanted().StoppedServices[s.Name] != byDevstack {
-			continue
+		var err error
+		switch {
+		case want.StoppedServices[s.Name] == byDevstack && s.State == "running":
+			err = engine.Stop(ctx, s.Name)
+		case want.Raising[s.Name]:
+			err = engine.Start(ctx, s.Name)
 		}
-		if err := engine.Stop(ctx, s.Name); err != nil {
-			d.log.Warn("cannot go on stopping a service", "service", s.Name, "err", err)
+		if err != nil {
+			d.log.Warn("cannot go on with what a command has begun", "service", s.Name, "err", err)
 		}
 	}
+	d.noteRaised(slices.Collect(maps.Keys(want.Raising)))
 	return nil
+}
+
+// noteRaised notes that services need not be brought up by the next daemon.
+func (d *Daemon) noteRaised(services []string) {
+	if len(services) == 0 {
+		return
+	}
+	if refused := d.intend(func(next *intent) { next.raised(services...) }); refused != nil && d.ctx.Err() == nil {
+		d.log.Warn("cannot note that services were brought up", "err", refused.Error)
+	}
 }
 
 func (d *Daemon) hasContainers() bool {

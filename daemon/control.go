@@ -47,7 +47,7 @@ func (d *Daemon) rerun(
 		}
 	}
 	names := s.apps()
-	launched := slices.DeleteFunc(slices.Clone(s.processes), func(p procs.Process) bool { return !anew(p) })
+	launched := slices.DeleteFunc(slices.Clone(s.processes), func(p procs.Process) bool { return runs(p) && !anew(p) })
 	if refused == nil && len(names) > 0 {
 		st, refused = d.readAnew(ctx, req.Environment, s, launched, g.after)
 	} else if refused == nil {
@@ -69,6 +69,7 @@ func (d *Daemon) rerun(
 		if err := eachService(s.services, func(name string) error { return service(engine, ctx, name) }); err != nil {
 			broken <- err
 		}
+		d.noteRaised(s.services)
 	})
 	processes(s.ids()...)
 	notes := []string{}
@@ -117,9 +118,11 @@ func (d *Daemon) readAnew(
 	st, environment, refused := d.redefined(ctx, environment, names)
 	if refused == nil {
 		refused = d.intend(func(next *intent) {
+			old := next.Stack
 			next.Stack, next.Environment = st, environment
 			next.runSelected(s)
 			next.launch(launched...)
+			next.launchMissing(nil, old, d.procs.Snapshot())
 			next.runServices(s.services...)
 		})
 	}

@@ -30,6 +30,7 @@ type intent struct {
 	Loose       map[string]bool   `json:"loose"`    // apps started by up --only: they wait for nothing
 	LeftOut     map[string]bool   `json:"left_out"` // apps that a resurrect has left stopped, in part or whole: nobody waits for what is stopped of them
 	Launches    map[string]launch `json:"launches"` // by instance, see instanceName: launches that commands have asked for
+	Raising     map[string]bool   `json:"raising"`  // services that a start or restart is bringing up: the next daemon goes on with it
 	Booting     bool              `json:"booting"`  // the daemon's own up is not done yet: the next daemon goes on with it
 	Down        *api.DownRequest  `json:"down"`     // has begun: the next daemon goes on with it; nil: has not
 }
@@ -65,7 +66,7 @@ func (i intent) clone() intent {
 		st.Apps = slices.Clone(st.Apps)
 		i.Stack = &st
 	}
-	i.Loose, i.LeftOut, i.Launches = cloned(i.Loose), cloned(i.LeftOut), cloned(i.Launches)
+	i.Loose, i.LeftOut, i.Launches, i.Raising = cloned(i.Loose), cloned(i.LeftOut), cloned(i.Launches), cloned(i.Raising)
 	i.Stopped, i.StoppedInstances, i.Started = cloned(i.Stopped), cloned(i.StoppedInstances), cloned(i.Started)
 	i.Instances, i.StoppedServices = cloned(i.Instances), cloned(i.StoppedServices)
 	return i
@@ -264,6 +265,7 @@ func (s selection) instances(app string) (numbers []int) {
 func (i *intent) stopServices(names ...string) {
 	for _, name := range names {
 		i.StoppedServices[name] = byDevstack
+		delete(i.Raising, name)
 	}
 }
 
@@ -271,6 +273,14 @@ func (i *intent) runServices(names ...string) {
 	i.Down = nil
 	for _, name := range names {
 		delete(i.StoppedServices, name)
+		i.Raising[name] = true
+	}
+}
+
+// raised notes that services were brought up, or cannot be.
+func (i *intent) raised(names ...string) {
+	for _, name := range names {
+		delete(i.Raising, name)
 	}
 }
 

@@ -101,9 +101,10 @@ func TestWhatCommandsMakeOfAnIntent(t *testing.T) {
 			"stopped=web apps=agent extra last",
 		},
 		"stop and start services": {
-			commands{func(i *intent) { i.stopServices("redis", "db"); i.runServices("db") }},
-			"services=redis:devstack",
+			commands{func(i *intent) { i.stopServices("redis", "db"); i.runServices("db", "mq") }, func(i *intent) { i.raised("mq") }},
+			"services=redis:devstack raising=db",
 		},
+		"stop a service that is being started": {commands{func(i *intent) { i.runServices("redis"); i.stopServices("redis") }}, "services=redis:devstack"},
 		"others stop and start": {
 			commands{func(i *intent) {
 				i.stopServices("redis")
@@ -113,7 +114,7 @@ func TestWhatCommandsMakeOfAnIntent(t *testing.T) {
 			"services=mq:other redis:devstack",
 		},
 		"a start ends a down that failed":   {commands{func(i *intent) { i.Down = &api.DownRequest{} }, start("web")}, "launches=web/0:8"},
-		"so does that of a service":         {commands{func(i *intent) { i.Down = &api.DownRequest{} }, func(i *intent) { i.runServices("redis") }}, ""},
+		"so does that of a service":         {commands{func(i *intent) { i.Down = &api.DownRequest{} }, func(i *intent) { i.runServices("redis") }}, "raising=redis"},
 		"a stop goes on with it":            {commands{func(i *intent) { i.Down = &api.DownRequest{} }, stop("web")}, "stopped=web down"},
 		"down leaves what lasts, and alone": {commands{start("extra"), stop("web"), func(i *intent) { i.scale("last", 3); *i = i.over() }}, "stopped=web started=extra scaled=last:3 apps="},
 	} {
@@ -169,6 +170,7 @@ func show(i intent) string {
 	add("started", keys(i.Started))
 	add("scaled", scaled)
 	add("services", services)
+	add("raising", keys(i.Raising))
 	add("left out", keys(i.LeftOut))
 	add("loose", keys(i.Loose))
 	add("launches", launches)
@@ -285,7 +287,7 @@ func TestIntentRoundTrip(t *testing.T) {
 		Stack:       &stack.Stack{Project: "p", Dir: "/d", Apps: []stack.App{{Name: "web", Hash: "h"}}},
 		Files:       api.Files{File: "/d/ecosystem.yaml", Profile: "dev"},
 		Environment: []string{"TOKEN=hunter2"}, Services: []string{"redis"}, NoInfra: true, Loose: set("web"), LeftOut: set("agent"),
-		Launches: map[string]launch{"web/0": {Least: 7, Beside: true}}, Booting: true, Down: &api.DownRequest{Volumes: true},
+		Launches: map[string]launch{"web/0": {Least: 7, Beside: true}}, Raising: set("redis"), Booting: true, Down: &api.DownRequest{Volumes: true},
 		lasting: lasting{
 			Version: intentVersion, SavedAt: at(5), Stopped: set("agent"), StoppedInstances: map[string][]int{"web": {1}}, Started: set("extra"),
 			Instances: map[string]int{"web": 2}, StoppedServices: map[string]string{"redis": "other"}, Driver: driverNative,

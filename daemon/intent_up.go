@@ -39,7 +39,7 @@ func (i intent) up(st *stack.Stack, req api.UpRequest) (next intent, names, note
 		}
 	}
 	if !next.NoInfra { // the services are brought up, also those that somebody has stopped
-		next.StoppedServices = map[string]string{}
+		next.StoppedServices, next.Raising = map[string]string{}, map[string]bool{}
 	}
 	notes = next.keepUnspoken(old, names)
 	next.tidy()
