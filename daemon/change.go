@@ -9,6 +9,7 @@ import (
 	"devstack/daemon/api"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // maxScale is more instances than a machine has use for: a slip of the finger.
@@ -79,7 +80,7 @@ func (d *Daemon) scaled(req api.ScaleRequest) (app stack.App, was int, refused *
 func (d *Daemon) enactScale(app stack.App, g *goal) *api.Result {
 	before := d.procs.Snapshot()
 	active := slices.ContainsFunc(before, func(p procs.Process) bool {
-		return p.App == app.Name && p.State != procs.Stopped && !p.Leaving
+		return p.Name == app.Name && p.Status != view.Stopped && !p.Leaving
 	})
 	refused := d.intend(func(next *intent) {
 		next.scale(app.Name, app.Count())
@@ -97,7 +98,7 @@ func (d *Daemon) enactScale(app stack.App, g *goal) *api.Result {
 	}
 	known := idsOf(before)
 	for _, p := range d.procs.Snapshot() {
-		if p.App == app.Name && !slices.Contains(known, p.ID) {
+		if p.Name == app.Name && !slices.Contains(known, p.ID) {
 			g.only[p.ID] = true
 			d.procs.StartIDs(p.ID)
 		}
@@ -151,7 +152,7 @@ func wholeApps(st *stack.Stack, s selection) *api.Result {
 	for _, app := range st.Apps {
 		chosen := 0
 		for _, p := range s.processes {
-			if p.App == app.Name {
+			if p.Name == app.Name {
 				chosen++
 			}
 		}

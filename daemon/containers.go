@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -14,6 +13,7 @@ import (
 	"devstack/daemon/api"
 	"devstack/infra"
 	"devstack/infra/native"
+	"devstack/view"
 )
 
 // project is the part of the Compose project that is kept running: the services that some `up` has asked for.
@@ -69,25 +69,12 @@ func (d *Daemon) reconnect(ctx context.Context, want intent) (*infra.Infra, erro
 
 // newEngine is an Infra of the driver, which from now on hears of its servers' exits.
 func (d *Daemon) newEngine(driver infra.Driver) *infra.Infra {
-	publish := d.serviceEvent
 	if servers, ok := driver.(*native.Driver); ok {
 		d.mu.Lock()
 		d.servers = servers
 		d.mu.Unlock()
-		publish = func(e infra.Event) {
-			e.Message = asServer(e.Kind, e.Message)
-			d.serviceEvent(e)
-		}
 	}
-	return infra.New(driver, d.log, publish)
-}
-
-// asServer says a step of a plan in the words of native services, which have no containers.
-func asServer(kind, message string) string {
-	if kind != string(api.KindOp) {
-		return message
-	}
-	return strings.Replace(message, "Container", "Server", 1)
+	return infra.New(driver, d.log, d.publish)
 }
 
 // patienceAtStart is how long a new daemon lets its first clients wait until it knows about the containers.
@@ -101,7 +88,7 @@ func (d *Daemon) resumeContainers(ctx context.Context, want intent, watched time
 		return
 	}
 	if want.NoInfra {
-		d.setContainers(nil, newWire(p, d.serviceEvent))
+		d.setContainers(nil, newWire(p, d.publish))
 		return
 	}
 	resumed := make(chan struct{})
@@ -141,7 +128,7 @@ func (d *Daemon) resumeOnce(ctx context.Context, p *types.Project, watched time.
 	for _, s := range engine.Snapshot() {
 		var err error
 		switch {
-		case want.StoppedServices[s.Name] == byDevstack && s.State == "running":
+		case want.StoppedServices[s.Name] == view.ByDevstack && s.State == "running":
 			err = engine.Stop(ctx, s.Name)
 		case want.Raising[s.Name]:
 			err = engine.Start(ctx, s.Name)
@@ -186,7 +173,7 @@ func (d *Daemon) setContainers(engine *infra.Infra, w *wire) {
 }
 
 // watchedServices are services for somebody who looks at what they consume; d.mu is held.
-func (d *Daemon) watchedServices() []infra.Service {
+func (d *Daemon) watchedServices() []view.ServiceDetails {
 	if d.engine != nil {
 		d.engine.Watched()
 	}
@@ -194,7 +181,7 @@ func (d *Daemon) watchedServices() []infra.Service {
 }
 
 // services is a snapshot of the containers; d.mu is held.
-func (d *Daemon) services() []infra.Service {
+func (d *Daemon) services() []view.ServiceDetails {
 	switch {
 	case d.engine != nil:
 		return d.engine.Snapshot()

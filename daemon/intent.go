@@ -13,6 +13,7 @@ import (
 	"devstack/daemon/api"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // intentVersion is of every encoded intent; a newer one is not read.
@@ -47,9 +48,6 @@ type lasting struct {
 	StoppedServices  map[string]string `json:"stopped_services"`  // service -> who has stopped it: devstack or other
 	Driver           string            `json:"driver"`            // docker or native: what services ran with last; empty: there were none
 }
-
-// Who stops a service.
-const byDevstack = "devstack"
 
 // launch is a launch of an instance that a command has asked for.
 type launch struct {
@@ -189,7 +187,7 @@ func (i intent) awaited(processes []procs.Process) []procs.Process {
 	if len(i.LeftOut) == 0 {
 		return processes
 	}
-	return slices.DeleteFunc(slices.Clone(processes), func(p procs.Process) bool { return i.LeftOut[p.App] && i.stops(p.App, p.Instance) })
+	return slices.DeleteFunc(slices.Clone(processes), func(p procs.Process) bool { return i.LeftOut[p.Name] && i.stops(p.Name, p.Instance) })
 }
 
 // What commands make of an intent. The receiver is a clone of the intent before.
@@ -255,7 +253,7 @@ func (i *intent) runSelected(s selection) {
 // instances are the selected numbers of an app.
 func (s selection) instances(app string) (numbers []int) {
 	for _, p := range s.processes {
-		if p.App == app {
+		if p.Name == app {
 			numbers = append(numbers, p.Instance)
 		}
 	}
@@ -264,7 +262,7 @@ func (s selection) instances(app string) (numbers []int) {
 
 func (i *intent) stopServices(names ...string) {
 	for _, name := range names {
-		i.StoppedServices[name] = byDevstack
+		i.StoppedServices[name] = view.ByDevstack
 		delete(i.Raising, name)
 	}
 }
@@ -296,28 +294,32 @@ func numbers(app stack.App) []int {
 // launch asks for launches of processes that are newer than those that there are.
 func (i *intent) launch(processes ...procs.Process) {
 	for _, p := range processes {
-		i.Launches[instanceName(p.App, p.Instance)] = launch{Least: p.Newest + 1}
+		i.launchAfter(p.Name, p.Instance, p.Newest)
 	}
+}
+
+func (i *intent) launchAfter(app string, n int, newest int64) {
+	i.Launches[instanceName(app, n)] = launch{Least: newest + 1}
 }
 
 // reload asks for a launch of a process that takes over from the one that there is, where both can run at once.
 func (i *intent) reload(p procs.Process) {
-	i.Launches[instanceName(p.App, p.Instance)] = launch{Least: p.Newest + 1, Beside: p.Overlaps}
+	i.Launches[instanceName(p.Name, p.Instance)] = launch{Least: p.Newest + 1, Beside: p.Overlaps}
 }
 
 // keepLaunch leaves a process the launch that it has: the reload has failed.
-func (i *intent) keepLaunch(p procs.Process) { delete(i.Launches, instanceName(p.App, p.Instance)) }
+func (i *intent) keepLaunch(p procs.Process) { delete(i.Launches, instanceName(p.Name, p.Instance)) }
 
 // launchMissing asks for launches of the named apps that do not run, and of every app that does not run as it is defined now.
 func (i *intent) launchMissing(names []string, old *stack.Stack, processes []procs.Process) {
 	for _, app := range i.Stack.Apps {
 		named, changed := slices.Contains(names, app.Name), changedSince(old, app)
 		for _, n := range numbers(app) {
-			is := slices.IndexFunc(processes, func(p procs.Process) bool { return p.App == app.Name && p.Instance == n })
+			is := slices.IndexFunc(processes, func(p procs.Process) bool { return p.Name == app.Name && p.Instance == n })
 			switch {
 			case i.stops(app.Name, n):
 			case is < 0 && named:
-				i.launch(procs.Process{App: app.Name, Instance: n})
+				i.launchAfter(app.Name, n, 0)
 			case is < 0, !named && !changed:
 			case app.OneShot && processes[is].Ready && !changed: // it has done its work
 			case changed && runs(processes[is]), named && !runs(processes[is]):
@@ -330,8 +332,8 @@ func (i *intent) launchMissing(names []string, old *stack.Stack, processes []pro
 // launchNew asks for launches of instances that there are no processes of.
 func (i *intent) launchNew(app stack.App, processes []procs.Process) {
 	for _, n := range numbers(app) {
-		if !slices.ContainsFunc(processes, func(p procs.Process) bool { return p.App == app.Name && p.Instance == n }) {
-			i.launch(procs.Process{App: app.Name, Instance: n})
+		if !slices.ContainsFunc(processes, func(p procs.Process) bool { return p.Name == app.Name && p.Instance == n }) {
+			i.launchAfter(app.Name, n, 0)
 		}
 	}
 }
@@ -343,7 +345,7 @@ func changedSince(old *stack.Stack, app stack.App) bool {
 
 // runs says whether a start leaves a process as it is.
 func runs(p procs.Process) bool {
-	return p.State == procs.Launching || p.State == procs.Online || p.State == procs.Waiting
+	return p.Status == view.Launching || p.Status == view.Online || p.Status == view.Waiting
 }
 
 // scale gives an app another number of instances.
@@ -385,14 +387,14 @@ func (i *intent) tidy() {
 
 // stoppedByOthers notes what somebody else has stopped now. What is not among it any more, they have started again.
 func (i *intent) stoppedByOthers(now map[string]string) {
-	maps.DeleteFunc(i.StoppedServices, func(_, by string) bool { return by != byDevstack })
+	maps.DeleteFunc(i.StoppedServices, func(_, by string) bool { return by != view.ByDevstack })
 	maps.Copy(i.StoppedServices, byOthers(now))
 }
 
 // byOthers is of stopped services what somebody else than devstack has stopped.
 func byOthers(stopped map[string]string) map[string]string {
 	others := cloned(stopped)
-	maps.DeleteFunc(others, func(_, by string) bool { return by == byDevstack })
+	maps.DeleteFunc(others, func(_, by string) bool { return by == view.ByDevstack })
 	return others
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // commands of a running stack, with another environment than that of the up before them.
@@ -66,7 +67,7 @@ apps:
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 			for _, p := range now.Processes {
-				if d := r.process(p.Name); d.RestartsBy.Crash > 0 || slices.ContainsFunc(d.Exits, func(e api.ExitRecord) bool { return e.Reason == "crash" }) {
+				if d := r.process(p.Name); d.RestartsBy.Crash > 0 || slices.ContainsFunc(d.Exits, func(e view.ExitRecord) bool { return e.Reason == "crash" }) {
 					t.Errorf("%s counts a crash: %+v", p.Name, d.Exits)
 				}
 			}
@@ -84,7 +85,7 @@ apps:
 // untilReady waits until nothing is on its way any more.
 func (r *running) untilReady() (now *api.State) {
 	r.Helper()
-	onItsWay := func(p api.Process) bool { return p.Status != "stopped" && p.Status != "online" }
+	onItsWay := func(p view.Process) bool { return p.Status != "stopped" && p.Status != "online" }
 	for _, err := range r.client.Events(r.Context(), 1) { // the first event is at once: what was missed
 		if err != nil {
 			r.Fatal(err)
@@ -99,7 +100,7 @@ func (r *running) untilReady() (now *api.State) {
 func states(s *api.State) string {
 	var all []string
 	for _, p := range s.Processes {
-		all = append(all, p.Name+"="+p.Status)
+		all = append(all, p.Name+"="+string(p.Status))
 	}
 	return strings.Join(all, " ")
 }
@@ -129,7 +130,7 @@ apps:
 	if data, err := os.ReadFile(intentPath(r.at.StateDir)); err != nil || strings.Contains(string(data), `"web"`) {
 		t.Errorf("down counts as a stop of web: %s, %v", data, err)
 	}
-	if again := r.up(); again.Exit != api.ExitDone || slices.ContainsFunc(again.State.Processes, func(p api.Process) bool { return !p.Ready }) {
+	if again := r.up(); again.Exit != api.ExitDone || slices.ContainsFunc(again.State.Processes, func(p view.Process) bool { return !p.Ready }) {
 		t.Errorf("%+v", again)
 	}
 }
@@ -146,7 +147,7 @@ func TestStopOnAFullDisk(t *testing.T) {
 	warnings := 0
 	for _, name := range []string{"web", "agent"} {
 		result, err := r.client.Stop(t.Context(), api.ActionRequest{Names: []string{name}}, func(e api.Event) {
-			if e.Kind == api.KindWarning && strings.Contains(e.Message, "cannot be saved") {
+			if e.Kind == view.KindWarning && strings.Contains(e.Message, "cannot be saved") {
 				warnings++
 			}
 		})

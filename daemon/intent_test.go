@@ -11,6 +11,7 @@ import (
 	"devstack/daemon/api"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // four apps: agent needs web, extra does not start by itself.
@@ -33,18 +34,26 @@ func set(names ...string) map[string]bool {
 
 func names(m map[string]bool) string { return strings.Join(slices.Sorted(maps.Keys(m)), " ") }
 
-// running is the selection of these processes of fourApps.
+// chosen is the selection of these processes of fourApps, of which each was launched seven times.
 func chosen(processes ...string) selection {
 	var s selection
 	for _, name := range processes {
 		app, number, _ := strings.Cut(name, "/")
-		p := procs.Process{App: app, Newest: 7}
+		p := was(app, "")
+		p.Newest = 7
 		if number == "1" {
 			p.Instance = 1
 		}
 		s.processes = append(s.processes, p)
 	}
 	return s
+}
+
+// was is a process whose newest launch was the fourth.
+func was(app string, status view.Status) procs.Process {
+	p := processOf(view.Process{Name: app, Status: status})
+	p.Newest = 4
+	return p
 }
 
 func app(i *intent, name string) stack.App {
@@ -64,6 +73,8 @@ func TestWhatCommandsMakeOfAnIntent(t *testing.T) {
 			i.launch(s.processes...)
 		}
 	}
+	overlapping := was("web", view.Online)
+	overlapping.Overlaps = true
 	for name, tc := range map[string]struct {
 		do   commands
 		want string // what show says
@@ -85,9 +96,13 @@ func TestWhatCommandsMakeOfAnIntent(t *testing.T) {
 			commands{func(i *intent) { i.LeftOut, i.StoppedInstances = set("last"), map[string][]int{"last": {0}} }, stop("last/1")},
 			"stopped=last",
 		},
-		"reload":                  {commands{func(i *intent) { i.reload(procs.Process{App: "web", Newest: 3, Overlaps: true}) }}, "launches=web/0:4 beside"},
-		"reload, stopped first":   {commands{func(i *intent) { i.reload(procs.Process{App: "web", Newest: 3}) }}, "launches=web/0:4"},
-		"a reload that fails":     {commands{func(i *intent) { i.reload(procs.Process{App: "web"}); i.keepLaunch(procs.Process{App: "web"}) }}, ""},
+		"reload": {commands{func(i *intent) {
+			i.reload(overlapping)
+		}}, "launches=web/0:5 beside"},
+		"reload, stopped first": {commands{func(i *intent) {
+			i.reload(was("web", ""))
+		}}, "launches=web/0:5"},
+		"a reload that fails":     {commands{func(i *intent) { i.reload(was("web", "")); i.keepLaunch(was("web", "")) }}, ""},
 		"scale":                   {commands{func(i *intent) { i.scale("web", 3) }}, "scaled=web:3"},
 		"scale what is stopped":   {commands{stop("web"), func(i *intent) { i.scale("web", 3) }}, "stopped=web scaled=web:3"},
 		"scale away what stopped": {commands{stop("last/1"), func(i *intent) { i.scale("last", 1) }}, "scaled=last:1"},
@@ -220,7 +235,8 @@ func TestWants(t *testing.T) {
 
 // What does not run, or runs as it was defined before, is to be launched; nothing else.
 func TestLaunchMissing(t *testing.T) {
-	old := fourApps()
+	old, done := fourApps(), was("web", view.Stopped)
+	done.Ready = true
 	for name, tc := range map[string]struct {
 		change    func(*intent)
 		named     []string
@@ -228,26 +244,26 @@ func TestLaunchMissing(t *testing.T) {
 		want      string
 	}{
 		"the first up":          {named: []string{"web", "last"}, want: "launches=last/0:1 last/1:1 web/0:1"},
-		"it runs":               {named: []string{"web"}, processes: []procs.Process{{App: "web", State: procs.Online, Newest: 4}}},
-		"it is launching":       {named: []string{"web"}, processes: []procs.Process{{App: "web", State: procs.Launching, Newest: 4}}},
-		"it waits":              {named: []string{"web"}, processes: []procs.Process{{App: "web", State: procs.Waiting, Newest: 4}}},
-		"it has given up":       {named: []string{"web"}, processes: []procs.Process{{App: "web", State: procs.Errored, Newest: 4}}, want: "launches=web/0:5"},
-		"it is stopped":         {named: []string{"web"}, processes: []procs.Process{{App: "web", State: procs.Stopped, Newest: 4}}, want: "launches=web/0:5"},
-		"stopped and not named": {named: []string{"agent"}, processes: []procs.Process{{App: "web", State: procs.Stopped, Newest: 4}, {App: "agent", State: procs.Online}}},
+		"it runs":               {named: []string{"web"}, processes: []procs.Process{was("web", view.Online)}},
+		"it is launching":       {named: []string{"web"}, processes: []procs.Process{was("web", view.Launching)}},
+		"it waits":              {named: []string{"web"}, processes: []procs.Process{was("web", view.Waiting)}},
+		"it has given up":       {named: []string{"web"}, processes: []procs.Process{was("web", view.Errored)}, want: "launches=web/0:5"},
+		"it is stopped":         {named: []string{"web"}, processes: []procs.Process{was("web", view.Stopped)}, want: "launches=web/0:5"},
+		"stopped and not named": {named: []string{"agent"}, processes: []procs.Process{was("web", view.Stopped), was("agent", view.Online)}},
 		"it has changed": {
 			change: func(i *intent) { i.Stack.Apps[0].Hash = "new" }, named: []string{},
-			processes: []procs.Process{{App: "web", State: procs.Online, Newest: 4}}, want: "launches=web/0:5",
+			processes: []procs.Process{was("web", view.Online)}, want: "launches=web/0:5",
 		},
 		"changed, stopped, not named": {
 			change: func(i *intent) { i.Stack.Apps[0].Hash = "new" }, named: []string{},
-			processes: []procs.Process{{App: "web", State: procs.Stopped, Newest: 4}},
+			processes: []procs.Process{was("web", view.Stopped)},
 		},
 		"it is to stay stopped": {
 			change: func(i *intent) { i.StoppedInstances = map[string][]int{"last": {1}} }, named: []string{"last"}, want: "instances stopped=last/1 launches=last/0:1",
 		},
 		"it has done its work": {
 			change: func(i *intent) { i.Stack.Apps[0].OneShot = true }, named: []string{"web"},
-			processes: []procs.Process{{App: "web", State: procs.Stopped, Ready: true, Newest: 4}},
+			processes: []procs.Process{done},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

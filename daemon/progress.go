@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"devstack/infra"
 	"devstack/procs"
+	"devstack/view"
 )
 
 // progress is how far a stack has come, in a word and in one line.
@@ -20,11 +20,11 @@ const maxNamed = 5
 
 // progressOf compares what is wanted with what is there. Not wanted is what somebody has stopped, and what does not start by
 // itself and nobody has started. A process that has done its work is as good as ready.
-func progressOf(want intent, services []infra.Service, processes []procs.Process) progress {
+func progressOf(want intent, services []view.ServiceDetails, processes []procs.Process) progress {
 	var open []string
 	servicesReady := 0
 	for _, name := range want.Services {
-		i := slices.IndexFunc(services, func(s infra.Service) bool { return s.Name == name })
+		i := slices.IndexFunc(services, func(s view.ServiceDetails) bool { return s.Name == name })
 		if i >= 0 && services[i].Ready {
 			servicesReady++
 			continue
@@ -39,12 +39,12 @@ func progressOf(want intent, services []infra.Service, processes []procs.Process
 		wanted, done, errored := app.Count(), 0, false
 		for _, p := range processes {
 			switch {
-			case p.App != app.Name || p.Leaving:
+			case p.Name != app.Name || p.Leaving:
 			case p.Ready || completed(p):
 				done++
-			case p.State == procs.Stopped && want.stops(p.App, p.Instance):
+			case p.Status == view.Stopped && want.stops(p.Name, p.Instance):
 				wanted--
-			case p.State == procs.Errored:
+			case p.Status == view.Errored:
 				errored = true
 			}
 		}

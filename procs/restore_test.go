@@ -12,6 +12,7 @@ import (
 
 	"devstack/procs/keeper"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // A daemon that dies right after a command has been answered, with nothing saved since its beginning, has a successor that
@@ -58,15 +59,15 @@ func TestRestoreByWish(t *testing.T) {
 			t.Fatal(err)
 		}
 		pass(time.Minute)
-		if p := wantState(t, next, "web", Stopped); len(p.Exits) != 1 || p.Exits[0].Reason != Manual || p.Exits[0].Cause != "stopped" || p.Restarts != 0 {
+		if p := wantState(t, next, "web", view.Stopped); len(p.Exits) != 1 || p.Exits[0].Reason != view.Manual || p.Exits[0].Cause != "stopped" || p.Restarts != 0 {
 			t.Errorf("web: %+v", p)
 		}
-		if p := wantState(t, next, "agent", Online); p.Generation != 2 || len(p.Exits) != 1 || p.Exits[0].Reason != Manual || p.RestartsBy != (Restarts{Manual: 1}) {
+		if p := wantState(t, next, "agent", view.Online); p.Generation != 2 || len(p.Exits) != 1 || p.Exits[0].Reason != view.Manual || p.RestartsBy != (view.Restarts{Manual: 1}) {
 			t.Errorf("agent: %+v", p)
 		}
-		wantState(t, next, "tool", Online)
-		wantState(t, next, "last", Online)
-		if p, _ := next.Process("last", 1); p.State != Stopped || len(p.Exits) != 0 && p.Exits[0].Reason != Manual {
+		wantState(t, next, "tool", view.Online)
+		wantState(t, next, "last", view.Online)
+		if p, _ := next.Process("last", 1); p.Status != view.Stopped || len(p.Exits) != 0 && p.Exits[0].Reason != view.Manual {
 			t.Errorf("the second of last: %+v", p)
 		}
 		if p, there := next.Process("last", 2); there {
@@ -101,10 +102,10 @@ func TestSaveIsTriedAgain(t *testing.T) {
 				}
 				return nil
 			},
-			Publish: func(n Notice) {
+			Publish: func(n view.Event) {
 				mu.Lock()
 				defer mu.Unlock()
-				if n.Kind == NoticeWarning {
+				if n.Kind == view.KindWarning {
 					warnings++
 				}
 			},
@@ -147,9 +148,9 @@ func TestCloseSaves(t *testing.T) {
 		m.Start("web")
 		pass(90 * time.Second)
 		k.exit(keeper.Key{App: "web", Generation: 1}, keeper.Exit{Code: 1})
-		wantState(t, m, "web", WaitingRestart)
+		wantState(t, m, "web", view.WaitingRestart)
 		m.Close()
-		if len(saved.Instances) != 1 || saved.Instances[0].Machine.State != WaitingRestart || len(saved.Instances[0].Exits) != 1 {
+		if len(saved.Instances) != 1 || saved.Instances[0].Machine.State != view.WaitingRestart || len(saved.Instances[0].Exits) != 1 {
 			t.Errorf("saved %+v", saved)
 		}
 		if len(k.acked) != 1 {

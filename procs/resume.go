@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"devstack/procs/keeper"
+	"devstack/view"
 )
 
 // Wish is what commands want of one instance. It wins over what was saved of it, which may be older.
@@ -19,7 +20,7 @@ type Wish struct {
 // beginning. The effects are to be performed before anything else. Launches without any trace have ended in an unknown way.
 func (m Machine) Resume(running []keeper.Running, w Wish) (Machine, []Effect) {
 	m.Newest = max(m.Newest, m.Gen, m.Heir.Gen, m.Retired.Gen)
-	if n := len(running); n > 1 && m.State == Online && running[n-1].Key.Generation > m.Newest && alive(running, m.Gen) {
+	if n := len(running); n > 1 && m.State == view.Online && running[n-1].Key.Generation > m.Newest && alive(running, m.Gen) {
 		m.Newest = running[n-1].Key.Generation // two live side by side only in a reload
 		m.Heir = Heir{Gen: m.Newest}
 	}
@@ -51,8 +52,8 @@ func (m Machine) inherit(w Wish, running []keeper.Running) Machine {
 	if n := len(running); n > 1 && w.Beside && m.Gen < w.Least && m.live() && !alive(running, m.Gen) {
 		if newest := running[n-1]; newest.Exit == nil && newest.Key.Generation >= w.Least {
 			m.Retired, m.Heir = Retired{Gen: m.Gen, Signalled: true}, Heir{}
-			m.Gen, m.State, m.Ready, m.Late, m.Listens = newest.Key.Generation, Launching, false, false, false
-			m = m.forgiven().counted(Manual)
+			m.Gen, m.State, m.Ready, m.Late, m.Listens = newest.Key.Generation, view.Launching, false, false, false
+			m = m.forgiven().counted(view.Manual)
 		}
 	}
 	return m
@@ -72,10 +73,10 @@ func (m Machine) wished(w Wish) Machine {
 	if !m.live() || !w.Stopped && !m.replaces(w) {
 		return m
 	}
-	if m.State != Stopping {
-		m.State, m.Reason, m.Ready, m.Late, m.Draining = Stopping, Manual, false, false, false
+	if m.State != view.Stopping {
+		m.State, m.Reason, m.Ready, m.Late, m.Draining = view.Stopping, view.Manual, false, false, false
 		if !w.Stopped {
-			m = m.forgiven().counted(Manual)
+			m = m.forgiven().counted(view.Manual)
 		}
 	}
 	m.Again = !w.Stopped
@@ -114,10 +115,10 @@ func (m Machine) resumeMain(w Wish, running []keeper.Running) (Machine, []Effect
 			continue // counted before
 		}
 		if gen > m.Gen {
-			m.Gen, m.State, m.Ready, m.Late, m.Again, m.Reason, m.Listens = gen, Launching, false, false, false, "", false
+			m.Gen, m.State, m.Ready, m.Late, m.Again, m.Reason, m.Listens = gen, view.Launching, false, false, false, "", false
 			m.Newest = max(m.Newest, gen)
 			if m.Policy.OneShot {
-				m.State = Online
+				m.State = view.Online
 			}
 		}
 		last := i+1 == len(running)
@@ -140,8 +141,8 @@ func (m Machine) resumeMain(w Wish, running []keeper.Running) (Machine, []Effect
 	case m.live():
 		m, after = m.wished(w).Step(Exited{Gen: m.Gen, Code: -1, Unknown: true})
 	case w.Stopped:
-		m.State, m.Ended = Stopped, false
-	case m.replaces(w) && m.Newest < w.Least && m.State != Waiting:
+		m.State, m.Ended = view.Stopped, false
+	case m.replaces(w) && m.Newest < w.Least && m.State != view.Waiting:
 		m, after = m.forgiven().launch()
 	default:
 		after = m.underWay()
@@ -152,15 +153,15 @@ func (m Machine) resumeMain(w Wish, running []keeper.Running) (Machine, []Effect
 // underWay arms again what the earlier daemon had armed.
 func (m Machine) underWay() []Effect {
 	switch m.State {
-	case Launching:
+	case view.Launching:
 		return []Effect{SetTimer{Gen: m.Gen, Timer: ListenTimer, After: m.Policy.ListenTimeout}}
-	case Stopping:
+	case view.Stopping:
 		if m.Draining {
 			return []Effect{Drain{m.Gen}, SetTimer{Gen: m.Gen, Timer: DrainTimer, After: m.Policy.KillTimeout}}
 		}
 		_, effects := m.stop(m.Reason, m.Again)
 		return effects
-	case WaitingRestart:
+	case view.WaitingRestart:
 		delay := m.Policy.restartDelay(m.Unstable)
 		if m.Failed > 0 {
 			delay = m.Policy.backoff(m.Failed)

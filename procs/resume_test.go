@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"devstack/procs/keeper"
+	"devstack/view"
 )
 
 func row(gen int64, exit *keeper.Exit) keeper.Running {
@@ -21,46 +22,46 @@ func TestResume(t *testing.T) {
 	failed := func() *keeper.Exit { return &keeper.Exit{Code: 1} }
 	tests := []struct {
 		name     string
-		saved    State
+		saved    view.Status
 		change   func(*Machine)
 		rows     []keeper.Running
-		want     State
+		want     view.Status
 		gen      int64
 		unstable int
 		effects  string
 	}{
-		{"still running", Online, nil, []keeper.Running{row(7, nil)}, Online, 7, 0, ""},
-		{"still launching", Launching, nil, []keeper.Running{row(7, nil)}, Launching, 7, 0, "SetTimer listen_timeout"},
-		{"a stop goes on", Stopping, nil, []keeper.Running{row(7, nil)}, Stopping, 7, 0, "Signal terminated, SetTimer kill_timeout"},
-		{"a delay starts over", WaitingRestart, nil, nil, WaitingRestart, 7, 0, "SetTimer restart_delay"},
-		{"stopped", Stopped, nil, nil, Stopped, 7, 0, ""},
+		{"still running", view.Online, nil, []keeper.Running{row(7, nil)}, view.Online, 7, 0, ""},
+		{"still launching", view.Launching, nil, []keeper.Running{row(7, nil)}, view.Launching, 7, 0, "SetTimer listen_timeout"},
+		{"a stop goes on", view.Stopping, nil, []keeper.Running{row(7, nil)}, view.Stopping, 7, 0, "Signal terminated, SetTimer kill_timeout"},
+		{"a delay starts over", view.WaitingRestart, nil, nil, view.WaitingRestart, 7, 0, "SetTimer restart_delay"},
+		{"stopped", view.Stopped, nil, nil, view.Stopped, 7, 0, ""},
 		{
-			"exited meanwhile", Online, nil,
+			"exited meanwhile", view.Online, nil,
 			[]keeper.Running{row(7, failed())},
-			WaitingRestart, 7, 1,
+			view.WaitingRestart, 7, 1,
 			"StopTimer, KillTree, Record crash, SetTimer restart_delay",
 		},
-		{"stopped meanwhile", Stopping, nil, []keeper.Running{row(7, failed())}, Stopped, 7, 0, "StopTimer, KillTree, Record manual"},
+		{"stopped meanwhile", view.Stopping, nil, []keeper.Running{row(7, failed())}, view.Stopped, 7, 0, "StopTimer, KillTree, Record manual"},
 		{
-			"exit already counted", WaitingRestart, func(m *Machine) { m.Unstable = 1 },
+			"exit already counted", view.WaitingRestart, func(m *Machine) { m.Unstable = 1 },
 			[]keeper.Running{row(7, failed())},
-			WaitingRestart, 7, 1, "SetTimer restart_delay",
+			view.WaitingRestart, 7, 1, "SetTimer restart_delay",
 		},
-		{"launched but not saved", WaitingRestart, nil, []keeper.Running{row(8, nil)}, Launching, 8, 0, "SetTimer listen_timeout"},
+		{"launched but not saved", view.WaitingRestart, nil, []keeper.Running{row(8, nil)}, view.Launching, 8, 0, "SetTimer listen_timeout"},
 		{
-			"exit and next launch not saved", Online, nil,
+			"exit and next launch not saved", view.Online, nil,
 			[]keeper.Running{row(7, failed()), row(8, nil)},
-			Launching, 8, 1,
+			view.Launching, 8, 1,
 			"Record crash, SetTimer listen_timeout",
 		},
 		{
-			"two exits not saved", Online, nil,
+			"two exits not saved", view.Online, nil,
 			[]keeper.Running{row(7, failed()), row(8, failed())},
-			WaitingRestart, 8, 2,
+			view.WaitingRestart, 8, 2,
 			"Record crash, StopTimer, KillTree, Record crash, SetTimer restart_delay",
 		},
-		{"no trace of it", Online, nil, nil, WaitingRestart, 7, 1, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
-		{"no trace of what was stopping", Stopping, nil, nil, Stopped, 7, 0, "StopTimer, KillTree, Record manual"},
+		{"no trace of it", view.Online, nil, nil, view.WaitingRestart, 7, 1, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
+		{"no trace of what was stopping", view.Stopping, nil, nil, view.Stopped, 7, 0, "StopTimer, KillTree, Record manual"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -94,45 +95,45 @@ func TestResumeByWish(t *testing.T) {
 	tests := []struct {
 		name    string
 		wish    Wish
-		saved   State
+		saved   view.Status
 		change  func(*Machine)
 		rows    []keeper.Running
-		want    State
+		want    view.Status
 		gen     int64
 		effects string
 	}{
-		{"stopped, and runs", stop, Online, nil, []keeper.Running{row(7, nil)}, Stopping, 7, "Signal terminated, SetTimer kill_timeout"},
-		{"stopped, and launching", stop, Launching, nil, []keeper.Running{row(7, nil)}, Stopping, 7, "Signal terminated, SetTimer kill_timeout"},
-		{"stopped, and ended", stop, Online, nil, []keeper.Running{row(7, failed())}, Stopped, 7, "StopTimer, KillTree, Record manual"},
-		{"stopped, and without a trace", stop, Online, nil, nil, Stopped, 7, "StopTimer, KillTree, Record manual"},
-		{"stopped during a restart", stop, Stopping, func(m *Machine) { m.Again = true }, []keeper.Running{row(7, failed())}, Stopped, 7, "StopTimer, KillTree, Record manual"},
-		{"stopped before its restart", stop, WaitingRestart, nil, nil, Stopped, 7, ""},
-		{"stopped, and had waited", stop, Waiting, nil, nil, Stopped, 7, ""},
-		{"stopped after it had given up", stop, Errored, nil, nil, Stopped, 7, ""},
-		{"stopped, and saved", stop, Stopped, nil, []keeper.Running{row(7, failed())}, Stopped, 7, ""},
-		{"a launch that was not saved, stopped", stop, WaitingRestart, nil, []keeper.Running{row(8, nil)}, Stopping, 8, "Signal terminated, SetTimer kill_timeout"},
-		{"crashed, launched again, stopped", stop, Online, nil, []keeper.Running{row(7, failed()), row(8, failed())}, Stopped, 8, "Record crash, StopTimer, KillTree, Record manual"},
-		{"stopped during a reload", stop, Online, heir, []keeper.Running{row(7, nil), row(8, nil)}, Stopping, 7, "Signal terminated, SetTimer kill_timeout, Signal terminated, SetTimer kill_timeout"},
-		{"stopped during a reload that was not saved", stop, Online, nil, []keeper.Running{row(7, nil), row(8, nil)}, Stopping, 7, "Signal terminated, SetTimer kill_timeout, Signal terminated, SetTimer kill_timeout"},
-		{"the old one dies as both are stopped", stop, Online, heir, []keeper.Running{row(7, failed()), row(8, nil)}, Stopped, 7, "StopTimer, KillTree, Record manual, Signal terminated, SetTimer kill_timeout"},
+		{"stopped, and runs", stop, view.Online, nil, []keeper.Running{row(7, nil)}, view.Stopping, 7, "Signal terminated, SetTimer kill_timeout"},
+		{"stopped, and launching", stop, view.Launching, nil, []keeper.Running{row(7, nil)}, view.Stopping, 7, "Signal terminated, SetTimer kill_timeout"},
+		{"stopped, and ended", stop, view.Online, nil, []keeper.Running{row(7, failed())}, view.Stopped, 7, "StopTimer, KillTree, Record manual"},
+		{"stopped, and without a trace", stop, view.Online, nil, nil, view.Stopped, 7, "StopTimer, KillTree, Record manual"},
+		{"stopped during a restart", stop, view.Stopping, func(m *Machine) { m.Again = true }, []keeper.Running{row(7, failed())}, view.Stopped, 7, "StopTimer, KillTree, Record manual"},
+		{"stopped before its restart", stop, view.WaitingRestart, nil, nil, view.Stopped, 7, ""},
+		{"stopped, and had waited", stop, view.Waiting, nil, nil, view.Stopped, 7, ""},
+		{"stopped after it had given up", stop, view.Errored, nil, nil, view.Stopped, 7, ""},
+		{"stopped, and saved", stop, view.Stopped, nil, []keeper.Running{row(7, failed())}, view.Stopped, 7, ""},
+		{"a launch that was not saved, stopped", stop, view.WaitingRestart, nil, []keeper.Running{row(8, nil)}, view.Stopping, 8, "Signal terminated, SetTimer kill_timeout"},
+		{"crashed, launched again, stopped", stop, view.Online, nil, []keeper.Running{row(7, failed()), row(8, failed())}, view.Stopped, 8, "Record crash, StopTimer, KillTree, Record manual"},
+		{"stopped during a reload", stop, view.Online, heir, []keeper.Running{row(7, nil), row(8, nil)}, view.Stopping, 7, "Signal terminated, SetTimer kill_timeout, Signal terminated, SetTimer kill_timeout"},
+		{"stopped during a reload that was not saved", stop, view.Online, nil, []keeper.Running{row(7, nil), row(8, nil)}, view.Stopping, 7, "Signal terminated, SetTimer kill_timeout, Signal terminated, SetTimer kill_timeout"},
+		{"the old one dies as both are stopped", stop, view.Online, heir, []keeper.Running{row(7, failed()), row(8, nil)}, view.Stopped, 7, "StopTimer, KillTree, Record manual, Signal terminated, SetTimer kill_timeout"},
 
-		{"started, not launched yet", start, Stopped, nil, nil, Launching, 8, "SetTimer listen_timeout, Launch"},
-		{"started, and the gate is closed", start, Stopped, func(m *Machine) { m.Closed = true }, nil, Waiting, 7, "StopTimer"},
-		{"started after it had given up", start, Errored, nil, nil, Launching, 8, "SetTimer listen_timeout, Launch"},
-		{"started, launched, not saved", start, Stopped, nil, []keeper.Running{row(8, nil)}, Launching, 8, "SetTimer listen_timeout"},
-		{"started, launched, crashed", start, Stopped, nil, []keeper.Running{row(8, failed())}, WaitingRestart, 8, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
-		{"started long ago", Wish{Least: 7}, Stopped, nil, nil, Stopped, 7, ""},
-		{"started while it was stopping", start, Stopping, nil, []keeper.Running{row(7, failed())}, Launching, 8, "StopTimer, KillTree, Record manual, SetTimer listen_timeout, Launch"},
-		{"restarted, and still runs", start, Online, nil, []keeper.Running{row(7, nil)}, Stopping, 7, "Signal terminated, SetTimer kill_timeout"},
-		{"restarted, and has ended", start, Online, nil, []keeper.Running{row(7, failed())}, Launching, 8, "StopTimer, KillTree, Record manual, SetTimer listen_timeout, Launch"},
-		{"restarted, and runs anew", start, Online, nil, []keeper.Running{row(7, failed()), row(8, nil)}, Launching, 8, "Record manual, SetTimer listen_timeout"},
-		{"restarted, and that is saved", start, Online, func(m *Machine) { m.Gen = 8 }, []keeper.Running{row(8, nil)}, Online, 8, ""},
+		{"started, not launched yet", start, view.Stopped, nil, nil, view.Launching, 8, "SetTimer listen_timeout, Launch"},
+		{"started, and the gate is closed", start, view.Stopped, func(m *Machine) { m.Closed = true }, nil, view.Waiting, 7, "StopTimer"},
+		{"started after it had given up", start, view.Errored, nil, nil, view.Launching, 8, "SetTimer listen_timeout, Launch"},
+		{"started, launched, not saved", start, view.Stopped, nil, []keeper.Running{row(8, nil)}, view.Launching, 8, "SetTimer listen_timeout"},
+		{"started, launched, crashed", start, view.Stopped, nil, []keeper.Running{row(8, failed())}, view.WaitingRestart, 8, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
+		{"started long ago", Wish{Least: 7}, view.Stopped, nil, nil, view.Stopped, 7, ""},
+		{"started while it was stopping", start, view.Stopping, nil, []keeper.Running{row(7, failed())}, view.Launching, 8, "StopTimer, KillTree, Record manual, SetTimer listen_timeout, Launch"},
+		{"restarted, and still runs", start, view.Online, nil, []keeper.Running{row(7, nil)}, view.Stopping, 7, "Signal terminated, SetTimer kill_timeout"},
+		{"restarted, and has ended", start, view.Online, nil, []keeper.Running{row(7, failed())}, view.Launching, 8, "StopTimer, KillTree, Record manual, SetTimer listen_timeout, Launch"},
+		{"restarted, and runs anew", start, view.Online, nil, []keeper.Running{row(7, failed()), row(8, nil)}, view.Launching, 8, "Record manual, SetTimer listen_timeout"},
+		{"restarted, and that is saved", start, view.Online, func(m *Machine) { m.Gen = 8 }, []keeper.Running{row(8, nil)}, view.Online, 8, ""},
 
-		{"reloaded, both run", reload, Online, nil, []keeper.Running{row(7, nil), row(8, nil)}, Online, 7, "SetTimer listen_timeout"},
-		{"reloaded, not launched yet", reload, Online, nil, []keeper.Running{row(7, nil)}, Online, 7, ""},
-		{"reloaded, the old one has gone", reload, Online, nil, []keeper.Running{row(7, failed()), row(8, nil)}, Launching, 8, "SetTimer listen_timeout, StopTimer, KillTree, Record manual"},
-		{"reloaded, the old one has gone, the heir is known", reload, Online, heir, []keeper.Running{row(7, failed()), row(8, nil)}, Launching, 8, "SetTimer listen_timeout, StopTimer, KillTree, Record manual"},
-		{"reloaded, and the old one crashed before", reload, Online, nil, []keeper.Running{row(7, failed())}, WaitingRestart, 7, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
+		{"reloaded, both run", reload, view.Online, nil, []keeper.Running{row(7, nil), row(8, nil)}, view.Online, 7, "SetTimer listen_timeout"},
+		{"reloaded, not launched yet", reload, view.Online, nil, []keeper.Running{row(7, nil)}, view.Online, 7, ""},
+		{"reloaded, the old one has gone", reload, view.Online, nil, []keeper.Running{row(7, failed()), row(8, nil)}, view.Launching, 8, "SetTimer listen_timeout, StopTimer, KillTree, Record manual"},
+		{"reloaded, the old one has gone, the heir is known", reload, view.Online, heir, []keeper.Running{row(7, failed()), row(8, nil)}, view.Launching, 8, "SetTimer listen_timeout, StopTimer, KillTree, Record manual"},
+		{"reloaded, and the old one crashed before", reload, view.Online, nil, []keeper.Running{row(7, failed())}, view.WaitingRestart, 7, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -148,7 +149,7 @@ func TestResumeByWish(t *testing.T) {
 				t.Errorf("it will run again: %+v", got)
 			}
 			for _, e := range effects {
-				if r, ok := e.(Record); ok && r.Reason == Crash && test.rows[len(test.rows)-1].Exit != nil && test.wish.Stopped && r.Exit.Gen == got.Gen {
+				if r, ok := e.(Record); ok && r.Reason == view.Crash && test.rows[len(test.rows)-1].Exit != nil && test.wish.Stopped && r.Exit.Gen == got.Gen {
 					t.Errorf("what was stopped counts as crashed: %+v", r)
 				}
 			}

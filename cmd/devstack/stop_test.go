@@ -37,7 +37,7 @@ func TestSoakStopOutlivesTheDaemon(t *testing.T) {
 					t.Fatalf("why --json is not the documented JSON:\n%s", out)
 				}
 				by := why.Instances[0].StoppedBy
-				if web.Status != "stopped" || web.Restarts != 0 || len(p.launched("web")) > 0 || by == nil || *by != "devstack" {
+				if web.Status != "stopped" || web.Restarts != 0 || len(p.launched("web")) > 0 || by != "devstack" {
 					back++
 					t.Errorf("it is %+v, because: %+v", web, why.Instances[0])
 				}
