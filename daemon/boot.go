@@ -76,7 +76,7 @@ func afterBoot(r *api.Result, noInfra bool) bootStep {
 // bootIfAsked begins with what this daemon was started for, unless an earlier one has done it.
 func (d *Daemon) bootIfAsked(ctx context.Context) {
 	d.mu.Lock()
-	due := d.asked != nil && (d.desired == nil || d.desired.Will.Booting)
+	due := d.asked != nil && d.intent.Down == nil && (d.intent.Stack == nil || d.intent.Booting)
 	d.mu.Unlock()
 	if !due || !d.enter() { // counted in: a daemon at work does not retire
 		return
@@ -91,9 +91,11 @@ func (d *Daemon) bootIfAsked(ctx context.Context) {
 
 // boot brings the stack up, as often as it takes, unless `down` comes first.
 func (d *Daemon) boot(ctx context.Context, req api.UpRequest) {
-	d.booting.Store(true)
-	defer d.endBoot(ctx)
 	untilDown := d.actionContext()
+	if refused := d.intend(func(next *intent) { next.Booting = true }); refused != nil && ctx.Err() == nil {
+		d.log.Error("cannot note that the stack starts", "err", refused.Error)
+	}
+	defer d.endBoot(ctx)
 	for pause := firstBootPause; ; pause = min(2*pause, lastBootPause) {
 		r := d.up(untilDown, req)
 		if r.Exit != api.ExitDone {
@@ -133,12 +135,12 @@ func (d *Daemon) failBoot(r *api.Result) {
 	if r.Hint != "" {
 		text += "\nnext:  " + strings.ReplaceAll(r.Hint, "\n", "\n       ")
 	}
-	go func() {
+	d.background.Go(func() { // boot is in the background itself
 		if err := d.keeper.Fail(d.ctx, text, int(r.Exit)); err != nil && d.ctx.Err() == nil {
 			d.log.Error("cannot end the keeper", "err", err)
 		}
 		close(d.ended)
-	}()
+	})
 }
 
 // allReasons is everything that stands in the way, a line each.
@@ -155,32 +157,18 @@ func allReasons(r *api.Result) string {
 
 // endBoot notes that the next daemon has nothing left to do of it.
 func (d *Daemon) endBoot(ctx context.Context) {
-	d.booting.Store(false)
-	if d.takeTurn(ctx) != nil {
+	if !d.wanted().Booting { // down was run
 		return
 	}
-	defer d.endTurn()
-	d.mu.Lock()
-	down := d.desired == nil
-	d.mu.Unlock()
-	if down {
-		return
-	}
-	next := d.desiredCopy()
-	next.Will.Booting = false
-	if refused := d.adopt(ctx, next); refused != nil && ctx.Err() == nil {
+	if refused := d.intend(func(next *intent) { next.Booting = false }); refused != nil && ctx.Err() == nil {
 		d.log.Error("cannot note the end of the start", "err", refused.Error)
 	}
 }
 
 // wantedServices are the services of the stack that runs, if one does.
 func (d *Daemon) wantedServices() (services []string, runs bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.desired == nil {
-		return nil, false
-	}
-	return d.desired.Services, true
+	want := d.wanted()
+	return want.Services, want.Stack != nil
 }
 
 // says is what the service manager shows while there is no stack.
@@ -197,9 +185,7 @@ func (d *Daemon) endInOrder() {
 	if !d.enter() {
 		return // it is on its way
 	}
-	d.mu.Lock()
-	want := d.desired
-	d.mu.Unlock()
+	want := d.wanted()
 	d.down(d.ctx, api.DownRequest{KeepInfra: true})
 	if err := d.endAdopted(want); err != nil {
 		d.log.Error("cannot end the servers", "err", err)
@@ -208,8 +194,8 @@ func (d *Daemon) endInOrder() {
 }
 
 // endAdopted ends servers that have outlived the keeper that launched them: they are nobody's children.
-func (d *Daemon) endAdopted(want *desired) error {
-	if want == nil || want.driver() == driverNone {
+func (d *Daemon) endAdopted(want intent) error {
+	if want.Stack == nil || want.driver() == driverNone {
 		return nil
 	}
 	return d.drivers(want.Environment).endAdopted(d.ctx, want.driver(), want.Stack.Project) // down has closed the driver before

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -25,7 +24,7 @@ func (d *Daemon) scale(ctx context.Context, req api.ScaleRequest) *api.Result {
 	}
 	app, was, refused := d.scaled(req)
 	if refused == nil && app.Count() != was {
-		refused = d.enactScale(ctx, app, &g)
+		refused = d.enactScale(app, &g)
 	}
 	d.endTurn()
 	if refused != nil {
@@ -52,10 +51,10 @@ func (d *Daemon) scale(ctx context.Context, req api.ScaleRequest) *api.Result {
 func (d *Daemon) scaled(req api.ScaleRequest) (app stack.App, was int, refused *api.Result) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.desired == nil {
+	st := d.intent.Stack
+	if st == nil {
 		return app, 0, notRunning()
 	}
-	st := d.desired.Stack
 	i := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == req.Name })
 	if i < 0 && st.Compose != nil && slices.Contains(st.Compose.ServiceNames(), req.Name) {
 		return app, 0, usage("name", req.Name+" is a service; scale is for apps", "")
@@ -78,22 +77,23 @@ func (d *Daemon) scaled(req api.ScaleRequest) (app stack.App, was int, refused *
 }
 
 // enactScale makes app the one with its name and starts its new instances, which are what g waits for.
-func (d *Daemon) enactScale(ctx context.Context, app stack.App, g *goal) *api.Result {
-	next := d.desiredCopy()
-	for i := range next.Stack.Apps {
-		if next.Stack.Apps[i].Name == app.Name {
-			next.Stack.Apps[i] = app
+func (d *Daemon) enactScale(app stack.App, g *goal) *api.Result {
+	before := d.procs.Snapshot()
+	active := slices.ContainsFunc(before, func(p procs.Process) bool {
+		return p.Name == app.Name && p.Status != view.Stopped && !p.Leaving
+	})
+	refused := d.intend(func(next *intent) {
+		next.scale(app.Name, app.Count())
+		if active {
+			next.launchNew(app, before)
 		}
-	}
-	next.Scaled[app.Name] = true
-	if refused := d.adopt(ctx, next); refused != nil {
+	})
+	if refused != nil {
 		return refused
 	}
-	before := d.procs.Snapshot()
-	d.procs.Apply(next.Stack.Apps, app.Name)
+	d.procs.Apply(d.wanted().Stack.Apps, app.Name)
 	d.judgeOnce()
-	active := func(p procs.Process) bool { return p.Name == app.Name && p.Status != view.Stopped && !p.Leaving }
-	if !slices.ContainsFunc(before, active) {
+	if !active {
 		return nil
 	}
 	known := idsOf(before)
@@ -104,20 +104,6 @@ func (d *Daemon) enactScale(ctx context.Context, app stack.App, g *goal) *api.Re
 		}
 	}
 	return nil
-}
-
-// desiredCopy is what is desired, to be changed and adopted.
-func (d *Daemon) desiredCopy() *desired {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	next, st := *d.desired, *d.desired.Stack
-	st.Apps = slices.Clone(st.Apps)
-	next.Stack = &st
-	next.Scaled, next.Loose = maps.Clone(next.Scaled), maps.Clone(next.Loose)
-	if next.Scaled == nil {
-		next.Scaled = map[string]bool{}
-	}
-	return &next
 }
 
 // remove stops the named apps, dependents first, and takes them out of the running stack; the gates of what needs them
@@ -137,6 +123,9 @@ func (d *Daemon) remove(ctx context.Context, req api.ActionRequest) *api.Result 
 	if refused != nil {
 		return refused
 	}
+	if refused := d.intend(func(next *intent) { next.stopSelected(s) }); refused != nil {
+		return refused
+	}
 	failures := d.stopProcesses(ctx, st, s.processes)
 	if ctx.Err() != nil {
 		return d.cancelled(context.Cause(ctx))
@@ -146,17 +135,11 @@ func (d *Daemon) remove(ctx context.Context, req api.ActionRequest) *api.Result 
 		r.Error = "not everything could be stopped; nothing was deleted"
 		return r
 	}
-	next, names := d.desiredCopy(), s.apps()
-	next.Stack.Apps = slices.DeleteFunc(next.Stack.Apps, func(a stack.App) bool { return slices.Contains(names, a.Name) })
-	for _, name := range names {
-		delete(next.Scaled, name)
-		delete(next.Loose, name)
-	}
-	next.Will = next.Will.stopped(names...)
-	if refused := d.adopt(ctx, next); refused != nil {
+	names := s.apps()
+	if refused := d.intend(func(next *intent) { next.remove(names...) }); refused != nil {
 		return refused
 	}
-	d.procs.Apply(next.Stack.Apps, names...)
+	d.procs.Apply(d.wanted().Stack.Apps, names...)
 	d.judgeOnce()
 	return d.await(ctx, goal{removed: names, began: time.Now()}, nil, timeout(req.Timeout), []string{})
 }

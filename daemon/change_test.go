@@ -10,7 +10,7 @@ import (
 func TestScaled(t *testing.T) {
 	st := sampleStack()
 	st.Apps[1].Instances = 2
-	d := &Daemon{desired: &desired{Stack: st}}
+	d := &Daemon{intent: intent{Stack: st}}
 	for _, tc := range []struct {
 		name string
 		req  api.ScaleRequest

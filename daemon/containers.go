@@ -1,10 +1,11 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -15,67 +16,51 @@ import (
 )
 
 // project is the part of the Compose project that is kept running: the services that some `up` has asked for.
-func (d *desired) project() (*types.Project, error) {
-	if d.Stack.Compose == nil || len(d.Services) == 0 {
+func (i intent) project() (*types.Project, error) {
+	if i.Stack.Compose == nil || len(i.Services) == 0 {
 		return nil, nil
 	}
-	p, err := d.Stack.Compose.WithSelectedServices(d.Services)
+	p, err := i.Stack.Compose.WithSelectedServices(i.Services)
 	if err != nil {
-		return nil, fmt.Errorf("cannot select %v: %w", d.Services, err)
+		return nil, fmt.Errorf("cannot select %v: %w", i.Services, err)
 	}
 	return p.WithoutUnnecessaryResources(), nil
 }
 
-// driver is what runs the services, as `ps` says it.
-func (d *desired) driver() string {
-	if d.NoInfra || len(d.Services) == 0 {
-		return driverNone
-	}
-	return cmp.Or(d.Infra, driverDocker) // an older devstackd knew no other
-}
-
 // drivers finds what runs services, with the environment of who asked.
 func (d *Daemon) drivers(environment []string) Drivers {
-	return Drivers{ID: d.home.Project, StateDir: d.home.StateDir, Environ: environment, Keeper: d.keeper, Log: d.log}
+	return Drivers{
+		ID: d.home.Project, StateDir: d.home.StateDir, Environ: environment, Keeper: d.keeper, Log: d.log, last: d.wanted().Driver,
+	}
 }
 
 // chooseEngine gives the proposal its Infra: the one that is there, or a new one with the driver that it has to have.
 func (d *Daemon) chooseEngine(ctx context.Context, p *proposal, asked string) error {
 	d.mu.Lock()
 	engine, driver, running := d.engine, d.driver, ""
-	if d.desired != nil && d.desired.driver() != driverNone {
-		running = d.desired.driver()
+	if d.intent.Stack != nil && d.intent.driver() != driverNone {
+		running = d.intent.driver()
 	}
 	d.mu.Unlock()
 	if engine != nil && running != "" && (asked == "" || asked == driverAuto || asked == running) {
-		p.engine, p.want.Infra, p.remarks = engine, running, driver.Warnings(p.project)
+		p.engine, p.want.Driver, p.remarks = engine, running, driver.Warnings(p.project)
 		return nil
 	}
 	driver, notes, err := d.drivers(p.want.Environment).Choose(ctx, p.project, asked, running)
 	if err != nil {
 		return err
 	}
-	p.engine, p.fresh, p.want.Infra, p.remarks = d.newEngine(driver), true, driver.Name(), notes
+	p.engine, p.fresh, p.want.Driver, p.remarks = d.newEngine(driver), true, driver.Name(), notes
 	return nil
 }
 
 // reconnect is a new Infra with the driver that the services run with.
-func (d *Daemon) reconnect(ctx context.Context, want *desired) (*infra.Infra, error) {
+func (d *Daemon) reconnect(ctx context.Context, want intent) (*infra.Infra, error) {
 	driver, err := d.drivers(want.Environment).Connect(ctx, want.driver())
 	if err != nil {
 		return nil, err
 	}
 	return d.newEngine(driver), nil
-}
-
-// rememberDriver makes the driver of services that are started the one of later commands.
-func (d *Daemon) rememberDriver(p *proposal) {
-	if p.engine == nil {
-		return
-	}
-	if err := d.drivers(nil).remember(p.want.Infra); err != nil {
-		d.warn("", "cannot remember what runs the services: "+err.Error())
-	}
 }
 
 // newEngine is an Infra of the driver, which from now on hears of the exits of what the keeper has launched for it.
@@ -91,7 +76,7 @@ const patienceAtStart = time.Second
 
 // resumeContainers watches again what an earlier daemon has started. An engine that does not answer is asked again
 // until it does: meanwhile nobody knows about the containers, and gates stay closed.
-func (d *Daemon) resumeContainers(ctx context.Context, want *desired, old savedState) {
+func (d *Daemon) resumeContainers(ctx context.Context, want intent, watched time.Time) {
 	p, err := want.project()
 	if err != nil || p == nil {
 		return
@@ -104,7 +89,7 @@ func (d *Daemon) resumeContainers(ctx context.Context, want *desired, old savedS
 	d.background.Go(func() {
 		defer close(resumed)
 		for pause := 100 * time.Millisecond; !d.hasContainers(); pause = min(2*pause, 5*time.Second) {
-			err := d.resumeOnce(ctx, want, p, old)
+			err := d.resumeOnce(ctx, p, watched)
 			if err == nil {
 				return
 			}
@@ -122,17 +107,42 @@ func (d *Daemon) resumeContainers(ctx context.Context, want *desired, old savedS
 	}
 }
 
-func (d *Daemon) resumeOnce(ctx context.Context, want *desired, p *types.Project, old savedState) error {
+// resumeOnce goes on with the services, also with a stop of them that was under way.
+func (d *Daemon) resumeOnce(ctx context.Context, p *types.Project, watched time.Time) error {
+	want := d.wanted()
 	engine, err := d.reconnect(ctx, want)
 	if err != nil {
 		return err
 	}
-	if err := engine.Resume(ctx, p, old.Stopped, old.At); err != nil {
+	if err := engine.Resume(ctx, p, want.StoppedServices, watched); err != nil {
 		engine.Close()
 		return err
 	}
 	d.setContainers(engine, nil)
+	for _, s := range engine.Snapshot() {
+		var err error
+		switch {
+		case want.StoppedServices[s.Name] == view.ByDevstack && s.State == "running":
+			err = engine.Stop(ctx, s.Name)
+		case want.Raising[s.Name]:
+			err = engine.Start(ctx, s.Name)
+		}
+		if err != nil {
+			d.log.Warn("cannot go on with what a command has begun", "service", s.Name, "err", err)
+		}
+	}
+	d.noteRaised(slices.Collect(maps.Keys(want.Raising)))
 	return nil
+}
+
+// noteRaised notes that services need not be brought up by the next daemon.
+func (d *Daemon) noteRaised(services []string) {
+	if len(services) == 0 {
+		return
+	}
+	if refused := d.intend(func(next *intent) { next.raised(services...) }); refused != nil && d.ctx.Err() == nil {
+		d.log.Warn("cannot note that services were brought up", "err", refused.Error)
+	}
 }
 
 func (d *Daemon) hasContainers() bool {

@@ -48,8 +48,11 @@ func (d *Daemon) rerun(
 		}
 	}
 	names := s.apps()
+	launched := slices.DeleteFunc(slices.Clone(s.processes), func(p procs.Process) bool { return runs(p) && !anew(p) })
 	if refused == nil && len(names) > 0 {
-		st, refused = d.readAnew(ctx, req.Environment, names, g.after)
+		st, refused = d.readAnew(ctx, req.Environment, s, launched, g.after)
+	} else if refused == nil {
+		refused = d.intend(func(next *intent) { next.runServices(s.services...) })
 	}
 	if refused != nil {
 		d.endTurn()
@@ -61,14 +64,14 @@ func (d *Daemon) rerun(
 		}
 	}
 	broken := make(chan error, 1)
-	go func() {
+	d.background.Go(func() { // an action is in the background itself
 		defer d.endTurn()
 		defer close(broken)
 		if err := eachService(s.services, func(name string) error { return service(engine, ctx, name) }); err != nil {
 			broken <- err
 		}
-		d.saveServices(s.services)
-	}()
+		d.noteRaised(s.services)
+	})
 	processes(s.ids()...)
 	notes := []string{}
 	if len(s.processes)+len(s.services) == 0 {
@@ -92,52 +95,60 @@ func eachService(names []string, do func(string) error) error {
 func (d *Daemon) named(words []string) (*stack.Stack, selection, *api.Result) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.desired == nil {
+	st := d.intent.Stack
+	if st == nil {
 		return nil, selection{}, notRunning()
 	}
-	s, err := pick(d.desired.Stack, d.procs.Snapshot(), words)
+	s, err := pick(st, d.procs.Snapshot(), words)
 	if err != nil {
 		return nil, selection{}, &api.Result{Exit: err.Exit, Error: err.Message, Hint: err.Hint}
 	}
-	return d.desired.Stack, s, nil
+	return st, s, nil
 }
 
 func notRunning() *api.Result {
 	return &api.Result{Exit: api.ExitNotRunning, Error: "no stack is running", Hint: "devstack up"}
 }
 
-// readAnew reads the files anew for the named apps and notes in after which of their processes that launches anew. The
-// others, and the containers, stay as the last up made them.
-func (d *Daemon) readAnew(ctx context.Context, environment, names []string, after map[int]int64) (*stack.Stack, *api.Result) {
-	next, refused := d.redefined(ctx, environment, names)
+// readAnew reads the files anew for the selected apps, whose selected processes are to run, of which launched anew, and
+// notes in after which processes a changed definition launches anew. The other apps, and the containers, stay as they are.
+func (d *Daemon) readAnew(
+	ctx context.Context, environment []string, s selection, launched []procs.Process, after map[int]int64,
+) (*stack.Stack, *api.Result) {
+	names := s.apps()
+	st, environment, refused := d.redefined(ctx, environment, names)
 	if refused == nil {
-		next.Will = next.Will.ran(slices.DeleteFunc(slices.Clone(next.Stack.Apps), func(a stack.App) bool { return !slices.Contains(names, a.Name) })...)
-		refused = d.adopt(ctx, next)
+		refused = d.intend(func(next *intent) {
+			old := next.Stack
+			next.Stack, next.Environment = st, environment
+			next.runSelected(s)
+			next.launch(launched...)
+			next.launchMissing(nil, old, d.procs.Snapshot())
+			next.runServices(s.services...)
+		})
 	}
 	if refused != nil {
 		return nil, refused
 	}
 	before := d.procs.Snapshot()
-	changed := d.procs.Apply(next.Stack.Apps, names...).Changed
+	changed := d.procs.Apply(st.Apps, names...).Changed
 	for _, p := range before {
 		if slices.Contains(changed, p.Name) {
 			after[p.ID] = p.Generation
 		}
 	}
 	d.judgeOnce()
-	return next.Stack, nil
+	return st, nil
 }
 
-// redefined is what is desired with the definitions of the named apps as the files have them now. How many instances
-// there are is for up and scale to say.
-func (d *Daemon) redefined(ctx context.Context, environment, names []string) (*desired, *api.Result) {
+// redefined is the stack with the definitions of the named apps as the files have them now, and the environment that they
+// were read with. How many instances there are is for up and scale to say.
+func (d *Daemon) redefined(ctx context.Context, environment, names []string) (*stack.Stack, []string, *api.Result) {
 	environment = d.environ(environment)
-	d.mu.Lock()
-	old := *d.desired
-	d.mu.Unlock()
+	old := d.wanted()
 	st, refused := d.load(ctx, old.Files, environment)
 	if refused != nil {
-		return nil, refused
+		return nil, nil, refused
 	}
 	next := *st
 	next.Compose, next.Apps = old.Stack.Compose, slices.Clone(old.Stack.Apps)
@@ -147,7 +158,7 @@ func (d *Daemon) redefined(ctx context.Context, environment, names []string) (*d
 		}
 		n := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == app.Name })
 		if n < 0 {
-			return nil, refusal(api.Failure{
+			return nil, nil, refusal(api.Failure{
 				Resource: app.Name, Exit: api.ExitFiles, Message: "is no longer in " + st.Rel(st.File) + "; devstack up removes it",
 			})
 		}
@@ -155,10 +166,9 @@ func (d *Daemon) redefined(ctx context.Context, environment, names []string) (*d
 		next.Apps[i].Instances, next.Apps[i].ExecMode = app.Instances, app.ExecMode
 	}
 	if len(st.Missing) > 0 {
-		return nil, refusal(api.Failure{Resource: "required environment", Exit: api.ExitEnvironment, Message: fmt.Sprintf("not set: %v", st.Missing)})
+		return nil, nil, refusal(api.Failure{Resource: "required environment", Exit: api.ExitEnvironment, Message: fmt.Sprintf("not set: %v", st.Missing)})
 	}
-	old.Stack, old.Environment = &next, environment
-	return &old, nil
+	return &next, environment, nil
 }
 
 func (d *Daemon) currentEngine() *infra.Infra {
@@ -180,39 +190,30 @@ func (d *Daemon) stop(ctx context.Context, req api.ActionRequest) *api.Result {
 		}
 		return refused
 	}
-	written := make(chan *api.Result, 1) // while they end, which does not wait for the disk
-	go func() { written <- d.stayStopped(ctx, s) }()
-	failures := d.stopProcesses(ctx, st, s.processes)
-	refused = <-written
 	engine := d.currentEngine()
+	refused = d.intend(func(next *intent) {
+		next.stopSelected(s)
+		if engine != nil {
+			next.stopServices(s.services...)
+		}
+	})
+	if refused != nil {
+		return refused
+	}
+	failures := d.stopProcesses(ctx, st, s.processes)
 	if engine == nil && len(s.services) > 0 {
 		failures = append(failures, api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: "it is not devstack's to stop: the stack runs with --no-infra; docker stop can, as a user of the engine"})
 	} else if err := eachService(s.services, func(name string) error { return engine.Stop(ctx, name) }); err != nil {
 		failures = append(failures, infraFailures(err)...)
 	}
-	d.saveServices(s.services)
 	if ctx.Err() != nil {
 		return d.cancelled(context.Cause(ctx))
-	}
-	if refused != nil {
-		return refused
 	}
 	r := d.conclude(failures, nil, []string{})
 	if r.Exit != api.ExitDone {
 		r.Error = "not everything could be stopped"
 	}
 	return r
-}
-
-// saveServices writes down who stopped which service; of processes the manager sees to that. A daemon that comes later could
-// not tell a service that devstack has stopped from one that others have.
-func (d *Daemon) saveServices(changed []string) {
-	if len(changed) == 0 {
-		return
-	}
-	if err := d.save(); err != nil {
-		d.log.Warn("cannot write the state file", "err", err)
-	}
 }
 
 // stopLayers are the apps in the order of stopping: each layer at once, dependents before what they need.

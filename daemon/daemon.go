@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"devstack/daemon/api"
@@ -46,20 +45,22 @@ type Daemon struct {
 	replaced   chan struct{} // closed when the next daemon is to come
 	saving     sync.Mutex    // one write of the state file at a time
 
-	remembering sync.Mutex // one write of resurrect.json at a time
+	intending sync.Mutex  // one intent after the other
+	file      *intentFile // what of the intent lasts
+	lost      error       // why nothing is known of earlier days; nil: it is
 
-	unit    *unit          // nil: no service manager is told
-	asked   *api.UpRequest // to be brought up without a command; nil: nothing
-	booting atomic.Bool    // that is not done yet
+	unit  *unit          // nil: no service manager is told
+	asked *api.UpRequest // to be brought up without a command; nil: nothing
 
-	mu        sync.Mutex
-	desired   *desired            // nil: nothing is to run
+	mu        sync.Mutex // guards what follows
+	intent    intent
+	closing   bool                // nothing begins in the background any more
 	engine    *infra.Infra        // nil: the stack has no containers, or others run them
 	driver    infra.Driver        // of the newest engine; nil: there was none
 	wire      *wire               // with --no-infra
 	closed    map[string][]string // app -> what keeps its gate closed, as last judged
 	told      map[string]string   // app -> what it waits for, as last published
-	before    savedState          // what the predecessor wrote
+	watched   time.Time           // until then the engine's events are accounted for
 	answering int                 // actions whose answer is not finished
 	gone      bool
 	starting  string          // how far an up without a command has come that nothing runs of yet
@@ -86,7 +87,7 @@ func run(ctx context.Context, log *slog.Logger, boot *api.UpRequest) error {
 
 		Listening: func(l keeper.Socket) { <-ready; d.procs.Listening(l) },
 		Drained:   func(k keeper.Key) { <-ready; d.procs.Drained(k) },
-		End:       func() { <-ready; go d.endInOrder() },
+		End:       func() { <-ready; d.spawn(d.endInOrder) },
 	})
 	if err != nil {
 		return err
@@ -110,10 +111,11 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	if err != nil {
 		return err
 	}
-	d.procs = procs.NewManager(procs.Options{Keeper: conn, Log: log, Publish: d.publish, Save: d.save, Shim: shim})
-	defer d.procs.Close()
+	d.file = newIntentFile(d.home.StateDir, func(message string) { d.warn("", message) })
+	d.procs = procs.NewManager(procs.Options{Keeper: conn, Log: log, Publish: d.publish, Save: d.saveHistory, Shim: shim})
 	defer d.setContainers(nil, nil)
-	defer d.background.Wait()
+	defer d.procs.Close()
+	defer d.endBackground()
 	defer cancel()
 	if err := d.takeOver(ctx); err != nil {
 		return err
@@ -124,6 +126,9 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	failed := make(chan error, 1)
 	d.background.Go(func() { d.unit.run(ctx) })
 	d.background.Go(func() { d.judgeGates(ctx) })
+	d.background.Go(func() { d.file.run(ctx) })
+	d.background.Go(func() { d.followServices(ctx) })
+	d.goOnWithDown(ctx)
 	d.bootIfAsked(ctx)
 	d.background.Go(func() { failed <- (&server{d: d, log: log}).serve(ctx, l) })
 	select {
@@ -139,43 +144,6 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 		log.Error("the keeper is gone: what it ran may have survived, the next up ends it")
 		return keeper.ErrGone
 	}
-}
-
-// takeOver asks the keeper what is running and goes on from there.
-func (d *Daemon) takeOver(ctx context.Context) error {
-	running, err := d.keeper.List(ctx)
-	if err != nil {
-		return fmt.Errorf("cannot learn what is running: %w", err)
-	}
-	running = onlyProcesses(running)
-	blob, err := d.keeper.Fetch(ctx)
-	if err != nil {
-		return fmt.Errorf("cannot fetch the stash: %w", err)
-	}
-	want, err := decodeDesired(blob)
-	if err != nil {
-		// Nobody knows what the running processes are any more: they are ended, and the next up begins anew.
-		d.log.Error("cannot read the stash", "err", err)
-		return d.procs.Restore(nil, nil, running)
-	}
-	if want == nil {
-		return nil
-	}
-	old := d.loadState()
-	d.mu.Lock()
-	d.before = old
-	d.desired = want // from here on save writes, and exits are acked only after that
-	d.mu.Unlock()
-	if err := d.procs.Restore(want.Stack.Apps, old.Processes, running); err != nil {
-		d.log.Error("cannot restore the processes' history", "err", err)
-		if err := d.procs.Restore(want.Stack.Apps, nil, running); err != nil {
-			return err
-		}
-	}
-	d.procs.Settled(ctx) // no client is told what was true before
-	d.log.Info("took over", "processes", len(running), "project", want.Stack.Project)
-	d.resumeContainers(ctx, want, old)
-	return nil
 }
 
 // judgeGates opens and closes gates whenever something has changed.
@@ -202,13 +170,13 @@ func (d *Daemon) judgeGates(ctx context.Context) {
 func (d *Daemon) judgeOnce() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.desired == nil {
+	if d.intent.Stack == nil {
 		d.closed, d.told = nil, nil
 		return
 	}
 	processes := d.procs.Snapshot()
-	now := gates(d.desired.gated(), d.desired.Loose, d.services(), processes)
-	for _, app := range d.desired.Stack.Apps {
+	now := gates(d.intent.gated(), d.intent.Loose, d.services(), d.intent.awaited(processes))
+	for _, app := range d.intent.Stack.Apps {
 		if before, known := d.closed[app.Name]; !known || !slices.Equal(before, now[app.Name]) {
 			d.procs.SetGate(app.Name, now[app.Name])
 		}
@@ -225,7 +193,7 @@ func (d *Daemon) tellWaiting(processes []procs.Process) {
 			told[p.Name] = strings.Join(d.closed[p.Name], ", ")
 		}
 	}
-	for _, app := range d.desired.Stack.Apps {
+	for _, app := range d.intent.Stack.Apps {
 		if from, to := d.told[app.Name], told[app.Name]; from != to {
 			d.bus.publish(view.Event{Resource: app.Name, Kind: view.KindWaiting, From: from, To: to})
 		}
@@ -249,10 +217,10 @@ func (d *Daemon) state() *api.State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	self := &api.Daemon{Pid: os.Getpid(), Version: api.BuildVersion()}
-	if d.desired == nil {
+	if d.intent.Stack == nil {
 		return stateOf(nil, "", self, nil, nil, time.Now())
 	}
-	return stateOf(d.desired.Stack, d.desired.driver(), self, d.watchedServices(), processes, time.Now())
+	return stateOf(d.intent.Stack, d.intent.driver(), self, d.watchedServices(), processes, time.Now())
 }
 
 // describe is everything known about what a word means.
@@ -260,20 +228,17 @@ func (d *Daemon) describe(word string) (*api.Description, *api.Error) {
 	processes := d.procs.SnapshotWithPorts()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.desired == nil {
+	if d.intent.Stack == nil {
 		return nil, unknownName(nil, word)
 	}
-	return describe(d.desired.Stack, word, d.closed, d.watchedServices(), processes, time.Now())
+	return describe(d.intent.Stack, word, d.closed, d.watchedServices(), processes, time.Now())
 }
 
 // unknown is the refusal of a name.
 func (d *Daemon) unknown(name string) *api.Error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.desired == nil {
-		return unknownName(nil, name)
-	}
-	return unknownName(d.desired.Stack, name)
+	return unknownName(d.intent.Stack, name)
 }
 
 // snapshot is everything that verdicts are made of.
@@ -304,7 +269,7 @@ func (d *Daemon) leave() {
 	d.changed.fire() // who waits for the actions to end
 	d.retireIfIdle()
 	if quiet {
-		go debug.FreeOSMemory() // the answer does not wait for it
+		d.spawn(debug.FreeOSMemory) // the answer does not wait for it
 	}
 }
 
@@ -313,16 +278,35 @@ func (d *Daemon) leave() {
 func (d *Daemon) retireIfIdle() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.answering > 0 || d.desired != nil || d.gone || d.replacing {
+	if d.answering > 0 || d.intent.Stack != nil || d.gone || d.replacing || d.closing {
 		return
 	}
 	d.gone = true
-	go func() {
+	d.background.Go(func() {
 		if err := d.keeper.Shutdown(d.ctx); err != nil && d.ctx.Err() == nil {
 			d.log.Error("cannot end the keeper", "err", err)
 		}
 		close(d.ended)
-	}()
+	})
+}
+
+// spawn runs f in the background, unless this daemon is about to be gone: it waits for all that it has begun.
+func (d *Daemon) spawn(f func()) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closing {
+		return false
+	}
+	d.background.Go(f)
+	return true
+}
+
+// endBackground waits for everything in the background; nothing begins any more.
+func (d *Daemon) endBackground() {
+	d.mu.Lock()
+	d.closing = true
+	d.mu.Unlock()
+	d.background.Wait()
 }
 
 // leaving reports whether this daemon answers no more.

@@ -2,9 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
-	"io/fs"
-	"os"
 
 	"devstack/daemon/api"
 	"devstack/infra"
@@ -19,11 +16,12 @@ func (d *Daemon) down(_ context.Context, req api.DownRequest) *api.Result {
 		return d.cancelled(err)
 	}
 	defer d.endTurn()
-	d.mu.Lock()
-	want, engine := d.desired, d.engine
-	d.mu.Unlock()
-	if want == nil {
+	want := d.wanted()
+	if want.Stack == nil {
 		return &api.Result{Notes: []string{"nothing is running"}}
+	}
+	if refused := d.intend(func(next *intent) { next.Down, next.Booting = &req, false }); refused != nil {
+		return refused
 	}
 	for _, f := range d.stopProcesses(ctx, want.Stack, d.procs.Snapshot()) {
 		d.warn(f.Resource, f.Resource+" "+f.Message+"; the keeper ends it")
@@ -36,17 +34,17 @@ func (d *Daemon) down(_ context.Context, req api.DownRequest) *api.Result {
 	case req.KeepInfra:
 		notes = append(notes, "the services are left running")
 	default:
-		if err := d.removeContainers(ctx, want, engine, req.Volumes); err != nil {
+		if err := d.removeContainers(ctx, want, d.currentEngine(), req.Volumes); err != nil {
 			r := d.conclude(infraFailures(err), nil, notes)
 			r.Error, r.Hint = "the processes are stopped, the services could not be removed", infraHint(err)
 			return r
 		}
 	}
 	d.forget()
-	return &api.Result{Notes: notes}
+	return &api.Result{Notes: append(notes, d.kept()...)}
 }
 
-func (d *Daemon) removeContainers(ctx context.Context, want *desired, engine *infra.Infra, volumes bool) error {
+func (d *Daemon) removeContainers(ctx context.Context, want intent, engine *infra.Infra, volumes bool) error {
 	var err error
 	if engine == nil { // an engine that was away when this daemon began
 		if engine, err = d.reconnect(ctx, want); err != nil {
@@ -57,19 +55,26 @@ func (d *Daemon) removeContainers(ctx context.Context, want *desired, engine *in
 	return engine.Down(ctx, want.Stack.Compose, want.Stack.Project, volumes)
 }
 
-// forget makes the daemon own nothing. What it has written down about the stack goes with it.
+// forget makes the daemon own nothing. Of what is wanted, what lasts stays; the history goes.
 func (d *Daemon) forget() {
-	d.mu.Lock()
-	d.desired = nil
-	d.mu.Unlock()
+	if refused := d.intend(func(next *intent) { *next = next.over() }); refused != nil {
+		d.log.Warn("cannot forget the stack", "err", refused.Error)
+	}
 	d.setContainers(nil, nil)
 	d.procs.Apply(nil)
-	d.saving.Lock()
-	defer d.saving.Unlock()
-	if err := os.Remove(d.statePath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		d.log.Warn("cannot remove the state file", "err", err)
+	d.forgetHistory()
+}
+
+// goOnWithDown goes on with a down that an earlier daemon has begun.
+func (d *Daemon) goOnWithDown(ctx context.Context) {
+	req := d.wanted().Down
+	if req == nil || !d.enter() {
+		return
 	}
-	if err := d.keeper.Stash(d.ctx, nil); err != nil {
-		d.log.Warn("cannot clear the stash", "err", err)
-	}
+	d.background.Go(func() {
+		if r := d.down(ctx, *req); r.Exit != api.ExitDone {
+			d.log.Error("cannot go on with down", "err", allReasons(r))
+		}
+		d.leave()
+	})
 }

@@ -3,8 +3,6 @@ package daemon
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -143,26 +141,5 @@ func TestChooseKeepsTheKind(t *testing.T) {
 		if f := infraFailures(err); f[0].Exit != api.ExitFiles || !strings.Contains(err.Error(), "opensearch") || !strings.Contains(err.Error(), "nats") {
 			t.Errorf("%+v: %+v", c, f)
 		}
-	}
-}
-
-func TestLastDriver(t *testing.T) {
-	d := Drivers{StateDir: t.TempDir()}
-	if got := d.Last(); got != "" {
-		t.Errorf("at first it is %q", got)
-	}
-	for _, name := range []string{driverNative, driverDocker} {
-		if err := d.remember(name); err != nil {
-			t.Fatal(err)
-		}
-		if got := d.Last(); got != name {
-			t.Errorf("%q is remembered as %q", name, got)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(d.StateDir, "infra"), []byte("podman"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := d.Last(); got != "" {
-		t.Errorf("an unknown word is taken for %q", got)
 	}
 }

@@ -3,10 +3,7 @@ package daemon
 import (
 	"context"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -48,30 +45,21 @@ func onlyProcesses(running []keeper.Running) []keeper.Running {
 // Drivers finds what runs the services of one project.
 type Drivers struct {
 	ID       string       // 12 hex digits of the project directory's real path
-	StateDir string       // has the file that remembers the last driver
+	StateDir string       // has the last intent, and with it the last driver
 	Environ  []string     // the caller's
 	Keeper   *keeper.Conn // nil: native services are found and ended, but none can be started
 	Log      *slog.Logger
+	last     string // the last driver, as a daemon knows it; empty: the disk does
 }
 
 // Last is the driver whose services this project had last: docker, native, or empty where there were none yet.
 func (d Drivers) Last() string {
-	data, err := os.ReadFile(d.path())
-	if name := strings.TrimSpace(string(data)); err == nil && (name == driverDocker || name == driverNative) {
-		return name
+	if d.last != "" {
+		return d.last
 	}
-	return ""
+	l, _ := readIntent(d.StateDir) // one that cannot be used tells nothing of this, either
+	return l.Driver
 }
-
-// remember makes name what Last says, also after `down`: its data is still there.
-func (d Drivers) remember(name string) error {
-	if d.Last() == name {
-		return nil
-	}
-	return WriteFile(d.path(), []byte(name+"\n"))
-}
-
-func (d Drivers) path() string { return filepath.Join(d.StateDir, "infra") }
 
 // Connect is the named driver. Empty is Docker, which alone can have services that no `up` of devstack has started.
 func (d Drivers) Connect(ctx context.Context, name string) (infra.Driver, error) {

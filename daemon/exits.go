@@ -48,10 +48,10 @@ func (d *Daemon) mayBlame(e keeper.Exit) (confirm func(context.Context, ...strin
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.desired == nil {
+	if d.intent.Stack == nil {
 		return nil, nil
 	}
-	switch services = neededServices(d.desired.Stack, e.Key.App); {
+	switch services = neededServices(d.intent.Stack, e.Key.App); {
 	case len(services) == 0:
 	case d.engine != nil:
 		return d.engine.Confirm, services

@@ -21,10 +21,10 @@ func (s *server) processes(w http.ResponseWriter, _ *http.Request) {
 func (d *Daemon) looks() (st *stack.Stack, services []view.ServiceDetails, processes []procs.Process) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.desired == nil {
+	if d.intent.Stack == nil {
 		return nil, nil, nil
 	}
-	return d.desired.Stack, withUnseen(d.services(), d.desired.Services), d.procs.Snapshot()
+	return d.intent.Stack, withUnseen(d.services(), d.intent.Services), d.procs.Snapshot()
 }
 
 // withUnseen adds the services that are to run and that nothing is known about.

@@ -77,10 +77,10 @@ func (d *Daemon) logView(req api.LogsRequest) (*logView, *api.Error) {
 func (v *logView) look() *api.Error {
 	v.d.mu.Lock()
 	defer v.d.mu.Unlock()
-	if v.d.desired == nil {
+	if v.d.intent.Stack == nil {
 		return unknownName(nil, "")
 	}
-	st := v.d.desired.Stack
+	st := v.d.intent.Stack
 	picked, err := pick(st, v.d.procs.Snapshot(), v.req.Names)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (v *logView) look() *api.Error {
 }
 
 func (v *logView) history(ctx context.Context) []api.LogRecord {
-	return history(ctx, historyQuery{
+	return pastRecords(ctx, historyQuery{
 		Request: v.req, Before: v.now, Sources: v.sources, StateDir: v.d.home.StateDir, Services: v.picked.services, Lines: v.serviceLines,
 	})
 }
@@ -126,9 +126,9 @@ type historyQuery struct {
 	Lines    func(ctx context.Context, service string, tail int, since time.Time, follow bool) (<-chan infra.LogLine, error)
 }
 
-// history is what processes and containers have written, merged by time. Lines of unknown time keep their place in
+// pastRecords are what processes and containers have written, merged by time. Lines of unknown time keep their place in
 // their stream. What cannot be read is left out.
-func history(ctx context.Context, q historyQuery) []api.LogRecord {
+func pastRecords(ctx context.Context, q historyQuery) []api.LogRecord {
 	var out []api.LogRecord
 	add := func(r api.LogRecord) {
 		if r.Timestamp.Before(q.Before) && (q.Request.Stream == "" || q.Request.Stream == r.Type) {

@@ -132,12 +132,12 @@ func (o *offline) history(ctx context.Context, req api.LogsRequest) ([]api.LogRe
 		}
 	}
 	if len(q.Services) == 0 {
-		return history(ctx, q), nil
+		return pastRecords(ctx, q), nil
 	}
 	driver, err := drivers.Connect(ctx, drivers.Last())
 	if err != nil {
 		q.Services = nil
-		return history(ctx, q), nil
+		return pastRecords(ctx, q), nil
 	}
 	defer driver.Close()
 	seen, err := driver.Observe(ctx, st.Project, st.Compose)
@@ -152,7 +152,7 @@ func (o *offline) history(ctx context.Context, req api.LogsRequest) ([]api.LogRe
 		}
 		return nil, infra.ErrNotFound
 	}
-	return history(ctx, q), nil
+	return pastRecords(ctx, q), nil
 }
 
 func serviceNames(st *stack.Stack) []string {

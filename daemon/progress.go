@@ -20,7 +20,7 @@ const maxNamed = 5
 
 // progressOf compares what is wanted with what is there. Not wanted is what somebody has stopped, and what does not start by
 // itself and nobody has started. A process that has done its work is as good as ready.
-func progressOf(want *desired, services []view.ServiceDetails, processes []procs.Process) progress {
+func progressOf(want intent, services []view.ServiceDetails, processes []procs.Process) progress {
 	var open []string
 	servicesReady := 0
 	for _, name := range want.Services {
@@ -33,7 +33,7 @@ func progressOf(want *desired, services []view.ServiceDetails, processes []procs
 	}
 	total, ready := 0, 0
 	for _, app := range want.Stack.Apps {
-		if !want.Will.wants(app) {
+		if !want.wants(app) {
 			continue
 		}
 		wanted, done, errored := app.Count(), 0, false
@@ -42,7 +42,7 @@ func progressOf(want *desired, services []view.ServiceDetails, processes []procs
 			case p.Name != app.Name || p.Leaving:
 			case p.Ready || completed(p):
 				done++
-			case stoppedByHand(p):
+			case p.Status == view.Stopped && want.stops(p.Name, p.Instance):
 				wanted--
 			case p.Status == view.Errored:
 				errored = true
@@ -70,18 +70,12 @@ func progressOf(want *desired, services []view.ServiceDetails, processes []procs
 	return p
 }
 
-// stoppedByHand says whether somebody has stopped this one instance of an app that is wanted.
-func stoppedByHand(p procs.Process) bool {
-	exit := p.LastExit()
-	return p.Status == view.Stopped && exit != nil && exit.Reason == view.Manual
-}
-
 // progress is how far this stack has come.
 func (d *Daemon) progress() progress {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.desired == nil {
+	if d.intent.Stack == nil {
 		return progress{status: d.starting}
 	}
-	return progressOf(d.desired, d.services(), d.procs.Snapshot())
+	return progressOf(d.intent, d.services(), d.procs.Snapshot())
 }

@@ -26,38 +26,38 @@ func TestProgressOf(t *testing.T) {
 	}
 	redis := []view.ServiceDetails{serviceOf(view.Service{Name: "redis", Ready: true}), serviceOf(view.Service{Name: "others", Ready: false})}
 	for name, tc := range map[string]struct {
-		will      will
+		want      lasting
 		services  []string
 		there     []view.ServiceDetails
 		processes []procs.Process
 		ready     bool
 		status    string
 	}{
-		"all":                {processes: all, ready: true, status: "4/4 processes ready"},
-		"none yet":           {status: "0/4 processes ready: waiting for web, agent, last"},
-		"one launching":      {processes: but(3, processOf(view.Process{Status: view.Launching, Pid: new(8)})), status: "3/4 processes ready: waiting for last"},
-		"one errored":        {processes: but(0, processOf(view.Process{Status: view.Errored})), status: "3/4 processes ready: waiting for web (errored)"},
-		"one crashed":        {processes: but(0, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: exited(1, view.Crash)})), status: "3/4 processes ready: waiting for web"},
-		"one done":           {processes: but(0, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: exited(0, view.Crash)})), ready: true, status: "4/4 processes ready"},
-		"one instance ended": {processes: but(3, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: exited(0, view.Manual)})), ready: true, status: "3/3 processes ready"},
-		"one leaving":        {processes: append([]procs.Process{{ProcessDetails: view.ProcessDetails{Process: view.Process{Name: "last", Instance: 2}}, Leaving: true}}, all...), ready: true, status: "4/4 processes ready"},
-		"one app stopped":    {will: will{Stopped: set("agent")}, processes: but(1, processOf(view.Process{Status: view.Stopped})), ready: true, status: "3/3 processes ready"},
-		"one more started":   {will: will{Started: set("extra")}, processes: all, status: "4/5 processes ready: waiting for extra"},
-		"services":           {services: []string{"redis"}, there: redis, processes: all, ready: true, status: "4/4 processes ready, 1/1 services ready"},
-		"a service missing":  {services: []string{"db", "redis"}, there: redis, processes: all, status: "4/4 processes ready, 1/2 services ready: waiting for db"},
-		"a service not yet":  {services: []string{"others", "redis"}, there: redis, processes: all, status: "4/4 processes ready, 1/2 services ready: waiting for others"},
+		"all":                  {processes: all, ready: true, status: "4/4 processes ready"},
+		"none yet":             {status: "0/4 processes ready: waiting for web, agent, last"},
+		"one launching":        {processes: but(3, processOf(view.Process{Status: view.Launching, Pid: new(8)})), status: "3/4 processes ready: waiting for last"},
+		"one errored":          {processes: but(0, processOf(view.Process{Status: view.Errored})), status: "3/4 processes ready: waiting for web (errored)"},
+		"one crashed":          {processes: but(0, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: exited(1, view.Crash)})), status: "3/4 processes ready: waiting for web"},
+		"one done":             {processes: but(0, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: exited(0, view.Crash)})), ready: true, status: "4/4 processes ready"},
+		"one instance stopped": {want: lasting{StoppedInstances: map[string][]int{"last": {1}}}, processes: but(3, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: exited(0, view.Manual)})), ready: true, status: "3/3 processes ready"},
+		"one leaving":          {processes: append([]procs.Process{{ProcessDetails: view.ProcessDetails{Process: view.Process{Name: "last", Instance: 2}}, Leaving: true}}, all...), ready: true, status: "4/4 processes ready"},
+		"one app stopped":      {want: lasting{Stopped: set("agent")}, processes: but(1, processOf(view.Process{Status: view.Stopped})), ready: true, status: "3/3 processes ready"},
+		"one more started":     {want: lasting{Started: set("extra")}, processes: all, status: "4/5 processes ready: waiting for extra"},
+		"services":             {services: []string{"redis"}, there: redis, processes: all, ready: true, status: "4/4 processes ready, 1/1 services ready"},
+		"a service missing":    {services: []string{"db", "redis"}, there: redis, processes: all, status: "4/4 processes ready, 1/2 services ready: waiting for db"},
+		"a service not yet":    {services: []string{"others", "redis"}, there: redis, processes: all, status: "4/4 processes ready, 1/2 services ready: waiting for others"},
 		"many": {
 			services: []string{"a", "b", "c", "d"}, status: "0/4 processes ready, 0/4 services ready: waiting for a, b, c, d, web, 2 more",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := progressOf(&desired{Stack: fourApps(), Services: tc.services, Will: tc.will}, tc.there, tc.processes)
+			got := progressOf(intent{Stack: fourApps(), Services: tc.services, lasting: tc.want}, tc.there, tc.processes)
 			if got.ready != tc.ready || got.status != tc.status {
 				t.Errorf("got %+v\nnot ready %v, %q", got, tc.ready, tc.status)
 			}
 		})
 	}
-	if got := progressOf(&desired{Stack: &stack.Stack{}}, nil, nil); !got.ready {
+	if got := progressOf(intent{Stack: &stack.Stack{}}, nil, nil); !got.ready {
 		t.Errorf("nothing to wait for is %+v", got)
 	}
 }

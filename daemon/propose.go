@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -20,7 +19,7 @@ import (
 
 // proposal is an `up` that nothing stands in the way of. It has touched nothing yet.
 type proposal struct {
-	want     *desired
+	want     intent
 	selected []stack.App // apps to run and to wait for, in file order
 	apps     []string    // their names
 	services []string    // services to run and to wait for
@@ -48,14 +47,14 @@ func (d *Daemon) propose(ctx context.Context, req api.UpRequest) (*proposal, *ap
 	if refused != nil {
 		return nil, refused
 	}
-	made, err := d.decide(st, req)
+	want, names, notes, err := d.wanted().up(st, req)
 	if err != nil {
 		return nil, usage("names", err.Error(), "known: "+strings.Join(st.Order(), ", "))
 	}
-	names := made.names
-	p := &proposal{want: &desired{Stack: st, Files: req.Files, Environment: req.Environment, NoInfra: req.NoInfra, Will: made.will}}
-	p.unscaled = append(made.notes, d.carryOver(p.want, names, req.Only)...)
-	maps.Copy(p.want.Scaled, made.scaled)
+	if req.Resurrect && d.lost != nil {
+		notes = append(notes, d.lost.Error()+": nothing is known to be stopped or scaled")
+	}
+	p := &proposal{want: want, unscaled: notes}
 	for _, n := range st.Graph() {
 		if n.Service && slices.Contains(names, n.Name) {
 			p.services = append(p.services, n.Name)
@@ -85,75 +84,15 @@ func (d *Daemon) load(ctx context.Context, files api.Files, environment []string
 	if err != nil {
 		return nil, fileRefusal(err)
 	}
-	d.mu.Lock()
-	running := d.desired
-	d.mu.Unlock()
+	running := d.wanted().Stack
 	switch {
 	case st.Profile == "prod":
 		return nil, usage("profile", "the profile prod is exported and rehearsed, never run by devstack up", "choose dev or pilot")
-	case running != nil && running.Stack.Project != st.Project:
-		return nil, usage("project", fmt.Sprintf("this stack runs as %s, not as %s", running.Stack.Project, st.Project),
-			"devstack down first, or name it -p "+running.Stack.Project)
+	case running != nil && running.Project != st.Project:
+		return nil, usage("project", fmt.Sprintf("this stack runs as %s, not as %s", running.Project, st.Project),
+			"devstack down first, or name it -p "+running.Project)
 	}
 	return st, nil
-}
-
-// wanted are the names to run: the named ones with what they need, or everything that starts by itself.
-func wanted(st *stack.Stack, names []string, only bool) ([]string, error) {
-	if len(names) > 0 {
-		closure, err := st.Closure(names...)
-		if err != nil || !only {
-			return closure, err
-		}
-		return names, nil
-	}
-	var roots []string
-	for _, n := range st.Graph() {
-		i := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == n.Name })
-		if n.Service || st.Apps[i].Autostart {
-			roots = append(roots, n.Name)
-		}
-	}
-	if len(roots) == 0 {
-		return nil, nil
-	}
-	return st.Closure(roots...)
-}
-
-// carryOver completes what is desired with what earlier commands have asked for and this one does not speak of. It
-// returns in words where the file takes back what devstack scale has done.
-func (d *Daemon) carryOver(want *desired, names []string, only bool) (unscaled []string) {
-	want.Loose, want.Scaled = map[string]bool{}, map[string]bool{}
-	d.mu.Lock()
-	old := d.desired
-	d.mu.Unlock()
-	for _, n := range want.Stack.Graph() {
-		named := slices.Contains(names, n.Name)
-		switch {
-		case n.Service && (named || old != nil && slices.Contains(old.Services, n.Name)):
-			want.Services = append(want.Services, n.Name)
-		case !n.Service && named && only, !n.Service && !named && old != nil && old.Loose[n.Name]:
-			want.Loose[n.Name] = true
-		}
-	}
-	if old == nil {
-		return nil
-	}
-	want.Infra = old.Infra
-	for i, app := range want.Stack.Apps { // what is not spoken of keeps its definition
-		n := slices.IndexFunc(old.Stack.Apps, func(a stack.App) bool { return a.Name == app.Name })
-		if n < 0 {
-			continue
-		}
-		was := old.Stack.Apps[n]
-		switch {
-		case !slices.Contains(names, app.Name) && app.Autostart:
-			want.Stack.Apps[i], want.Scaled[app.Name] = was, old.Scaled[app.Name]
-		case old.Scaled[app.Name] && was.Count() != app.Count():
-			unscaled = append(unscaled, fmt.Sprintf("%s was scaled to %d; the file says %d, and the file wins", app.Name, was.Count(), app.Count()))
-		}
-	}
-	return unscaled
 }
 
 // obstacles are what would keep the proposal from working, and how to clear them.
@@ -197,9 +136,9 @@ func (d *Daemon) portOwner(ctx context.Context, app stack.App) (port int, owner 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	mine := map[int]bool{}
-	if d.desired != nil {
+	if d.intent.Stack != nil {
 		for _, p := range d.procs.Snapshot() {
-			for _, a := range d.desired.Stack.Apps {
+			for _, a := range d.intent.Stack.Apps {
 				// Between two launches its socket is held open.
 				if p.Name == app.Name && p.Status != view.Stopped && p.Status != view.Errored && a.Name == app.Name {
 					mine[a.Instance(p.Instance).Port] = true
@@ -244,8 +183,8 @@ func (d *Daemon) dryRun(p *proposal) *api.Result {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var old []stack.App
-	if d.desired != nil {
-		old = d.desired.Stack.Apps
+	if d.intent.Stack != nil {
+		old = d.intent.Stack.Apps
 	}
 	for _, line := range planApps(old, p.want.Stack.Apps, p.apps, d.procs.Snapshot()) {
 		b.WriteString(line + "\n")

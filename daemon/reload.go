@@ -60,14 +60,17 @@ func (d *Daemon) reloadNow(ctx context.Context, req api.ActionRequest) *api.Resu
 	}
 	names := s.apps()
 	if len(names) > 0 {
-		next, refused := d.redefined(ctx, req.Environment, names)
+		next, environment, refused := d.redefined(ctx, req.Environment, names)
 		if refused == nil {
-			refused = d.adopt(ctx, next)
+			refused = d.intend(func(i *intent) {
+				i.Stack, i.Environment = next, environment
+				i.runSelected(s)
+			})
 		}
 		if refused != nil {
 			return refused
 		}
-		st = next.Stack
+		st = next
 		d.judgeOnce()
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout(req.Timeout), errTimeUp)
@@ -134,6 +137,9 @@ func (d *Daemon) rollApp(ctx context.Context, app stack.App, processes []procs.P
 		if f == nil {
 			continue
 		}
+		if refused := d.intend(func(next *intent) { next.keepLaunch(p) }); refused != nil {
+			d.log.Warn("cannot note that a reload has failed", "err", refused.Error)
+		}
 		if left := len(processes) - i - 1; left > 0 {
 			f.Message += fmt.Sprintf("; %d more not reloaded", left)
 		}
@@ -156,6 +162,9 @@ func (d *Daemon) reloadOne(ctx context.Context, app stack.App, instance int) *ap
 	}
 	g := goal{
 		apps: []stack.App{app}, only: map[int]bool{before.ID: true}, began: time.Now(), after: map[int]int64{before.ID: before.Generation},
+	}
+	if refused := d.intend(func(next *intent) { next.reload(before) }); refused != nil {
+		return &refused.Failures[0]
 	}
 	d.procs.Reload(before.ID, app)
 	d.procs.Settled(ctx)

@@ -109,7 +109,7 @@ func TestStopLayers(t *testing.T) {
 	}
 }
 
-func TestWanted(t *testing.T) {
+func TestUpNames(t *testing.T) {
 	for _, tc := range []struct {
 		names, want string
 		only        bool
@@ -120,12 +120,12 @@ func TestWanted(t *testing.T) {
 		{names: "tool", want: "redis tool"},
 		{names: "redis", want: "redis"},
 	} {
-		got, err := wanted(sampleStack(), strings.Fields(tc.names), tc.only)
+		_, got, _, err := intent{}.up(sampleStack(), api.UpRequest{Names: strings.Fields(tc.names), Only: tc.only})
 		if err != nil || strings.Join(got, " ") != tc.want {
-			t.Errorf("wanted(%q, only %v) = %v, %v", tc.names, tc.only, got, err)
+			t.Errorf("up %q, only %v: %v, %v", tc.names, tc.only, got, err)
 		}
 	}
-	if _, err := wanted(sampleStack(), []string{"wbe"}, true); err == nil {
+	if _, _, _, err := (intent{}).up(sampleStack(), api.UpRequest{Names: []string{"wbe"}, Only: true}); err == nil {
 		t.Error("an unknown name is accepted")
 	}
 }

@@ -168,7 +168,10 @@ func act[Request any](s *server, do func(*Daemon, context.Context, Request) *api
 		defer s.d.leave()
 		since := s.d.bus.now()
 		result := make(chan *api.Result, 1)
-		go func() { result <- do(s.d, s.d.actionContext(), req) }()
+		if !s.d.spawn(func() { result <- do(s.d, s.d.actionContext(), req) }) {
+			refuseLeaving(w)
+			return
+		}
 		s.stream(w, r, since, result)
 	}
 }

@@ -36,18 +36,17 @@ func (d *Daemon) up(ctx context.Context, req api.UpRequest) *api.Result {
 		refusal = d.pullFirst(ctx, p)
 	}
 	if refusal == nil {
-		refusal = d.adopt(ctx, p.want)
+		refusal = d.intend(func(next *intent) { p.replace(next, d.procs.Snapshot()) })
 	}
 	if refusal != nil {
 		p.giveUp()
 		d.endTurn()
 		return refusal
 	}
-	d.rememberDriver(p)
 	g := goal{services: p.services, apps: p.selected, began: began}
 	d.bus.publish(view.Event{Kind: view.KindOrder, To: strings.Join(g.order(p.want.Stack), ", ")})
 	broken := d.raiseContainers(ctx, p)
-	g.after, g.removed = d.runApps(p.want.Stack, p.apps)
+	g.after, g.removed, g.only = d.runApps(p.want, p.apps)
 	return d.await(ctx, g, broken, timeout(req.Timeout), p.notes())
 }
 
@@ -55,24 +54,34 @@ func (d *Daemon) up(ctx context.Context, req api.UpRequest) *api.Result {
 // is changed any more, only awaited.
 func (d *Daemon) raiseContainers(ctx context.Context, p *proposal) <-chan error {
 	broken := make(chan error, 1)
-	go func() {
+	d.background.Go(func() { // an action is in the background itself
 		defer d.endTurn()
 		if p.engine != nil && !p.raised {
 			broken <- p.engine.Up(ctx, p.project)
 		}
 		close(broken)
-	}()
+	})
 	return broken
 }
 
-// runApps gives the manager the definitions and starts the named apps, but not a one_shot that has done its work. It
-// returns which processes are launched anew, with the generation that they had, and which apps are to go.
-func (d *Daemon) runApps(st *stack.Stack, names []string) (after map[int]int64, removed []string) {
+// runApps gives the manager the definitions and starts the named apps, but not a one_shot that has done its work, nor an
+// instance that is to stay stopped. It returns which processes are launched anew, with the generation that they had, which
+// apps are to go, and which processes are started where those are not all.
+func (d *Daemon) runApps(want intent, names []string) (after map[int]int64, removed []string, only map[int]bool) {
 	before := d.procs.Snapshot()
-	changes := d.procs.Apply(st.Apps)
+	changes := d.procs.Apply(want.Stack.Apps)
 	d.judgeOnce() // gates first: what waits for nothing starts at once
+	started, all := map[int]bool{}, true
+	for _, p := range d.procs.Snapshot() {
+		stops := want.stops(p.Name, p.Instance)
+		all = all && !stops
+		started[p.ID] = !stops
+	}
+	if !all {
+		only = started
+	}
 	after = map[int]int64{}
-	for _, app := range st.Apps {
+	for _, app := range want.Stack.Apps {
 		if !slices.Contains(names, app.Name) {
 			continue
 		}
@@ -87,30 +96,24 @@ func (d *Daemon) runApps(st *stack.Stack, names []string) (after map[int]int64, 
 				after[p.ID] = p.Generation
 			}
 		}
-		d.procs.Start(app.Name)
+		for _, p := range d.procs.Snapshot() {
+			if p.Name == app.Name && started[p.ID] {
+				d.procs.StartIDs(p.ID)
+			}
+		}
 	}
-	return after, changes.Removed
+	return after, changes.Removed, only
 }
 
-// adopt makes want the desired state: in the keeper's memory first, so that a daemon that dies now has a successor
-// that knows.
-func (d *Daemon) adopt(ctx context.Context, want *desired) *api.Result {
-	blob, err := want.encode()
-	if err == nil {
-		err = d.keeper.Stash(ctx, blob)
+// replace makes the proposal the intent, but for what has changed since it was made.
+func (p *proposal) replace(next *intent, processes []procs.Process) {
+	old := *next
+	*next = p.want.clone()
+	next.Booting = old.Booting
+	if next.NoInfra {
+		next.StoppedServices = old.StoppedServices
 	}
-	if err != nil {
-		return refusal(api.Failure{Resource: "daemon", Exit: api.ExitBug, Message: "cannot hand the stack to the keeper: " + err.Error()})
-	}
-	d.mu.Lock()
-	d.desired = want
-	d.mu.Unlock()
-	d.changed.fire()
-	if _, err := d.remember(want); err != nil {
-		d.log.Warn("cannot remember what is wanted", "err", err)
-		d.warn("", "what is stopped and scaled could not be saved for a resurrect: "+err.Error())
-	}
-	return nil
+	next.launchMissing(p.apps, old.Stack, processes)
 }
 
 // await waits until everything in g is ready, has failed, or time is out; the stack goes on whatever it says.
@@ -146,6 +149,7 @@ func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit t
 // conclude is how an action that has begun ends.
 func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.Result {
 	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: notes, State: d.state()}
+	r.Notes = append(r.Notes, d.kept()...)
 	if len(blocked) > 0 {
 		r.Notes = append(r.Notes, "not started, because of what they wait for: "+strings.Join(blocked, ", "))
 	}
@@ -170,13 +174,10 @@ func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.
 
 // addLastLines adds what processes that run and are not ready have said last; those that ended have it with their exit.
 func (d *Daemon) addLastLines(failures []api.Failure) {
-	d.mu.Lock()
-	want := d.desired
-	d.mu.Unlock()
-	if want == nil {
+	st := d.wanted().Stack
+	if st == nil {
 		return
 	}
-	st := want.Stack
 	for _, p := range d.procs.Snapshot() {
 		f := slices.IndexFunc(failures, func(f api.Failure) bool { return f.Resource == p.Name && f.Exit == api.ExitTimeout })
 		app := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == p.Name })

@@ -193,7 +193,7 @@ func TestInstancesSurviveTheDaemon(t *testing.T) {
 		m = NewManager(Options{Keeper: k})
 		defer m.Close()
 		k.manager = m
-		if err := m.Restore([]stack.App{web}, saved, running); err != nil {
+		if err := m.Restore(Taken{Apps: []stack.App{web}, Saved: saved, Running: running}); err != nil {
 			t.Fatal(err)
 		}
 		wantShown(t, m, before)

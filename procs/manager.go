@@ -28,8 +28,8 @@ type Options struct {
 	Log    *slog.Logger // nil: silent
 	// Publish is called for every change of a process, in order per instance, and must not wait for anything. nil: nobody listens.
 	Publish func(view.Event)
-	// Save writes Saved to disk. It is called after every change, never twice at a time, and an exit is acked to the
-	// keeper only after a Save that began after it has succeeded. nil: nothing is written.
+	// Save writes Saved to disk. It is called after every change, again after an error, and never twice at a time; an exit
+	// is acked to the keeper only after a Save that began after it has succeeded. nil: nothing is written.
 	Save func() error
 	// Shim is the path of the file that Node processes load first (node.Install).
 	Shim string
@@ -84,7 +84,7 @@ func NewManager(o Options) *Manager {
 		opts: o, ctx: ctx, cancel: cancel, jitter: spread,
 		byKey: map[instanceKey]*supervisor{}, gates: map[string][]string{}, newest: map[instanceKey]int64{},
 	}
-	m.saver = &saver{save: o.Save, acks: o.Keeper.Ack, log: o.Log, dirty: make(chan struct{}, 1)}
+	m.saver = &saver{save: o.Save, acks: o.Keeper.Ack, warn: m.warn, log: o.Log, dirty: make(chan struct{}, 1)}
 	m.wg.Go(func() { m.saver.run(ctx) })
 	m.wg.Go(m.measure)
 	m.files = newWatcher(m.fileChanged, m.warn)
@@ -92,10 +92,11 @@ func NewManager(o Options) *Manager {
 	return m
 }
 
-// Close ends the supervision. No child notices.
+// Close ends the supervision, and saves what has changed last. No child notices.
 func (m *Manager) Close() {
 	m.cancel()
 	m.wg.Wait()
+	m.saver.flush()
 }
 
 // Apply sets the definitions. A new app is known and stopped, and so is a new instance of a known one; an app with

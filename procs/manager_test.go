@@ -322,7 +322,7 @@ func TestRestore(t *testing.T) {
 		k.manager = next
 		k.mu.Unlock()
 		api.Hash = "2" // the file has changed meanwhile; that is the next up's business
-		if err := next.Restore([]stack.App{api, job}, saved, running); err != nil {
+		if err := next.Restore(Taken{Apps: []stack.App{api, job}, Saved: saved, Running: running}); err != nil {
 			t.Fatal(err)
 		}
 		if p := wantState(t, next, "api", view.Online); *p.Pid != 5 || p.Generation != 1 || p.Restarts != 0 || !p.Ready {

@@ -176,6 +176,7 @@ func (s *supervisor) record(e Record) {
 		exit.Cause = "a reload had started it"
 	case e.Beside:
 		exit.Cause = "a reload"
+	case e.Reason == view.Crash: // nobody has stopped this launch
 	default:
 		exit.Cause, s.stopCause = view.Text(s.stopCause), ""
 	}

@@ -176,7 +176,7 @@ func TestAnotherDaemonTakesOver(t *testing.T) {
 		}
 	}
 	next := p.newManager() // only now: like a daemon, it takes notifications after it has been told what it restores
-	if err := next.Restore(apps, saved, rows); err != nil {
+	if err := next.Restore(Taken{Apps: apps, Saved: saved, Running: rows}); err != nil {
 		t.Fatal(err)
 	}
 	got := p.untilState("job", view.Errored)

@@ -7,18 +7,29 @@ import (
 	"devstack/view"
 )
 
+// Wish is what commands want of one instance. It wins over what was saved of it, which may be older.
+type Wish struct {
+	Stopped bool  // somebody has stopped it
+	Least   int64 // the lowest generation by which it is to run: an older launch is to be replaced; 0: nobody has asked for one
+	Beside  bool  // an older launch is to serve until the newer one can, as in a reload
+}
+
 // Resume is the machine of a new daemon: the saved one, brought up to date with what the keeper knows about this
-// instance (running, oldest first). Every exit that was not yet counted is counted once, a launch that was made but
-// not saved is adopted, and what is under way (a stop, a delay) goes on from its beginning. The effects are to be
-// performed before anything else. Launches without any trace have ended in an unknown way.
-func (m Machine) Resume(running []keeper.Running) (Machine, []Effect) {
+// instance (running, oldest first) and with what is wanted of it. Every exit that was not yet counted is counted once, a
+// launch that was made but not saved is adopted, and what is under way (a stop, a restart, a delay) goes on from its
+// beginning. The effects are to be performed before anything else. Launches without any trace have ended in an unknown way.
+func (m Machine) Resume(running []keeper.Running, w Wish) (Machine, []Effect) {
 	m.Newest = max(m.Newest, m.Gen, m.Heir.Gen, m.Retired.Gen)
 	if n := len(running); n > 1 && m.State == view.Online && running[n-1].Key.Generation > m.Newest && alive(running, m.Gen) {
 		m.Newest = running[n-1].Key.Generation // two live side by side only in a reload
 		m.Heir = Heir{Gen: m.Newest}
 	}
+	m = m.inherit(w, running)
+	if w.Stopped || m.replaces(w) {
+		m = m.alone()
+	}
 	heir, retired := m.Heir.Gen, m.Retired.Gen
-	m, effects := m.resumeMain(slices.DeleteFunc(slices.Clone(running), func(r keeper.Running) bool {
+	m, effects := m.resumeMain(w, slices.DeleteFunc(slices.Clone(running), func(r keeper.Running) bool {
 		return r.Key.Generation == heir || r.Key.Generation == retired
 	}))
 	for _, gen := range []int64{heir, retired} {
@@ -30,6 +41,46 @@ func (m Machine) Resume(running []keeper.Running) (Machine, []Effect) {
 		effects = append(effects, more...)
 	}
 	return m, effects
+}
+
+// replaces says whether the wish is for a launch that is newer than those that there are.
+func (m Machine) replaces(w Wish) bool { return !w.Beside && max(m.Gen, m.Heir.Gen) < w.Least }
+
+// inherit is the machine after a reload of which only the first half was saved, if the keeper knows that it has ended: the
+// older launch is gone, and nobody crashed.
+func (m Machine) inherit(w Wish, running []keeper.Running) Machine {
+	if n := len(running); n > 1 && w.Beside && m.Gen < w.Least && m.live() && !alive(running, m.Gen) {
+		if newest := running[n-1]; newest.Exit == nil && newest.Key.Generation >= w.Least {
+			m.Retired, m.Heir = Retired{Gen: m.Gen, Signalled: true}, Heir{}
+			m.Gen, m.State, m.Ready, m.Late, m.Listens = newest.Key.Generation, view.Launching, false, false, false
+			m = m.forgiven().counted(view.Manual)
+		}
+	}
+	return m
+}
+
+// alone is the machine with everything beside the launch that serves on its way out, as after a stop.
+func (m Machine) alone() Machine {
+	if m.Heir.Gen != 0 {
+		m.Retired, m.Heir = Retired{Gen: m.Heir.Gen}, Heir{}
+	}
+	m.Retired.Signalled = m.Retired.Gen != 0
+	return m
+}
+
+// wished is the machine of a launch that may exist, after the commands that the wish is of.
+func (m Machine) wished(w Wish) Machine {
+	if !m.live() || !w.Stopped && !m.replaces(w) {
+		return m
+	}
+	if m.State != view.Stopping {
+		m.State, m.Reason, m.Ready, m.Late, m.Draining = view.Stopping, view.Manual, false, false, false
+		if !w.Stopped {
+			m = m.forgiven().counted(view.Manual)
+		}
+	}
+	m.Again = !w.Stopped
+	return m
 }
 
 func alive(running []keeper.Running, gen int64) bool {
@@ -56,7 +107,7 @@ func (m Machine) resumeBeside(gen int64, running []keeper.Running) (Machine, []E
 	return m, []Effect{Drain{gen}, SetTimer{Gen: gen, Timer: DrainTimer, After: m.Policy.KillTimeout}}
 }
 
-func (m Machine) resumeMain(running []keeper.Running) (Machine, []Effect) {
+func (m Machine) resumeMain(w Wish, running []keeper.Running) (Machine, []Effect) {
 	var effects []Effect
 	for i, row := range running {
 		gen := row.Key.Generation
@@ -70,22 +121,33 @@ func (m Machine) resumeMain(running []keeper.Running) (Machine, []Effect) {
 				m.State = view.Online
 			}
 		}
+		last := i+1 == len(running)
+		if last || !w.Stopped { // of several launches, only the newest one can have been running when it was stopped
+			m = m.wished(w)
+		}
 		if row.Exit == nil {
 			return m, append(effects, m.underWay()...)
 		}
 		var after []Effect
 		m, after = m.Step(resumedExit(row))
-		if i+1 < len(running) { // what it led to has happened
+		if !last { // what it led to has happened
 			effects = append(effects, historyOnly(after)...)
 			continue
 		}
 		return m, append(effects, after...)
 	}
-	if m.live() {
-		next, after := m.Step(Exited{Gen: m.Gen, Code: -1, Unknown: true})
-		return next, append(effects, after...)
+	var after []Effect
+	switch {
+	case m.live():
+		m, after = m.wished(w).Step(Exited{Gen: m.Gen, Code: -1, Unknown: true})
+	case w.Stopped:
+		m.State, m.Ended = view.Stopped, false
+	case m.replaces(w) && m.Newest < w.Least && m.State != view.Waiting:
+		m, after = m.forgiven().launch()
+	default:
+		after = m.underWay()
 	}
-	return m, append(effects, m.underWay()...)
+	return m, append(effects, after...)
 }
 
 // underWay arms again what the earlier daemon had armed.

@@ -50,23 +50,36 @@ func (s *supervisor) saved() savedProcess {
 	}
 }
 
-// Restore takes over from an earlier daemon, once, on a new Manager: apps are the definitions, saved is what Saved
-// returned last (nil: nothing was saved), running is the keeper's list. Nothing is restarted by it: an app whose
-// definition has changed since is restarted by the next Apply. Launches of instances that are no longer defined are ended.
-func (m *Manager) Restore(apps []stack.App, saved json.RawMessage, running []keeper.Running) error {
+// Taken is what a Manager takes over from that of an earlier daemon.
+type Taken struct {
+	Apps    []stack.App
+	Saved   json.RawMessage  // what Saved returned last; nil: nothing was saved
+	Running []keeper.Running // the keeper's list
+	// Wish says what is wanted of an instance. nil: nothing more than what was saved.
+	Wish func(app string, instance int) Wish
+}
+
+// Restore takes over from an earlier daemon, once, on a new Manager. What is wanted wins over what was saved: an instance
+// that was stopped is stopped, and its exit is nobody's crash. Definitions restart nothing: an app whose definition has
+// changed since is restarted by the next Apply. Launches of instances that are no longer defined are ended.
+func (m *Manager) Restore(t Taken) error {
 	var st savedState
-	if saved != nil {
-		if err := json.Unmarshal(saved, &st); err != nil {
+	if t.Saved != nil {
+		if err := json.Unmarshal(t.Saved, &st); err != nil {
 			return fmt.Errorf("cannot read the saved state of the processes: %w", err)
 		}
 	}
+	if t.Wish == nil {
+		t.Wish = func(string, int) Wish { return Wish{} }
+	}
+	apps := t.Apps
 	defer m.files.set(m.ctx, apps) // with m.mu given back
 	known := map[instanceKey]savedProcess{}
 	for _, p := range st.Instances {
 		known[instanceKey{p.App, p.Instance}] = p
 	}
 	rows := map[instanceKey][]keeper.Running{}
-	for _, r := range running {
+	for _, r := range t.Running {
 		key := instanceKey{r.Key.App, r.Key.Instance}
 		rows[key] = append(rows[key], r)
 	}
@@ -78,22 +91,44 @@ func (m *Manager) Restore(apps []stack.App, saved json.RawMessage, running []kee
 			key := instanceKey{app.Name, n}
 			p, ok := known[key]
 			if !ok {
-				p = savedProcess{ID: m.newID(), Hash: app.Hash, Machine: Machine{State: view.Stopped, Closed: len(app.DependsOn) > 0}}
-				p.WaitingFor = dependencyNames(app)
+				p = m.unsaved(app)
 			}
-			s := newSupervisor(m, app.Instance(n), n, p.ID)
-			mine := rows[key]
+			m.takeOver(app, n, p, rows[key], t.Wish(app.Name, n))
 			delete(rows, key)
-			s.inbox.put(func() { s.restore(p, mine) })
-			s.preview(p)
-			m.add(s)
-			m.order = append(m.order, s)
 		}
 	}
-	for _, left := range rows {
-		m.wg.Go(func() { m.endStrangers(left) })
+	for key, left := range rows {
+		i := slices.IndexFunc(apps, func(a stack.App) bool { return a.Name == key.app })
+		if i < 0 || !slices.ContainsFunc(left, func(r keeper.Running) bool { return r.Exit == nil }) {
+			m.wg.Go(func() { m.endStrangers(left) })
+			continue
+		}
+		p, ok := known[key] // the app has fewer instances now
+		if !ok {
+			p = m.unsaved(apps[i])
+		}
+		s := m.takeOver(apps[i], key.number, p, left, Wish{})
+		s.wanted = false
+		s.inbox.put(s.leave)
 	}
 	return nil
+}
+
+// unsaved is an instance that nothing was saved of; m.mu is held.
+func (m *Manager) unsaved(app stack.App) savedProcess {
+	return savedProcess{
+		ID: m.newID(), Hash: app.Hash, Machine: Machine{State: view.Stopped, Closed: len(app.DependsOn) > 0}, WaitingFor: dependencyNames(app),
+	}
+}
+
+// takeOver goes on with the n-th instance of an app; m.mu is held.
+func (m *Manager) takeOver(app stack.App, n int, p savedProcess, rows []keeper.Running, w Wish) *supervisor {
+	s := newSupervisor(m, app.Instance(n), n, p.ID)
+	s.inbox.put(func() { s.restore(p, rows, w) })
+	s.preview(p)
+	m.add(s)
+	m.order = append(m.order, s)
+	return s
 }
 
 // preview makes snapshots true before the goroutine has resumed.
@@ -115,7 +150,7 @@ func (s *supervisor) preview(p savedProcess) {
 }
 
 // restore resumes the machine, watches what still runs and acks every exit that it has counted.
-func (s *supervisor) restore(p savedProcess, rows []keeper.Running) {
+func (s *supervisor) restore(p savedProcess, rows []keeper.Running, w Wish) {
 	slices.SortFunc(rows, func(a, b keeper.Running) int { return int(a.Key.Generation - b.Key.Generation) })
 	for _, row := range rows {
 		r := s.run(row.Key.Generation)
@@ -125,8 +160,17 @@ func (s *supervisor) restore(p savedProcess, rows []keeper.Running) {
 		}
 	}
 	before := s.machine
-	next, effects := before.Resume(rows)
+	next, effects := before.Resume(rows, w)
 	s.machine = next
+	s.mu.Lock()
+	switch {
+	case s.stopCause != "":
+	case w.Stopped:
+		s.stopCause = "stopped"
+	case before.replaces(w):
+		s.stopCause = "restarted"
+	}
+	s.mu.Unlock()
 	var failed Event
 	for _, e := range effects {
 		if f := s.perform(e); f != nil {
@@ -136,6 +180,9 @@ func (s *supervisor) restore(p savedProcess, rows []keeper.Running) {
 	if r := s.runs[next.Gen]; r != nil && alive(rows, next.Gen) {
 		s.accept(r) // the earlier daemon may have ended just before it could say so
 		s.showRun(r)
+	}
+	if p.Machine.Gen < w.Least && next.Gen >= w.Least { // it has the definition that was asked for
+		s.setHash(s.app.Hash)
 	}
 	s.publish(before, next, "resumed")
 	if failed != nil {

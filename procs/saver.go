@@ -9,16 +9,26 @@ import (
 	keeper "devstack/procs/keeper/protocol"
 )
 
+// firstSavePause and lastSavePause bound the pauses before a failed save is tried again.
+const (
+	firstSavePause = time.Second
+	lastSavePause  = 30 * time.Second
+)
+
 // saver writes the state down after every change and acks exits only afterwards, so that an exit is counted exactly
 // once whenever the daemon dies. Changes that come while a save runs, or in the pause of three times as long after it,
-// share the next one: of a burst of 200 changes, few are worth a file of their own.
+// share the next one: of a burst of 200 changes, few are worth a file of their own. A save that fails is tried again
+// until it works; that is said once.
 type saver struct {
 	save func() error
 	acks func(context.Context, keeper.Key) error
+	warn func(app, message string)
 	log  *slog.Logger
 
+	failures int // in a row; of run, and after its end of flush
+
 	mu      sync.Mutex
-	pending []keeper.Key
+	pending []keeper.Key  // exits to ack after the next save
 	dirty   chan struct{} // capacity 1
 }
 
@@ -37,6 +47,7 @@ func (v *saver) ack(k keeper.Key) {
 	v.changed()
 }
 
+// run saves until ctx ends. What has changed since the last save is left to flush.
 func (v *saver) run(ctx context.Context) {
 	for {
 		select {
@@ -44,29 +55,59 @@ func (v *saver) run(ctx context.Context) {
 			return
 		case <-v.dirty:
 		}
-		v.mu.Lock()
-		keys := v.pending
-		v.pending = nil
-		v.mu.Unlock()
-		began := time.Now()
-		err := v.save()
-		pause := 3 * time.Since(began)
-		if err != nil {
-			v.log.Error("cannot save the state", "err", err)
-			v.mu.Lock()
-			v.pending = append(keys, v.pending...) // with the next change; the keeper remembers meanwhile
-			v.mu.Unlock()
-			continue
+		if ctx.Err() != nil {
+			v.changed()
+			return
 		}
-		for _, k := range keys {
-			if err := v.acks(ctx, k); err != nil && ctx.Err() == nil {
-				v.log.Warn("cannot ack an exit", "app", k.App, "gen", k.Generation, "err", err)
-			}
-		}
+		pause := v.once(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(pause):
 		}
+	}
+}
+
+// flush saves what has changed, once, after run has ended.
+func (v *saver) flush() {
+	select {
+	case <-v.dirty:
+	default:
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	v.once(ctx)
+}
+
+// once saves, acks what that has made known, and says how long to wait before the next save.
+func (v *saver) once(ctx context.Context) (pause time.Duration) {
+	v.mu.Lock()
+	keys := v.pending
+	v.pending = nil
+	v.mu.Unlock()
+	began := time.Now()
+	if err := v.save(); err != nil {
+		v.failed(err, keys)
+		return min(firstSavePause<<min(v.failures-1, 10), lastSavePause)
+	}
+	v.failures = 0
+	pause = 3 * time.Since(began)
+	for _, k := range keys {
+		if err := v.acks(ctx, k); err != nil && ctx.Err() == nil {
+			v.log.Warn("cannot ack an exit", "app", k.App, "gen", k.Generation, "err", err)
+		}
+	}
+	return pause
+}
+
+// failed keeps what is to be acked, which the keeper remembers meanwhile, for the next attempt.
+func (v *saver) failed(err error, keys []keeper.Key) {
+	v.mu.Lock()
+	v.pending = append(keys, v.pending...)
+	v.mu.Unlock()
+	v.changed()
+	if v.failures++; v.failures == 1 {
+		v.warn("", "the state of the processes cannot be saved, and that is tried again: "+err.Error())
 	}
 }

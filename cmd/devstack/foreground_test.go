@@ -83,7 +83,7 @@ apps:
 	p.must("scale", "web", "2")
 	p.must("start", "extra")
 	said := p.must("save")
-	for _, want := range []string{filepath.Join(p.StateDir, "resurrect.json"), "stopped: agent, last", "started: extra", "scaled:  web to 2"} {
+	for _, want := range []string{filepath.Join(p.StateDir, "intent.json"), "stopped: agent, last", "started: extra", "scaled:  web to 2"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("save does not say %q:\n%s", want, said)
 		}
@@ -114,14 +114,57 @@ apps:
 	p.must("stop", "agent")
 	p.must("down")
 
-	if err := os.WriteFile(filepath.Join(p.StateDir, "resurrect.json"), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(p.StateDir, "intent.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r := p.run("resurrect")
-	if r.code != 0 || !strings.Contains(r.stderr, "resurrect.json: it is damaged") {
+	if r.code != 0 || !strings.Contains(r.stderr, "intent.json: it is damaged") {
 		t.Error(r)
 	}
 	statuses("web=online", "agent=online", "extra=stopped", "last=online")(p)
+}
+
+// One of several instances that was stopped stays so, and nobody waits for it.
+func TestResurrectLeavesOneInstanceStopped(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.write("ecosystem.yaml", `
+apps:
+  - {name: web, command: [sleep, "1000"], instances: 2}
+  - {name: agent, command: [sleep, "1000"], depends_on: [web]}
+`)
+	p.must("up")
+	p.must("stop", "1")
+	if said := p.must("save"); !strings.Contains(said, "stopped: web (instance 1)") {
+		t.Errorf("save:\n%s", said)
+	}
+	p.must("down")
+	p.must("resurrect")
+	statuses("web=online", "web=stopped", "agent=online")(p)
+	p.must("up")
+	statuses("web=online", "web=online", "agent=online")(p)
+}
+
+// What a devstack of before intents has written is read, and then replaced.
+func TestResurrectAfterAnUpgrade(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.write("ecosystem.yaml", "apps:\n  - {name: web, command: [sleep, '1000']}\n  - {name: agent, command: [sleep, '1000']}\n")
+	if err := os.MkdirAll(p.StateDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	earlier := filepath.Join(p.StateDir, "resurrect.json")
+	if err := os.WriteFile(earlier, []byte(`{"version": 1, "saved_at": "2026-01-01T00:00:00Z", "stopped": ["agent"], "started": [], "instances": {"web": 2}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.must("resurrect")
+	statuses("web=online", "web=online", "agent=stopped")(p)
+	if _, err := os.Stat(earlier); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the old file is still there: %v", err)
+	}
+	p.must("down")
+	p.must("resurrect")
+	statuses("web=online", "web=online", "agent=stopped")(p)
 }
 
 // A daemon that dies before it has begun anything, and one that dies in the middle, have a successor that goes on.
@@ -354,7 +397,7 @@ func TestSaveWithoutAStack(t *testing.T) {
 	if r := p.run("save"); r.code != 8 {
 		t.Error(r)
 	}
-	if _, err := os.Stat(filepath.Join(p.StateDir, "resurrect.json")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(p.StateDir, "intent.json")); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 }

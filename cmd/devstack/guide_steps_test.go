@@ -189,7 +189,7 @@ func advancedUsage() []guideStep {
 		{command: "devstack scale agent-scaffold +1", after: instances(4)},
 		{command: "devstack scale agent-scaffold -2", after: instances(2)},
 		{command: "devstack stop agent-validation"},
-		{command: "devstack save", says: []string{"resurrect.json", "stopped: agent-validation", "agent-scaffold to 2"}},
+		{command: "devstack save", says: []string{"intent.json", "stopped: agent-validation", "agent-scaffold to 2"}},
 		{command: "devstack kill"},
 		{command: "devstack resurrect", after: statuses("orchestrator=online", "scaffold=online", "scaffold=online", "validation=stopped",
 			"e2e=online", "integration=online", "deployment=online")},

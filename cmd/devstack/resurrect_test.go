@@ -63,7 +63,7 @@ func TestResurrectInTheForeground(t *testing.T) {
 }
 
 func TestSaveShows(t *testing.T) {
-	saved := api.Saved{Path: "/home/me/.devstack/1/resurrect.json", Stopped: []string{"web", "agent"}, Started: []string{"extra"}, Instances: map[string]int{"b": 3, "a": 2}}
+	saved := api.Saved{Path: "/home/me/.devstack/1/intent.json", Stopped: []string{"web", "agent"}, StoppedInstances: map[string][]int{"b": {0, 2}}, Started: []string{"extra"}, Instances: map[string]int{"b": 3, "a": 2}}
 	b := newBed(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method+" "+r.URL.Path != "POST /v1/save" {
 			t.Errorf("asked %s %s", r.Method, r.URL)
@@ -73,7 +73,7 @@ func TestSaveShows(t *testing.T) {
 	if code := b.run("save"); code != api.ExitDone {
 		t.Fatalf("ended with %d: %s", code, b.err)
 	}
-	want := "/home/me/.devstack/1/resurrect.json\nstopped: web, agent\nstarted: extra\nscaled:  a to 2, b to 3\n"
+	want := "/home/me/.devstack/1/intent.json\nstopped: web, agent, b (instance 0), b (instance 2)\nstarted: extra\nscaled:  a to 2, b to 3\n"
 	if b.out.String() != want {
 		t.Errorf("shows\n%s", b.out)
 	}

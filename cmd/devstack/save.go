@@ -26,9 +26,9 @@ func newCmdSave(f *Factory, runF func(context.Context, *SaveOptions) error) *cob
 		Short:   "Show and save what devstack resurrect leaves stopped and scaled",
 		GroupID: groupStack,
 		Args:    cobra.NoArgs,
-		Long: `Writes which apps are stopped and how many instances the scaled ones have, for devstack resurrect, and shows it. The
-daemon does so by itself after every up, start, stop, delete and scale; devstack down changes nothing of it. The file
-has names and numbers, no environment: that comes from who runs devstack resurrect.`,
+		Long: `Writes which apps and instances are stopped and how many instances the scaled apps have, for devstack resurrect, and
+shows it. The daemon does so by itself after every up, start, stop, delete and scale; devstack down changes nothing of it.
+The file has names and numbers, no environment: that comes from who runs devstack resurrect.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if runF != nil {
 				return runF(cmd.Context(), o)
@@ -62,7 +62,13 @@ func saveRun(ctx context.Context, o *SaveOptions) error {
 func renderSaved(s *api.Saved) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, s.Path)
-	fmt.Fprintln(&b, "stopped:", orNothing(s.Stopped))
+	stopped := slices.Clone(s.Stopped)
+	for _, name := range slices.Sorted(maps.Keys(s.StoppedInstances)) {
+		for _, n := range s.StoppedInstances[name] {
+			stopped = append(stopped, fmt.Sprintf("%s (instance %d)", name, n))
+		}
+	}
+	fmt.Fprintln(&b, "stopped:", orNothing(stopped))
 	if len(s.Started) > 0 {
 		fmt.Fprintln(&b, "started:", strings.Join(s.Started, ", "))
 	}

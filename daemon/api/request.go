@@ -25,11 +25,13 @@ type Files struct {
 
 // Saved is POST /v1/save: what of the running stack outlives it, for a resurrect.
 type Saved struct {
-	Path      string         `json:"path"`
-	SavedAt   time.Time      `json:"saved_at"`
-	Stopped   []string       `json:"stopped"`   // apps that were stopped or deleted
-	Started   []string       `json:"started"`   // apps with autostart: false that were started
-	Instances map[string]int `json:"instances"` // of apps that were scaled
+	Path    string    `json:"path"`
+	SavedAt time.Time `json:"saved_at"`
+	Stopped []string  `json:"stopped"` // apps that were stopped or deleted
+	// StoppedInstances are those of apps of which others run, by app.
+	StoppedInstances map[string][]int `json:"stopped_instances"`
+	Started          []string         `json:"started"`   // apps with autostart: false that were started
+	Instances        map[string]int   `json:"instances"` // of apps that were scaled
 }
 
 // DownRequest is POST /v1/down.

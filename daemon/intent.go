@@ -1,0 +1,402 @@
+package daemon
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"devstack/daemon/api"
+	"devstack/procs"
+	"devstack/stack"
+	"devstack/view"
+)
+
+// intentVersion is of every encoded intent; a newer one is not read.
+const intentVersion = 1
+
+// intent is what commands want: the stack, and what they have decided about it that no file says. It is a value: a command
+// makes the next one of it, see Daemon.intend. The zero value: nothing is to run, and nothing is known of earlier days.
+type intent struct {
+	lasting
+	Stack       *stack.Stack      `json:"-"` // nil: nothing is to run
+	Files       api.Files         `json:"files"`
+	Environment []string          `json:"environment"` // of who asked
+	Services    []string          `json:"services"`    // that some up has asked for
+	NoInfra     bool              `json:"no_infra"`
+	Loose       map[string]bool   `json:"loose"`    // apps started by up --only: they wait for nothing
+	LeftOut     map[string]bool   `json:"left_out"` // apps that a resurrect has left stopped, in part or whole: nobody waits for what is stopped of them
+	Launches    map[string]launch `json:"launches"` // by instance, see instanceName: launches that commands have asked for
+	Raising     map[string]bool   `json:"raising"`  // services that a start or restart is bringing up: the next daemon goes on with it
+	Booting     bool              `json:"booting"`  // the daemon's own up is not done yet: the next daemon goes on with it
+	Down        *api.DownRequest  `json:"down"`     // has begun: the next daemon goes on with it; nil: has not
+}
+
+// lasting is the part of an intent that outlives down and a reboot, on disk: names and numbers, and nothing of an environment
+// or a definition.
+type lasting struct {
+	Version          int               `json:"version"`
+	SavedAt          time.Time         `json:"saved_at"`
+	Stopped          map[string]bool   `json:"stopped"`           // apps, by stop or delete
+	StoppedInstances map[string][]int  `json:"stopped_instances"` // of apps that are not stopped as a whole
+	Started          map[string]bool   `json:"started"`           // apps, although autostart is false
+	Instances        map[string]int    `json:"instances"`         // of apps whose number is devstack scale's, not the file's
+	StoppedServices  map[string]string `json:"stopped_services"`  // service -> who has stopped it: devstack or other
+	Driver           string            `json:"driver"`            // docker or native: what services ran with last; empty: there were none
+}
+
+// launch is a launch of an instance that a command has asked for.
+type launch struct {
+	Least  int64 `json:"least"`  // its generation, or the first one above it that comes about
+	Beside bool  `json:"beside"` // it takes over from an older one, which goes on until then
+}
+
+func instanceName(app string, n int) string { return app + "/" + strconv.Itoa(n) }
+
+// clone shares nothing that a change of the intent changes.
+func (i intent) clone() intent {
+	if i.Stack != nil {
+		st := *i.Stack
+		st.Apps = slices.Clone(st.Apps)
+		i.Stack = &st
+	}
+	i.Loose, i.LeftOut, i.Launches, i.Raising = cloned(i.Loose), cloned(i.LeftOut), cloned(i.Launches), cloned(i.Raising)
+	i.Stopped, i.StoppedInstances, i.Started = cloned(i.Stopped), cloned(i.StoppedInstances), cloned(i.Started)
+	i.Instances, i.StoppedServices = cloned(i.Instances), cloned(i.StoppedServices)
+	return i
+}
+
+func cloned[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return map[string]V{}
+	}
+	return maps.Clone(m)
+}
+
+// encodedIntent is an intent on its way through the keeper.
+type encodedIntent struct {
+	Stack json.RawMessage `json:"stack,omitempty"`
+	intent
+}
+
+// encode is the whole intent, with the environment: it belongs into the keeper's memory, never on a disk.
+func (i intent) encode() ([]byte, error) {
+	i.Version = intentVersion
+	e := encodedIntent{intent: i}
+	if i.Stack != nil {
+		st, err := i.Stack.Encode()
+		if err != nil {
+			return nil, err
+		}
+		e.Stack = st
+	}
+	return json.Marshal(e)
+}
+
+// decodeIntent is the intent that encode was given, also by an earlier devstackd. Nothing is the zero value.
+func decodeIntent(data []byte) (intent, error) {
+	if len(data) == 0 {
+		return intent{}, nil
+	}
+	version, err := versionOf(data)
+	if err != nil {
+		return intent{}, err
+	}
+	if version == 0 {
+		return decodeStash(data)
+	}
+	var e encodedIntent
+	if err = json.Unmarshal(data, &e); err == nil && e.Stack != nil {
+		e.intent.Stack, err = stack.Decode(e.Stack)
+	}
+	if err != nil {
+		return intent{}, err
+	}
+	return e.intent, nil
+}
+
+// versionOf is the version that data names; 0: none.
+func versionOf(data []byte) (int, error) {
+	var v struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return 0, fmt.Errorf("it is damaged: %w", err)
+	}
+	if v.Version < 0 || v.Version > intentVersion {
+		return 0, fmt.Errorf("it has version %d, this devstackd knows %d", v.Version, intentVersion)
+	}
+	return v.Version, nil
+}
+
+// readVersioned reads what has to name its version.
+func readVersioned(data []byte, into any) error {
+	switch version, err := versionOf(data); {
+	case err != nil:
+		return err
+	case version == 0:
+		return errors.New("it has no version")
+	}
+	return json.Unmarshal(data, into)
+}
+
+// stops says whether an instance is to be stopped.
+func (i intent) stops(app string, n int) bool {
+	return i.Stopped[app] || slices.Contains(i.StoppedInstances[app], n)
+}
+
+// wants says whether an app, or an instance of it, is to run.
+func (i intent) wants(app stack.App) bool {
+	return !i.Stopped[app.Name] && (app.Autostart || i.Started[app.Name])
+}
+
+// wish is what the next daemon is to make of an instance.
+func (i intent) wish(app string, n int) procs.Wish {
+	l := i.Launches[instanceName(app, n)]
+	return procs.Wish{Stopped: i.Down != nil || i.stops(app, n), Least: l.Least, Beside: l.Beside}
+}
+
+// driver is what runs the services, as `ps` says it.
+func (i intent) driver() string {
+	if i.NoInfra || len(i.Services) == 0 {
+		return driverNone
+	}
+	return cmp.Or(i.Driver, driverDocker) // an older devstackd knew no other
+}
+
+// gated are the apps with the dependencies that they wait for.
+func (i intent) gated() []stack.App {
+	if len(i.LeftOut) == 0 {
+		return i.Stack.Apps
+	}
+	apps := slices.Clone(i.Stack.Apps)
+	for n := range apps {
+		apps[n].DependsOn = slices.DeleteFunc(slices.Clone(apps[n].DependsOn), func(dep stack.Dependency) bool {
+			return !dep.Service && i.LeftOut[dep.Name] && i.Stopped[dep.Name]
+		})
+	}
+	return apps
+}
+
+// awaited are the processes without instances that a resurrect has left stopped.
+func (i intent) awaited(processes []procs.Process) []procs.Process {
+	if len(i.LeftOut) == 0 {
+		return processes
+	}
+	return slices.DeleteFunc(slices.Clone(processes), func(p procs.Process) bool { return i.LeftOut[p.Name] && i.stops(p.Name, p.Instance) })
+}
+
+// What commands make of an intent. The receiver is a clone of the intent before.
+
+// stop stops instances of an app; all of them are the app, whatever number it will have.
+func (i *intent) stop(app stack.App, instances ...int) {
+	for _, n := range instances {
+		delete(i.Launches, instanceName(app.Name, n))
+	}
+	if i.Stopped[app.Name] {
+		return
+	}
+	stopped := slices.Concat(i.StoppedInstances[app.Name], instances)
+	slices.Sort(stopped)
+	stopped = slices.Compact(stopped)
+	if len(stopped) == 0 {
+		return
+	}
+	if len(stopped) < app.Count() {
+		i.StoppedInstances[app.Name] = stopped
+		return
+	}
+	i.Stopped[app.Name] = true
+	delete(i.StoppedInstances, app.Name)
+	delete(i.Started, app.Name)
+	delete(i.LeftOut, app.Name)
+}
+
+// run runs instances of an app.
+func (i *intent) run(app stack.App, instances ...int) {
+	stopped := i.StoppedInstances[app.Name]
+	if i.Stopped[app.Name] {
+		stopped = numbers(app)
+	}
+	stopped = slices.DeleteFunc(slices.Clone(stopped), func(n int) bool { return slices.Contains(instances, n) })
+	delete(i.Stopped, app.Name)
+	if i.StoppedInstances[app.Name] = stopped; len(stopped) == 0 {
+		delete(i.StoppedInstances, app.Name)
+		delete(i.LeftOut, app.Name)
+	}
+	if !app.Autostart {
+		i.Started[app.Name] = true
+	}
+}
+
+// stopSelected stops what a command has selected.
+func (i *intent) stopSelected(s selection) {
+	for _, app := range i.Stack.Apps {
+		i.stop(app, s.instances(app.Name)...)
+	}
+}
+
+// runSelected runs what a command has selected.
+func (i *intent) runSelected(s selection) {
+	i.Down = nil
+	for _, app := range i.Stack.Apps {
+		if chosen := s.instances(app.Name); len(chosen) > 0 {
+			i.run(app, chosen...)
+		}
+	}
+}
+
+// instances are the selected numbers of an app.
+func (s selection) instances(app string) (numbers []int) {
+	for _, p := range s.processes {
+		if p.Name == app {
+			numbers = append(numbers, p.Instance)
+		}
+	}
+	return numbers
+}
+
+func (i *intent) stopServices(names ...string) {
+	for _, name := range names {
+		i.StoppedServices[name] = view.ByDevstack
+		delete(i.Raising, name)
+	}
+}
+
+func (i *intent) runServices(names ...string) {
+	i.Down = nil
+	for _, name := range names {
+		delete(i.StoppedServices, name)
+		i.Raising[name] = true
+	}
+}
+
+// raised notes that services were brought up, or cannot be.
+func (i *intent) raised(names ...string) {
+	for _, name := range names {
+		delete(i.Raising, name)
+	}
+}
+
+// numbers are those of an app's instances.
+func numbers(app stack.App) []int {
+	all := make([]int, app.Count())
+	for n := range all {
+		all[n] = n
+	}
+	return all
+}
+
+// launch asks for launches of processes that are newer than those that there are.
+func (i *intent) launch(processes ...procs.Process) {
+	for _, p := range processes {
+		i.launchAfter(p.Name, p.Instance, p.Newest)
+	}
+}
+
+func (i *intent) launchAfter(app string, n int, newest int64) {
+	i.Launches[instanceName(app, n)] = launch{Least: newest + 1}
+}
+
+// reload asks for a launch of a process that takes over from the one that there is, where both can run at once.
+func (i *intent) reload(p procs.Process) {
+	i.Launches[instanceName(p.Name, p.Instance)] = launch{Least: p.Newest + 1, Beside: p.Overlaps}
+}
+
+// keepLaunch leaves a process the launch that it has: the reload has failed.
+func (i *intent) keepLaunch(p procs.Process) { delete(i.Launches, instanceName(p.Name, p.Instance)) }
+
+// launchMissing asks for launches of the named apps that do not run, and of every app that does not run as it is defined now.
+func (i *intent) launchMissing(names []string, old *stack.Stack, processes []procs.Process) {
+	for _, app := range i.Stack.Apps {
+		named, changed := slices.Contains(names, app.Name), changedSince(old, app)
+		for _, n := range numbers(app) {
+			is := slices.IndexFunc(processes, func(p procs.Process) bool { return p.Name == app.Name && p.Instance == n })
+			switch {
+			case i.stops(app.Name, n):
+			case is < 0 && named:
+				i.launchAfter(app.Name, n, 0)
+			case is < 0, !named && !changed:
+			case app.OneShot && processes[is].Ready && !changed: // it has done its work
+			case changed && runs(processes[is]), named && !runs(processes[is]):
+				i.launch(processes[is])
+			}
+		}
+	}
+}
+
+// launchNew asks for launches of instances that there are no processes of.
+func (i *intent) launchNew(app stack.App, processes []procs.Process) {
+	for _, n := range numbers(app) {
+		if !slices.ContainsFunc(processes, func(p procs.Process) bool { return p.Name == app.Name && p.Instance == n }) {
+			i.launchAfter(app.Name, n, 0)
+		}
+	}
+}
+
+// changedSince says whether an app had another definition before.
+func changedSince(old *stack.Stack, app stack.App) bool {
+	return old != nil && slices.ContainsFunc(old.Apps, func(a stack.App) bool { return a.Name == app.Name && a.Hash != app.Hash })
+}
+
+// runs says whether a start leaves a process as it is.
+func runs(p procs.Process) bool {
+	return p.Status == view.Launching || p.Status == view.Online || p.Status == view.Waiting
+}
+
+// scale gives an app another number of instances.
+func (i *intent) scale(name string, count int) {
+	n := slices.IndexFunc(i.Stack.Apps, func(a stack.App) bool { return a.Name == name })
+	i.Stack.Apps[n].Instances, i.Instances[name] = count, count
+	i.tidy()
+}
+
+// remove takes apps out of the stack. A resurrect leaves them out, too.
+func (i *intent) remove(names ...string) {
+	i.Stack.Apps = slices.DeleteFunc(i.Stack.Apps, func(a stack.App) bool { return slices.Contains(names, a.Name) })
+	for _, name := range names {
+		i.Stopped[name] = true
+		delete(i.Started, name)
+		delete(i.Instances, name)
+	}
+	i.tidy()
+}
+
+// tidy forgets what is about instances that are no longer defined, but not which apps are stopped: those may come back.
+func (i *intent) tidy() {
+	defined := map[string]bool{}
+	for _, app := range i.Stack.Apps {
+		defined[app.Name] = true
+		for _, n := range numbers(app) {
+			defined[instanceName(app.Name, n)] = true
+		}
+		if stopped, some := i.StoppedInstances[app.Name]; some {
+			stopped = slices.DeleteFunc(slices.Clone(stopped), func(n int) bool { return n >= app.Count() })
+			delete(i.StoppedInstances, app.Name)
+			i.stop(app, stopped...)
+		}
+	}
+	maps.DeleteFunc(i.StoppedInstances, func(name string, _ []int) bool { return !defined[name] })
+	maps.DeleteFunc(i.Loose, func(name string, _ bool) bool { return !defined[name] })
+	maps.DeleteFunc(i.Launches, func(name string, _ launch) bool { return !defined[name] })
+}
+
+// stoppedByOthers notes what somebody else has stopped now. What is not among it any more, they have started again.
+func (i *intent) stoppedByOthers(now map[string]string) {
+	maps.DeleteFunc(i.StoppedServices, func(_, by string) bool { return by != view.ByDevstack })
+	maps.Copy(i.StoppedServices, byOthers(now))
+}
+
+// byOthers is of stopped services what somebody else than devstack has stopped.
+func byOthers(stopped map[string]string) map[string]string {
+	others := cloned(stopped)
+	maps.DeleteFunc(others, func(_, by string) bool { return by == view.ByDevstack })
+	return others
+}
+
+// over is what down leaves.
+func (i intent) over() intent { return intent{lasting: i.lasting} }
