@@ -229,7 +229,9 @@ apps:
 	if db.RestartsBy.Crash != 1 || api.Generation != 1 || api.StartedAt.Before(*db.StartedAt) {
 		t.Errorf("db restarted %+v and started at %s, api at %s by launch %d", db.RestartsBy, db.StartedAt, api.StartedAt, api.Generation)
 	}
-	r.write(strings.Replace(ecosystem, "touch up; exec sleep 1000", "exit 2", 1) + "    env: {CHANGED: yes}\n")
+	// What the healthcheck looks for is not there from before: it would pass until the process has ended.
+	broken := strings.NewReplacer("touch up; exec sleep 1000", "exit 2", "-e, up]", "-e, never]").Replace(ecosystem)
+	r.write(broken + "    env: {CHANGED: yes}\n")
 	if got := r.up(); got.Exit != 7 || len(got.Failures) != 1 || got.Failures[0].Resource != "db" {
 		t.Errorf("exit %d, failures %+v", got.Exit, got.Failures)
 	}
