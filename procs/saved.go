@@ -137,7 +137,7 @@ func (s *supervisor) restore(p savedProcess, rows []keeper.Running) {
 		s.accept(r) // the earlier daemon may have ended just before it could say so
 		s.showRun(r)
 	}
-	s.publish(before, next, "resumed")
+	s.publish(before, next, "resumed", nil)
 	if failed != nil {
 		s.step(failed, s.lastError())
 	}
