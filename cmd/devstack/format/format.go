@@ -1,5 +1,5 @@
 // Package format is how devstack's tables and its dashboard say the same thing in the same words: how long, how much, which
-// instance, how it ended. It promises short text without colours; what has no value is "-".
+// instance. It promises short text without colours; what has no value is "-".
 package format
 
 import (
