@@ -146,7 +146,7 @@ func (d *Daemon) failBoot(r *api.Result) {
 // allReasons is everything that stands in the way, a line each.
 func allReasons(r *api.Result) string {
 	text := r.Error
-	if len(r.Failures) == 1 && strings.HasSuffix(text, r.Failures[0].Message) {
+	if r.State == nil && len(r.Failures) == 1 { // a refusal: its error is that reason
 		return text
 	}
 	for _, f := range r.Failures {

@@ -85,7 +85,7 @@ func (d *Daemon) reloadNow(ctx context.Context, req api.ActionRequest) *api.Resu
 	}
 	r := d.conclude(failures, nil, notes)
 	if len(failures) > 0 {
-		r.Error = "reload failed: " + strings.TrimPrefix(r.Error, "not ready: ")
+		r.Error = "reload failed: " + resources(failures)
 	}
 	return r
 }

@@ -157,19 +157,24 @@ func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.
 		return r
 	}
 	d.addLastLines(failures)
-	var names []string
-	for _, f := range failures {
-		if !slices.Contains(names, f.Resource) {
-			names = append(names, f.Resource)
-		}
-	}
-	r.Error = "not ready: " + strings.Join(names, ", ")
+	r.Error = "not ready: " + resources(failures)
 	first := failures[0]
 	r.Hint = "devstack logs " + first.Resource
 	if first.Exit == api.ExitTimeout {
 		r.Hint = "devstack describe " + first.Resource + " shows what it waits for; --timeout waits longer"
 	}
 	return r
+}
+
+// resources are the names in failures, each once.
+func resources(failures []api.Failure) string {
+	var names []string
+	for _, f := range failures {
+		if !slices.Contains(names, f.Resource) {
+			names = append(names, f.Resource)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // addLastLines adds what processes that run and are not ready have said last; those that ended have it with their exit.

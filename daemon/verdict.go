@@ -214,22 +214,14 @@ func lastProbe(p procs.Process) string {
 
 // ending says in words how a process came to its end.
 func ending(p procs.Process) string {
-	exit := p.LastExit()
-	switch {
+	switch exit := p.LastExit(); {
 	case p.LastError != "":
 		return string(p.LastError)
 	case exit == nil:
 		return "it never ran"
-	case exit.Reason == view.Memory:
-		return "was ended for its memory"
-	case exit.Reason == view.Manual:
-		return "was stopped by another command"
-	case exit.Signal != "":
-		return "was killed by " + string(exit.Signal)
-	case exit.Code == nil:
-		return "exited with an unknown status"
+	default:
+		return exit.Exit.Ending()
 	}
-	return fmt.Sprintf("exited with code %d", *exit.Code)
 }
 
 // lastLines are what the launch that ended last has said.

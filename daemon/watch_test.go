@@ -27,7 +27,7 @@ func TestWatchRestartsAndSaysWhy(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(src, name), []byte(name), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cause, stopping := "watch: src/"+name+" changed", false
+		cause, stopping := "src/"+name+" changed", false
 		for e, err := range r.client.Events(t.Context(), seq) {
 			if err != nil {
 				t.Fatal(err)
@@ -44,7 +44,7 @@ func TestWatchRestartsAndSaysWhy(t *testing.T) {
 	r.state() // of the next one
 	save("b.js")
 	why, err := r.client.Why(t.Context(), "web")
-	if err != nil || !strings.Contains(why.Instances[0].Reason, "watch: src/b.js changed") {
+	if err != nil || !strings.Contains(why.Instances[0].Reason, "src/b.js changed") {
 		t.Errorf("why: %+v, %v", why, err)
 	}
 	web := r.process("web")

@@ -72,7 +72,7 @@ func (v facts) app(name string) (stack.App, bool) {
 func (v facts) whyProcess(app stack.App, p procs.Process) api.WhyInstance {
 	out := api.WhyInstance{
 		Name: p.Name, Instance: p.Instance, Status: string(p.Status), Ready: p.Ready, Reason: processReason(app, p), WaitsFor: v.appBlockers(app, p),
-		Restarts: p.Restarts, Causes: restartCauses(p.RestartsBy), NextRestartAt: p.NextRestartAt,
+		Restarts: p.Restarts, Causes: p.RestartsBy.Counts(), NextRestartAt: p.NextRestartAt,
 		LastFailure: lastFailure(maskedExits(p.Exits)), LastProbe: last(maskedProbes(p.Probes)), LogFile: app.Instance(p.Instance).ErrorFile,
 	}
 	if exit := p.LastExit(); p.Status == view.Stopped && exit != nil && exit.Reason == view.Manual {
@@ -84,7 +84,7 @@ func (v facts) whyProcess(app stack.App, p procs.Process) api.WhyInstance {
 func (v facts) whyService(s view.ServiceDetails) api.WhyInstance {
 	out := api.WhyInstance{
 		Name: s.Name, Status: serviceStatus(s), Ready: s.Ready, Reason: serviceReason(s), WaitsFor: v.serviceBlockers(s),
-		StoppedBy: s.StoppedBy, StoppedAt: s.StoppedAt, Restarts: s.Restarts, Causes: countCauses(s.Exits),
+		StoppedBy: s.StoppedBy, StoppedAt: s.StoppedAt, Restarts: s.Restarts, Causes: view.CountReasons(s.Exits),
 		RepairAttempts: s.RepairAttempts, LastFailure: lastFailure(s.Exits), LastProbe: last(maskedProbes(s.Probes)),
 	}
 	if exit := last(s.Exits); out.StoppedAt == nil && s.StoppedBy != "" && exit != nil {
@@ -281,41 +281,10 @@ func stoppedReason(app stack.App, p procs.Process) string {
 	return ending(p) + ", and a command stopped it before its restart"
 }
 
-// restartCauses are the causes that an instance was restarted for, the most frequent first.
-func restartCauses(by view.Restarts) []api.CauseCount {
-	all := []api.CauseCount{
-		{Cause: view.Crash, Count: by.Crash},
-		{Cause: view.Manual, Count: by.Manual},
-		{Cause: view.Watch, Count: by.Watch},
-		{Cause: view.Memory, Count: by.Memory},
-		{Cause: view.Cron, Count: by.Cron},
-		{Cause: view.Liveness, Count: by.Liveness},
-	}
-	all = slices.DeleteFunc(all, func(c api.CauseCount) bool { return c.Count == 0 })
-	slices.SortStableFunc(all, func(a, b api.CauseCount) int { return b.Count - a.Count })
-	return all
-}
-
-// countCauses counts exits by their cause, the most frequent first.
-func countCauses(exits []view.ExitRecord) []api.CauseCount {
-	counts := []api.CauseCount{}
-	for _, e := range exits {
-		i := slices.IndexFunc(counts, func(c api.CauseCount) bool { return c.Cause == e.Reason })
-		if i < 0 {
-			counts = append(counts, api.CauseCount{Cause: e.Reason})
-			i = len(counts) - 1
-		}
-		counts[i].Count++
-	}
-	slices.SortStableFunc(counts, func(a, b api.CauseCount) int { return b.Count - a.Count })
-	return counts
-}
-
 // lastFailure is the newest exit that nobody asked for and that was no success.
 func lastFailure(exits []view.ExitRecord) *view.ExitRecord {
 	for i := len(exits) - 1; i >= 0; i-- {
-		asked := slices.Contains([]view.Reason{view.Manual, view.Watch, view.Cron}, exits[i].Reason)
-		if !asked && (!exits[i].Succeeded() || exits[i].Reason != view.Crash) {
+		if !slices.Contains([]view.Reason{view.Exited, view.Manual, view.Watch, view.Cron}, exits[i].Reason) {
 			return &exits[i]
 		}
 	}

@@ -96,12 +96,12 @@ func TestWhyCountsCausesAndKeepsTheLastFailure(t *testing.T) {
 	exits := []view.ExitRecord{
 		{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(1)}},
 		{Exit: view.Exit{Code: new(2), Reason: view.Crash, At: at(2)}, LastLines: []string{"boom"}},
-		{Exit: view.Exit{Code: new(0), Reason: view.Crash, At: at(3)}},
+		{Exit: view.Exit{Code: new(0), Reason: view.Exited, At: at(3)}},
 		{Exit: view.Exit{Signal: "SIGTERM", Reason: view.Manual, At: at(4)}},
 	}
 	v := facts{st: &stack.Stack{Apps: []stack.App{{Name: "web"}}}, processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Stopped}, Exits: exits, RestartsBy: view.Restarts{Manual: 1, Crash: 3}})}}
 	got := reasons(t, v, "web").Instances[0]
-	if d := cmp.Diff([]api.CauseCount{{Cause: "crash", Count: 3}, {Cause: "manual", Count: 1}}, got.Causes); d != "" {
+	if d := cmp.Diff([]view.Count{{Cause: "crash", Count: 3}, {Cause: "manual", Count: 1}}, got.Causes); d != "" {
 		t.Error(d)
 	}
 	if got.LastFailure == nil || *got.LastFailure.Code != 2 || got.LastFailure.LastLines[0] != "boom" {

@@ -3,7 +3,6 @@ package infra
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -228,15 +227,17 @@ func (i *Infra) see(c Container) {
 			t.done = true
 			t.view.Health, t.view.Ready, t.view.Detail = view.HealthHealthy, true, "completed"
 		case c.State == "exited" && t.oneShot:
-			t.down(view.HealthUnhealthy, fmt.Sprintf("ended with exit code %d", c.ExitCode))
+			t.down(view.HealthUnhealthy, exitOf(c).Ending())
 		case c.State == "paused":
 			t.down(view.HealthStopped, "paused")
 		case c.State == "restarting":
-			t.down(view.HealthStarting, fmt.Sprintf("ended with exit code %d, the engine restarts it", c.ExitCode))
+			t.down(view.HealthStarting, exitOf(c).Ending()+", the engine restarts it")
 		case t.view.StoppedBy != "":
 			t.down(view.HealthStopped, "stopped by "+string(t.view.StoppedBy))
+		case c.State == "exited" || c.State == "dead":
+			t.down(view.HealthStopped, exitOf(c).Ending())
 		default:
-			t.down(view.HealthStopped, fmt.Sprintf("%s, exit code %d", c.State, c.ExitCode))
+			t.down(view.HealthStopped, c.State)
 		}
 	})
 }
@@ -255,8 +256,11 @@ func exited(code int, outOfMemory bool, at time.Time, uptime time.Duration) view
 	if code >= 0 {
 		e.Code = &code
 	}
-	if outOfMemory {
+	switch {
+	case outOfMemory:
 		e.Reason = view.Memory
+	case code == 0:
+		e.Reason = view.Exited
 	}
 	return e
 }

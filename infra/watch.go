@@ -3,7 +3,6 @@ package infra
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"devstack/view"
@@ -209,21 +208,11 @@ func (i *Infra) died(ctx context.Context, service string, c Container, exit view
 			i.arm(t, c)
 		} else {
 			t.view.State, t.container.State, t.container.ExitCode = c.State, c.State, c.ExitCode
-			t.down(view.HealthStopped, deathDetail(exit))
+			t.down(view.HealthStopped, exit.Ending())
 		}
 		t.died(exit)
 	})
 	i.judge(service)
-}
-
-func deathDetail(e view.ExitRecord) string {
-	switch {
-	case e.Code == nil:
-		return "ended, nobody knows how"
-	case e.Reason == view.Memory:
-		return fmt.Sprintf("out of memory, exit code %d", *e.Code)
-	}
-	return fmt.Sprintf("ended with exit code %d", *e.Code)
 }
 
 // judge decides about a container that does not run, by the events since its start.

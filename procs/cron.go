@@ -28,7 +28,7 @@ func (s *supervisor) lookAtClock() {
 		return // the definition has changed meanwhile
 	case !now.Before(s.cronDue):
 		s.cronDue = next
-		s.step(CronDue{}, "cron: "+s.app.CronRestart)
+		s.step(CronDue{}, s.app.CronRestart)
 	case next.Before(s.cronDue): // the clock was set back
 		s.cronDue = next
 	}

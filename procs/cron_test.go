@@ -28,7 +28,7 @@ func TestCronRestart(t *testing.T) {
 		if p.RestartsBy != (view.Restarts{Cron: 1}) || p.UnstableRestarts != 0 || !p.StartedAt.Equal(begun.Add(3*time.Hour)) {
 			t.Errorf("restarts %+v, unstable %d, started at %s", p.RestartsBy, p.UnstableRestarts, p.StartedAt)
 		}
-		if len(p.Exits) != 1 || p.Exits[0].Reason != view.Cron || p.Exits[0].Cause != "cron: CRON_TZ=UTC 0 3 * * *" {
+		if len(p.Exits) != 1 || p.Exits[0].Reason != view.Cron || p.Exits[0].Cause != "CRON_TZ=UTC 0 3 * * *" {
 			t.Errorf("exits %+v", p.Exits)
 		}
 		wantState(t, m, "stopped", view.Stopped)

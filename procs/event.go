@@ -68,6 +68,16 @@ func (e Unhealthy) generation() int64      { return e.Gen }
 func (e MemoryExceeded) generation() int64 { return e.Gen }
 func (e Elapsed) generation() int64        { return e.Gen }
 
+func (e Exited) succeeded() bool { return e.Code == 0 && e.Signal == 0 && !e.Unknown }
+
+// reason is why a launch ended that was not asked to.
+func (e Exited) reason() view.Reason {
+	if e.succeeded() {
+		return view.Exited
+	}
+	return view.Crash
+}
+
 // Timer is what a launch's one timer is set for.
 type Timer string
 

@@ -75,7 +75,7 @@ func (m Machine) stepHeir(ev Event) (Machine, []Effect) {
 	case Exited:
 		m.Rejected = Rejection{Gen: m.Heir.Gen, WasReady: m.Heir.Ready}
 		m.Heir = Heir{}
-		return m, []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: view.Crash, Beside: true}}
+		return m, []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: ev.reason(), Beside: true}}
 	}
 	return m, nil
 }
@@ -96,7 +96,7 @@ func (m Machine) inherited(ev Exited) (Machine, []Effect) {
 	if m.Ready {
 		m.State = view.Online
 	}
-	return m.counted(view.Crash), []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: view.Crash}, Promote{m.Gen}}
+	return m.counted(ev.reason()), []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: ev.reason()}, Promote{m.Gen}}
 }
 
 // leave is a stop that lets clients go first, while others serve on the same socket.

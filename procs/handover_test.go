@@ -195,7 +195,7 @@ func TestReloadInVirtualTime(t *testing.T) {
 		}
 		m.Drained(keeper.Key{App: "web", Generation: 1})
 		wantCalls(t, k, "2s launch 2", "4s message 2", "4s message 1", "4s terminated 1", "4s tree 1")
-		if p := wantState(t, m, "web", view.Online); p.Retiring != 0 || ending(p.Exits[0]) != "manual: SIGTERM" {
+		if p := wantState(t, m, "web", view.Online); p.Retiring != 0 || p.Exits[0].Ending() != "was stopped (SIGTERM)" {
 			t.Errorf("at the end: %+v", p)
 		}
 		k.mu.Lock()
@@ -206,7 +206,7 @@ func TestReloadInVirtualTime(t *testing.T) {
 		pass(100 * time.Millisecond)
 		listen(3)
 		pass(time.Second)
-		if p := wantState(t, m, "web", view.Online); p.Generation != 2 || !p.Rejected.WasReady || p.Rejected.Gen != 3 || !strings.HasPrefix(ending(p.Exits[1]), "crash: exit code 1") {
+		if p := wantState(t, m, "web", view.Online); p.Generation != 2 || !p.Rejected.WasReady || p.Rejected.Gen != 3 || !strings.HasPrefix(p.Exits[1].Ending(), "exited with code 1") {
 			t.Errorf("after a new one that died: %+v", p)
 		}
 		if c := m.Apply([]stack.App{web}); len(c.Changed) != 1 {

@@ -202,12 +202,11 @@ func (m Machine) stop(why view.Reason, again bool) (Machine, []Effect) {
 
 // exited decides what comes after a launch. Nothing that it left behind survives it.
 func (m Machine) exited(ev Exited) (Machine, []Effect) {
-	why := view.Crash
+	why := ev.reason()
 	if m.State == view.Stopping {
 		why = m.Reason
 	}
 	done := []Effect{StopTimer{m.Gen}, KillTree{m.Gen}, Record{Exit: ev, Reason: why}}
-	succeeded := ev.Code == 0 && ev.Signal == 0 && !ev.Unknown
 	wasStopping := m.State == view.Stopping
 	m.Ready, m.Late, m.Failed, m.State, m.Reason, m.Draining = false, false, 0, view.Stopped, "", false
 
@@ -217,7 +216,7 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 	case wasStopping:
 		next, effects := m.launch()
 		return next, append(done, effects...)
-	case p.OneShot && succeeded:
+	case p.OneShot && ev.succeeded():
 		m.Ready, m.Unstable, m.Ended = true, 0, true
 		return m, done
 	case p.OneShot && !p.Autorestart:
@@ -228,7 +227,7 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 		return m, done
 	case m.Closed: // it lost what it depends on: not its fault
 		m.State = view.Waiting
-		return m.counted(view.Crash), done
+		return m.counted(why), done
 	case ev.Uptime >= p.MinUptime:
 		m.Unstable = 0
 	default:
@@ -238,7 +237,7 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 			return m, done
 		}
 	}
-	m = m.counted(view.Crash)
+	m = m.counted(why)
 	delay := m.Policy.restartDelay(m.Unstable)
 	if delay == 0 {
 		next, effects := m.launch()

@@ -59,6 +59,6 @@ func (s *supervisor) measure(trees *sampler, elapsed time.Duration) {
 	}
 	s.mu.Unlock()
 	if ok && limit > 0 && u.memory > limit {
-		s.send(MemoryExceeded{gen}, fmt.Sprintf("memory: %d MiB exceed %d MiB", u.memory>>20, limit>>20))
+		s.send(MemoryExceeded{gen}, fmt.Sprintf("%d MiB exceed %d MiB", u.memory>>20, limit>>20))
 	}
 }

@@ -2,11 +2,12 @@ package procs
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"devstack/probe"
 	keeper "devstack/procs/keeper/protocol"
@@ -37,19 +38,20 @@ func TestNotices(t *testing.T) {
 		synctest.Wait()
 		k.exit(keeper.Key{App: "api", Generation: 1}, keeper.Exit{Code: 3})
 		synctest.Wait()
+		crash := &view.Exit{Code: new(3), Reason: view.Crash, At: time.Now()}
 		want := []view.Event{
 			{Resource: "api", Kind: view.KindProcess, From: "stopped", To: "waiting", Cause: "started"},
 			{Resource: "api", Kind: view.KindProcess, From: "waiting", To: "launching", Cause: "dependencies are ready"},
 			{Resource: "api", Kind: view.KindWarning, Cause: "listen_timeout", Message: "api is not ready after 30s (ready by ipc)"},
 			{Resource: "api", Kind: view.KindProcess, From: "launching", To: "online", Cause: "ipc"},
 			{Resource: "api", Kind: view.KindReady, From: "not ready", To: "ready", Cause: "ipc"},
-			{Resource: "api", Kind: view.KindProcess, From: "online", To: "waiting restart", Cause: "crash: exit code 3"},
-			{Resource: "api", Kind: view.KindReady, From: "ready", To: "not ready", Cause: "crash: exit code 3"},
+			{Resource: "api", Kind: view.KindProcess, From: "online", To: "waiting restart", Cause: "exited with code 3", Exit: crash},
+			{Resource: "api", Kind: view.KindReady, From: "ready", To: "not ready", Cause: "exited with code 3", Exit: crash},
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if !slices.Equal(got, want) {
-			t.Errorf("got\n%+v, want\n%+v", got, want)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
 		}
 	})
 }

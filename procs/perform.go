@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"syscall"
 	"time"
 
@@ -172,7 +171,7 @@ func (s *supervisor) record(e Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case e.Beside && e.Reason == view.Crash:
+	case e.Beside && e.Reason.ByItself():
 		exit.Cause = "a reload had started it"
 	case e.Beside:
 		exit.Cause = "a reload"
@@ -180,7 +179,7 @@ func (s *supervisor) record(e Record) {
 	default:
 		exit.Cause, s.stopCause = view.Text(s.stopCause), ""
 	}
-	s.exitCause = ending(exit)
+	s.exitCause = exit.Ending()
 	s.view.Exits, s.view.Exit = appendBounded(s.view.Exits, exit, maxExits), &exit.Exit
 }
 
@@ -200,21 +199,6 @@ func exitOf(e Record, at time.Time) view.Exit {
 func appendBounded[T any](list []T, item T, limit int) []T {
 	list = append(list[:len(list):len(list)], item)
 	return list[max(0, len(list)-limit):]
-}
-
-// ending says how a launch ended, for people: "crash: exit code 1", "watch: SIGTERM, after src/server.js changed".
-func ending(e view.ExitRecord) string {
-	how := "exit code unknown"
-	switch {
-	case e.Signal != "":
-		how = string(e.Signal)
-	case e.Code != nil:
-		how = fmt.Sprintf("exit code %d", *e.Code)
-	}
-	if e.Cause != "" && e.Reason != view.Manual {
-		how += ", after " + strings.TrimPrefix(string(e.Cause), string(e.Reason)+": ")
-	}
-	return fmt.Sprintf("%s: %s", e.Reason, how)
 }
 
 // signalName is SIGKILL for 9.

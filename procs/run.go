@@ -187,8 +187,8 @@ func (s *supervisor) sayUnheld(m Machine) {
 		why = "node with these options does not pass it on"
 	}
 	s.saidFor = app.Hash
-	s.notice(view.KindWarning, "", "", "hold_port", fmt.Sprintf("port %d is not held over a restart: %s. "+
-		"hold_port: true passes the socket to a program that knows LISTEN_FDS, hold_port: false silences this", app.Port, why))
+	s.tell(view.Event{Kind: view.KindWarning, Cause: "hold_port", Message: fmt.Sprintf("port %d is not held over a restart: %s. "+
+		"hold_port: true passes the socket to a program that knows LISTEN_FDS, hold_port: false silences this", app.Port, why)})
 }
 
 // elsewhere is how a launch got ready whose port is listened on, but not by a socket that it passes on: by a process that

@@ -184,7 +184,7 @@ func (s *supervisor) restore(p savedProcess, rows []keeper.Running, w Wish) {
 	if p.Machine.Gen < w.Least && next.Gen >= w.Least { // it has the definition that was asked for
 		s.setHash(s.app.Hash)
 	}
-	s.publish(before, next, "resumed")
+	s.publish(before, next, "resumed", nil)
 	if failed != nil {
 		s.step(failed, s.lastError())
 	}

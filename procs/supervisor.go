@@ -141,10 +141,11 @@ func (s *supervisor) step(ev Event, cause string) {
 				follow = failed
 			}
 		}
-		if _, exited := ev.(Exited); exited && cause == "" {
-			cause = s.exitCause
+		var exit *view.Exit
+		if _, exited := ev.(Exited); exited {
+			cause, exit = s.exitCause, s.snapshot().Exit
 		}
-		s.publish(before, next, cause)
+		s.publish(before, next, cause, exit)
 		s.tidy()
 		ev, cause = follow, s.lastError()
 	}
@@ -153,29 +154,31 @@ func (s *supervisor) step(ev Event, cause string) {
 	}
 }
 
-// publish shows the machine to everyone and makes the manager write it down.
-func (s *supervisor) publish(before, now Machine, cause string) {
+// publish shows the machine to everyone and makes the manager write it down. exit is what changed it, if that did.
+func (s *supervisor) publish(before, now Machine, cause string, exit *view.Exit) {
 	s.release(before, now)
 	s.show(now)
 	if before.State != now.State {
-		s.notice(view.KindProcess, string(before.State), string(now.State), cause, "")
+		s.tell(view.Event{Kind: view.KindProcess, From: string(before.State), To: string(now.State), Cause: cause, Exit: exit})
 		s.log.Info("state", "gen", now.Gen, "from", before.State, "to", now.State, "cause", cause)
 	}
 	if before.Ready != now.Ready {
 		s.sayUnheld(now) // first: whoever waits for ready hears nothing after it
-		s.notice(view.KindReady, view.ReadyWord(before.Ready), view.ReadyWord(now.Ready), cause, "")
+		s.tell(view.Event{Kind: view.KindReady, From: view.ReadyWord(before.Ready), To: view.ReadyWord(now.Ready), Cause: cause, Exit: exit})
 	}
 	if step, gen := handover(before, now); step != "" {
 		message := ""
 		if r := s.runs[gen]; r != nil && r.launched.Pid != 0 {
 			message = fmt.Sprintf("pid %d", r.launched.Pid)
 		}
-		s.notice(view.KindReload, "", step, "", message)
+		s.tell(view.Event{Kind: view.KindReload, To: step, Message: message})
 		s.log.Info("reload", "gen", gen, "step", step)
 	}
 	if now.Late && !before.Late {
-		s.notice(view.KindWarning, "", "", "listen_timeout",
-			fmt.Sprintf("%s is not ready after %s (ready by %s)", s.name, s.machine.Policy.ListenTimeout, readyBy(s.app)))
+		s.tell(view.Event{
+			Kind: view.KindWarning, Cause: "listen_timeout",
+			Message: fmt.Sprintf("%s is not ready after %s (ready by %s)", s.name, s.machine.Policy.ListenTimeout, readyBy(s.app)),
+		})
 	}
 	s.m.saver.changed()
 }
@@ -244,10 +247,10 @@ func orNull[T comparable](v T) *T {
 	return &v
 }
 
-func (s *supervisor) notice(kind view.Kind, from, to, cause, message string) {
-	s.m.opts.Publish(view.Event{
-		Resource: s.name, Instance: s.instance, Kind: kind, From: from, To: to, Cause: cause, Message: message,
-	})
+// tell publishes what happened to the instance.
+func (s *supervisor) tell(e view.Event) {
+	e.Resource, e.Instance = s.name, s.instance
+	s.m.opts.Publish(e)
 }
 
 // snapshot shares its lists with the view: they are replaced, never altered, and readers must not alter them, either.

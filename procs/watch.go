@@ -243,5 +243,5 @@ func (a *watchedApp) cause() string {
 	if n := len(a.pending) - 1; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Sprintf("watch: %s%s changed", relativeTo(a.cwd, a.first), more)
+	return fmt.Sprintf("%s%s changed", relativeTo(a.cwd, a.first), more)
 }

@@ -98,25 +98,25 @@ func TestWatchSeesWhatCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	put(t, dir, "src/a.js")
-	s.want("watch: src/a.js changed")
+	s.want("src/a.js changed")
 	put(t, dir, "new/deep/c.js", "new/deep/d.txt")
-	s.want("watch: new/deep/c.js changed")
+	s.want("new/deep/c.js changed")
 	put(t, dir, "new/deep/c.js") // in a directory that did not exist at first
-	s.want("watch: new/deep/c.js changed")
+	s.want("new/deep/c.js changed")
 	if err := os.RemoveAll(filepath.Join(dir, "new")); err != nil {
 		t.Fatal(err)
 	}
-	s.want("watch: new/deep/c.js changed")
+	s.want("new/deep/c.js changed")
 	put(t, dir, "server.tmp")
 	if err := os.Rename(filepath.Join(dir, "server.tmp"), filepath.Join(dir, "server.js")); err != nil { // as editors save
 		t.Fatal(err)
 	}
-	s.want("watch: server.js changed")
+	s.want("server.js changed")
 	later := time.Now().Add(time.Hour)
 	if err := os.Chtimes(filepath.Join(dir, "server.js"), later, later); err != nil { // touch
 		t.Fatal(err)
 	}
-	s.want("watch: server.js changed")
+	s.want("server.js changed")
 }
 
 func TestARebuildOfAThousandFilesIsOneRestart(t *testing.T) {
@@ -132,20 +132,20 @@ func TestARebuildOfAThousandFilesIsOneRestart(t *testing.T) {
 		put(t, dir, fmt.Sprintf("dist/%02d/%03d.js", i%20, i))
 	}
 	got := <-s.causes
-	if !strings.HasPrefix(got, "watch: dist/") || !strings.HasSuffix(got, " and 999 more changed") {
+	if !strings.HasPrefix(got, "dist/") || !strings.HasSuffix(got, " and 999 more changed") {
 		t.Errorf("got %q", got)
 	}
 	put(t, dir, "dist/00/000.js")
-	s.want("watch: dist/00/000.js changed")
+	s.want("dist/00/000.js changed")
 }
 
 func TestWatchWaitsForWhatIsNotThereYet(t *testing.T) {
 	dir := t.TempDir()
 	s := watchFiles(t, watchApp(dir, "build/out/main.js", "conf/*.json"))
 	put(t, dir, "build/out/other.js", "build/out/main.js")
-	s.want("watch: build/out/main.js changed")
+	s.want("build/out/main.js changed")
 	put(t, dir, "conf/a.yaml", "conf/a.json")
-	s.want("watch: conf/a.json changed")
+	s.want("conf/a.json changed")
 }
 
 func TestWatchFollowsSymlinks(t *testing.T) {
@@ -159,16 +159,16 @@ func TestWatchFollowsSymlinks(t *testing.T) {
 	}
 	s := watchFiles(t, watchApp(dir, "src"))
 	put(t, other, "lib/l.js")
-	s.want("watch: src/lib/l.js changed")
+	s.want("src/lib/l.js changed")
 	put(t, other, "f.js")
-	s.want("watch: src/f.js changed")
+	s.want("src/f.js changed")
 
 	app := watchApp(dir, "src")
 	app.Watch.FollowSymlinks = false
 	s.w.set(t.Context(), []stack.App{app})
 	put(t, other, "lib/l.js", "f.js")
 	put(t, dir, "src/a.js")
-	s.want("watch: src/a.js changed")
+	s.want("src/a.js changed")
 }
 
 // One watcher serves all apps, and lets go what none of them needs.
@@ -179,15 +179,15 @@ func TestOneWatcherForAllApps(t *testing.T) {
 	second.Name = "other"
 	s := watchFiles(t, first, second)
 	put(t, dir, "a/x.js")
-	s.want("watch: a/x.js changed")
+	s.want("a/x.js changed")
 	put(t, dir, "b/x.js")
-	s.want("watch: b/x.js changed")
+	s.want("b/x.js changed")
 	s.w.set(t.Context(), []stack.App{first})
 	if list := s.w.notify.WatchList(); slices.Contains(list, filepath.Join(dir, "b")) {
 		t.Errorf("still watched: %q", list)
 	}
 	put(t, dir, "b/x.js", "a/x.js")
-	s.want("watch: a/x.js changed")
+	s.want("a/x.js changed")
 }
 
 // When the system has dropped notifications, the files themselves are asked.
@@ -205,7 +205,7 @@ func TestWatchAfterAnOverflow(t *testing.T) {
 	put(t, dir, "b.js", "sub/c.js")
 	w.failed(fmt.Errorf("inotify: %w", fsnotify.ErrEventOverflow))
 	w.elapsed(w.next())
-	s.want("watch: b.js and 1 more changed")
+	s.want("b.js and 1 more changed")
 	if !slices.Contains(w.notify.WatchList(), filepath.Join(dir, "sub")) {
 		t.Error("a directory that appeared meanwhile is not watched")
 	}
@@ -234,8 +234,8 @@ func TestWatchRestarts(t *testing.T) {
 		if p.RestartsBy != (view.Restarts{Watch: 1}) || p.UnstableRestarts != 0 || len(p.Exits) != 1 {
 			t.Fatalf("restarts %+v, unstable %d, exits %+v", p.RestartsBy, p.UnstableRestarts, p.Exits)
 		}
-		if e := p.Exits[0]; e.Reason != view.Watch || e.Cause != "watch: a.js changed" || ending(e) != "watch: SIGTERM, after a.js changed" {
-			t.Errorf("exit %+v: %s", e, ending(e))
+		if e := p.Exits[0]; e.Reason != view.Watch || e.Cause != "a.js changed" || e.Ending() != "was ended for a changed file (SIGTERM): a.js changed" {
+			t.Errorf("exit %+v: %s", e, e.Ending())
 		}
 
 		m.Stop("api")

@@ -15,6 +15,7 @@ type Event struct {
 	Message  string    `json:"message"`  // for people
 	Step     *Step     `json:"step"`     // of Kind op: which step of a plan
 	Progress *Progress `json:"progress"` // of Kind pull
+	Exit     *Exit     `json:"exit"`     // of Kind process, ready: the end of the launch that changed it, if that did
 }
 
 // Kind says what an Event is about.

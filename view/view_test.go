@@ -24,9 +24,10 @@ func TestKeysOnlyGrow(t *testing.T) {
 		{PublishedPort{}, "host_ip host_port container_port protocol"},
 		{Exit{}, "code signal reason at"},
 		{ExitRecord{}, "cause uptime_ms last_lines"},
-		{Restarts{}, "crash manual watch memory cron liveness"},
+		{Count{}, "cause count"},
+		{Restarts{}, "exited crash manual watch memory cron liveness"},
 		{Probe{}, "at ready detail"},
-		{Event{}, "seq time resource instance kind from to cause message step progress"},
+		{Event{}, "seq time resource instance kind from to cause message step progress exit"},
 		{Step{}, "verb object name"},
 		{Progress{}, "current total detail"},
 	} {
@@ -68,7 +69,33 @@ func TestRestartsAreCountedByCause(t *testing.T) {
 	for _, why := range []Reason{Crash, Manual, Watch, Memory, Cron, Liveness, Liveness} {
 		r = r.Plus(why)
 	}
-	if r != (Restarts{1, 1, 1, 1, 1, 2}) || r.Total() != 7 {
+	if r != (Restarts{Crash: 1, Manual: 1, Watch: 1, Memory: 1, Cron: 1, Liveness: 2}) || r.Total() != 7 {
 		t.Errorf("%+v, together %d", r, r.Total())
+	}
+	if counts := r.Counts(); len(counts) != 6 || counts[0] != (Count{Liveness, 2}) || counts[1] != (Count{Crash, 1}) {
+		t.Errorf("counts %v", counts)
+	}
+	exits := []ExitRecord{{Exit: Exit{Reason: Exited}}, {Exit: Exit{Reason: Manual}}, {Exit: Exit{Reason: Exited}}, {Exit: Exit{Reason: "of a newer devstack"}}}
+	if got := CountReasons(exits); !slices.Equal(got, []Count{{Exited, 2}, {Manual, 1}}) {
+		t.Errorf("counts %v", got)
+	}
+}
+
+func TestEnding(t *testing.T) {
+	for want, e := range map[string]ExitRecord{
+		"exited with code 0":                               {Exit: Exit{Code: new(0), Reason: Exited}},
+		"exited with code 3":                               {Exit: Exit{Code: new(3), Reason: Crash}},
+		"was killed by SIGKILL":                            {Exit: Exit{Signal: "SIGKILL", Reason: Crash}},
+		"ended, and nobody knows how":                      {Exit: Exit{Reason: Crash}},
+		"was stopped (SIGTERM)":                            {Exit: Exit{Signal: "SIGTERM", Reason: Manual}, Cause: "stopped"},
+		"was stopped (status unknown)":                     {Exit: Exit{Reason: Manual}},
+		"was ended for a changed file (code 0): a changed": {Exit: Exit{Code: new(0), Reason: Watch}, Cause: "a changed"},
+		"was ended for its memory (code 137)":              {Exit: Exit{Code: new(137), Reason: Memory}},
+		"was ended by cron_restart (SIGTERM): 0 3 * * *":   {Exit: Exit{Signal: "SIGTERM", Reason: Cron}, Cause: "0 3 * * *"},
+		"was ended for its healthcheck (SIGTERM): refused": {Exit: Exit{Signal: "SIGTERM", Reason: Liveness}, Cause: "refused"},
+	} {
+		if got := e.Ending(); got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
 	}
 }

@@ -86,10 +86,9 @@ func (f *Factory) finish(result *api.Result, table bool) error {
 	return &api.Error{Exit: result.Exit, Message: result.Error, Hint: result.Hint}
 }
 
-// saysItAll is whether the error alone repeats the only failure, which has no more to it.
+// saysItAll is whether the error alone says the only failure: that of a refusal, which has no more to it.
 func saysItAll(r *api.Result) bool {
-	return len(r.Failures) == 1 && len(r.Failures[0].LastLines) == 0 && r.Failures[0].LogFile == "" &&
-		strings.HasSuffix(r.Error, r.Failures[0].Message)
+	return r.State == nil && len(r.Failures) == 1 && len(r.Failures[0].LastLines) == 0 && r.Failures[0].LogFile == ""
 }
 
 func exitWith(code api.Code) error {

@@ -144,7 +144,7 @@ func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 	s.pair("children", joinInts(d.Children))
 	s.pair("up", format.Uptime(d.StartedAt, d.Pid != nil, now))
 	s.pair("restarts", fmt.Sprintf("%d, %d in a row after unstable exits (limit %s)", d.Restarts, d.UnstableRestarts, limit(d.MaxRestarts)))
-	s.pair("restarted by", restartCauses(d.RestartsBy))
+	s.pair("restarted by", causes(d.RestartsBy.Counts()))
 	s.usage(d.CPUPercent, d.MemoryBytes, d.MaxMemoryBytes)
 	for _, p := range d.Ports {
 		s.pair("port", address(p.Host, p.Port))
@@ -229,7 +229,7 @@ func (s *sheet) exits(all []view.ExitRecord, now time.Time) {
 		s.section("exits, the last one at the end")
 	}
 	for _, e := range all {
-		s.pair(format.Age(now.Sub(e.At))+" ago", format.Exit(e.Exit)+" after "+elapsed(time.Duration(e.UptimeMS)*time.Millisecond))
+		s.pair(format.Age(now.Sub(e.At))+" ago", e.Exit.Ending()+" after "+elapsed(time.Duration(e.UptimeMS)*time.Millisecond))
 		s.pair("", string(e.Cause))
 		for _, line := range e.LastLines {
 			s.pair("", "│ "+line)
@@ -237,16 +237,11 @@ func (s *sheet) exits(all []view.ExitRecord, now time.Time) {
 	}
 }
 
-// restartCauses is "2 crash, 1 watch"; empty before the first restart.
-func restartCauses(by view.Restarts) string {
+// causes is "crash 2, watch 1"; empty before the first restart.
+func causes(counts []view.Count) string {
 	var parts []string
-	for _, c := range []struct {
-		n     int
-		cause string
-	}{{by.Crash, "crash"}, {by.Manual, "manual"}, {by.Watch, "watch"}, {by.Memory, "memory"}, {by.Cron, "cron"}, {by.Liveness, "liveness"}} {
-		if c.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.cause))
-		}
+	for _, c := range counts {
+		parts = append(parts, fmt.Sprintf("%s %d", c.Cause, c.Count))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -23,7 +23,7 @@ func TestFaultNative(t *testing.T) {
 	_ = db.Close(t.Context())
 	web := *p.process("web").Pid
 
-	const killed = "exited with code 137 (crash)"
+	const killed = "exited with code 137"
 	for _, c := range []struct {
 		name  string
 		fault func(p *project)
@@ -36,11 +36,11 @@ func TestFaultNative(t *testing.T) {
 		}},
 		{"kill and up", func(p *project) {
 			p.stay(func() { p.must("kill"); p.offline(); p.must("up") })
-			p.comesBack("postgres", "status unknown") // they are not the new keeper's children
+			p.comesBack("postgres", "nobody knows how") // they are not the new keeper's children
 		}},
 		{"down --keep-infra and up", func(p *project) {
 			p.stay(func() { p.must("down", "--keep-infra"); p.offline(); p.must("up") })
-			p.comesBack("redis", "status unknown")
+			p.comesBack("redis", "nobody knows how")
 		}},
 		{"kill -9 keeper and daemon", func(p *project) {
 			p.stay(func() {

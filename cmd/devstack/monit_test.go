@@ -35,9 +35,9 @@ apps:
 	term.shows("2 of 2 ready", "> worker", "| working")
 
 	p.write("gate", "go\n")
-	term.shows("1 of 2 ready", "crasher is stopped · crash: exit code 42")
+	term.shows("1 of 2 ready", "crasher is stopped · exited with code 42")
 	term.keys("Down")
-	term.shows("> crasher", "last exited with code 42 (crash)", "| come 42 times", "! boom: it broke")
+	term.shows("> crasher", "it exited with code 42", "| come 42 times", "! boom: it broke")
 
 	term.keys("r")
 	term.shows("crasher: restarted", "2 of 2 ready")

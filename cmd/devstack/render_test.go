@@ -217,7 +217,7 @@ func TestDescription(t *testing.T) {
 			Exits: []view.ExitRecord{{
 				Exit: view.Exit{Signal: "SIGKILL", Reason: view.Crash, At: now().Add(-time.Hour)}, UptimeMS: 61_000, LastLines: []string{"bye"},
 			}, {
-				Exit: view.Exit{Code: ptr(0), Reason: view.Watch, At: now().Add(-time.Minute)}, UptimeMS: 1000, Cause: "watch: dist/server.js changed",
+				Exit: view.Exit{Code: ptr(0), Reason: view.Watch, At: now().Add(-time.Minute)}, UptimeMS: 1000, Cause: "dist/server.js changed",
 			}},
 			RestartsBy: view.Restarts{Crash: 1, Watch: 1},
 			Held:       []view.Address{{Host: "*", Port: 3000}, {Host: "127.0.0.1", Port: 3001}, {Host: "::1", Port: 3001}},

@@ -125,7 +125,7 @@ func remarks(s *api.State, c style) string {
 		case p.Status == "waiting" && len(p.WaitingFor) > 0:
 			fmt.Fprintf(&out, "%s: waits for %s\n", name, strings.Join(p.WaitingFor, ", "))
 		case (p.Status == "errored" || p.Status == "waiting restart") && p.Exit != nil:
-			fmt.Fprintf(&out, "%s: %s\n", name, format.Exit(*p.Exit))
+			fmt.Fprintf(&out, "%s: %s\n", name, p.Exit.Ending())
 		}
 	}
 	return c.yellow(out.String())

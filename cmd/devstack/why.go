@@ -100,11 +100,7 @@ func whyFacts(kind string, in api.WhyInstance, now time.Time) []string {
 	if in.NextRestartAt != nil {
 		facts = append(facts, "next restart in "+elapsed(in.NextRestartAt.Sub(now)))
 	}
-	var causes []string
-	for _, cause := range in.Causes {
-		causes = append(causes, string(cause.Cause)+" "+strconv.Itoa(cause.Count))
-	}
-	if by := strings.Join(causes, ", "); in.Restarts > 0 && kind == "process" {
+	if by := causes(in.Causes); in.Restarts > 0 && kind == "process" {
 		facts = append(facts, strings.TrimSuffix("restarted "+times(in.Restarts)+": "+by, ": "))
 	} else {
 		if in.Restarts > 0 {
@@ -126,7 +122,7 @@ func whyFacts(kind string, in api.WhyInstance, now time.Time) []string {
 
 func renderFailure(out *strings.Builder, e view.ExitRecord, now time.Time, c style) {
 	uptime := time.Duration(e.UptimeMS) * time.Millisecond
-	fmt.Fprintf(out, "  last failure %s ago: %s after %s\n", format.Age(now.Sub(e.At)), format.Exit(e.Exit), elapsed(uptime))
+	fmt.Fprintf(out, "  last failure %s ago: %s after %s\n", format.Age(now.Sub(e.At)), e.Exit.Ending(), elapsed(uptime))
 	for _, line := range e.LastLines {
 		fmt.Fprintf(out, "    %s\n", c.dim("│ "+printable(line)))
 	}

@@ -27,18 +27,12 @@ type WhyInstance struct {
 	StoppedBy      view.Text        `json:"stopped_by"` // devstack (a command or a file), other; null: nobody
 	StoppedAt      *time.Time       `json:"stopped_at"` // null: not known
 	Restarts       int              `json:"restarts"`
-	Causes         []CauseCount     `json:"causes"`          // of a process's restarts; of a container's last exits, at most 20
+	Causes         []view.Count     `json:"causes"`          // of a process's restarts; of a container's last exits, at most 20
 	RepairAttempts int              `json:"repair_attempts"` // of a container, in a row
 	NextRestartAt  *time.Time       `json:"next_restart_at"`
 	LastFailure    *view.ExitRecord `json:"last_failure"` // the newest exit that nobody asked for
 	LastProbe      *view.Probe      `json:"last_probe"`
 	LogFile        string           `json:"log_file"` // where errors are written; empty for a container
-}
-
-// CauseCount is how often something happened for one cause.
-type CauseCount struct {
-	Cause view.Reason `json:"cause"`
-	Count int         `json:"count"`
 }
 
 // Blocker is a dependency that is not as far as it must be, and what it waits for itself.

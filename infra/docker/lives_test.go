@@ -132,7 +132,7 @@ func TestAFailedJobStopsWhatWaitsForIt(t *testing.T) {
 	f.env["TOKEN"] = "x"
 	i := f.infra()
 	err := i.Up(f.ctx, f.load())
-	if err == nil || !strings.Contains(err.Error(), "seed") || !strings.Contains(err.Error(), "exit code 3") {
+	if err == nil || !strings.Contains(err.Error(), "seed") || !strings.Contains(err.Error(), "code 3") {
 		t.Errorf("up: %v, want that seed ended with 3", err)
 	}
 	s := f.until("seed is unhealthy with its exit", i, func(all map[string]view.ServiceDetails) bool { return len(all["seed"].Exits) == 1 })

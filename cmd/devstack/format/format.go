@@ -1,12 +1,10 @@
 // Package format is how devstack's tables and its dashboard say the same thing in the same words: how long, how much, which
-// instance, how it ended. It promises short text without colours; what has no value is "-".
+// instance. It promises short text without colours; what has no value is "-".
 package format
 
 import (
 	"fmt"
 	"time"
-
-	"devstack/view"
 )
 
 // Age is a duration in its largest unit, as PM2 shows uptimes.
@@ -63,19 +61,4 @@ func Instance(name string, instance int) string {
 		return name
 	}
 	return fmt.Sprintf("%s#%d", name, instance)
-}
-
-// Exit is how a launch ended.
-func Exit(e view.Exit) string {
-	text := "ended, status unknown"
-	switch {
-	case e.Signal != "":
-		text = "ended by " + string(e.Signal)
-	case e.Code != nil:
-		text = fmt.Sprintf("exited with code %d", *e.Code)
-	}
-	if e.Reason != "" {
-		text += " (" + string(e.Reason) + ")"
-	}
-	return text
 }

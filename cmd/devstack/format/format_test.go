@@ -3,8 +3,6 @@ package format
 import (
 	"testing"
 	"time"
-
-	"devstack/view"
 )
 
 func TestAge(t *testing.T) {
@@ -53,20 +51,5 @@ func TestUsage(t *testing.T) {
 func TestInstance(t *testing.T) {
 	if first, third := Instance("web", 0), Instance("web", 2); first != "web" || third != "web#2" {
 		t.Errorf("got %q and %q", first, third)
-	}
-}
-
-func TestExit(t *testing.T) {
-	for _, tc := range []struct {
-		exit view.Exit
-		want string
-	}{
-		{view.Exit{Code: new(1), Reason: "crash"}, "exited with code 1 (crash)"},
-		{view.Exit{Signal: "SIGKILL", Reason: "memory"}, "ended by SIGKILL (memory)"},
-		{view.Exit{}, "ended, status unknown"},
-	} {
-		if got := Exit(tc.exit); got != tc.want {
-			t.Errorf("got %q, not %q", got, tc.want)
-		}
 	}
 }

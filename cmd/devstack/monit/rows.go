@@ -82,7 +82,7 @@ func processRow(p view.Process, now time.Time) row {
 		details = append(details, "waits for "+strings.Join(p.WaitingFor, ", "))
 	}
 	if p.Exit != nil {
-		details = append(details, "last "+format.Exit(*p.Exit)+" at "+p.Exit.At.Local().Format(time.TimeOnly))
+		details = append(details, "at "+p.Exit.At.Local().Format(time.TimeOnly)+" it "+p.Exit.Ending())
 	}
 	if p.Pid != nil {
 		details = append(details, fmt.Sprintf("pid %d", *p.Pid))

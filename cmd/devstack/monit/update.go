@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -120,7 +119,7 @@ func alarm(e api.Event) string {
 	switch {
 	case e.Kind == view.KindWarning:
 		return e.Message
-	case e.Kind == view.KindProcess && (e.To == "errored" || e.To == "waiting restart" || strings.HasPrefix(e.Cause, "crash")),
+	case e.Kind == view.KindProcess && (e.To == "errored" || e.To == "waiting restart" || e.Exit != nil && e.Exit.Reason == view.Crash),
 		e.Kind == view.KindService && toneOf(e.To) == bad:
 		return sentence([]string{e.Resource + " is " + e.To, e.Cause})
 	}

@@ -156,9 +156,9 @@ func TestAlarms(t *testing.T) {
 	m := screenOf(t, 80, 24)
 	send(m, stateMsg{state: state(), at: now()})
 	for want, e := range map[string]view.Event{
-		"e2e is errored · crash: exit code 1":     {Resource: "e2e", Kind: view.KindProcess, To: "errored", Cause: "crash: exit code 1"},
+		"e2e is errored · exited with code 1":     {Resource: "e2e", Kind: view.KindProcess, To: "errored", Cause: "exited with code 1"},
 		"web is waiting restart · memory":         {Resource: "web", Kind: view.KindProcess, To: "waiting restart", Cause: "memory"},
-		"leaver is stopped · crash: exit code 42": {Resource: "leaver", Kind: view.KindProcess, To: "stopped", Cause: "crash: exit code 42"},
+		"leaver is stopped · exited with code 42": {Resource: "leaver", Kind: view.KindProcess, To: "stopped", Cause: "exited with code 42", Exit: &view.Exit{Reason: view.Crash}},
 		"redis is unhealthy · does not answer":    {Resource: "redis", Kind: view.KindService, To: "unhealthy", Cause: "does not answer"},
 		"the disk is full":                        {Kind: view.KindWarning, Message: "the disk is full"},
 		"":                                        {Resource: "web", Kind: view.KindProcess, To: "stopped", Cause: "manual"},
