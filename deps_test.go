@@ -31,9 +31,11 @@ var mayImport = map[string][]string{
 	"infra/docker":             {"infra", "probe", "stack"},
 	"infra/native":             {"infra", "procs/keeper", "procs/keeper/protocol", "stack"},
 	"probe":                    {"stack"},
-	"procs":                    {"probe", "procs/keeper", "procs/keeper/protocol", "procs/node", "stack"},
+	"procs":                    {"probe", "procs/keeper/logs", "procs/keeper/protocol", "procs/node", "stack"},
 	"procs/files":              {},
-	"procs/keeper":             {"procs/files", "procs/keeper/protocol"},
+	"procs/keeper":             {"procs/files", "procs/keeper/logs", "procs/keeper/pause", "procs/keeper/protocol"},
+	"procs/keeper/logs":        {"procs/keeper/pause", "procs/keeper/protocol"},
+	"procs/keeper/pause":       {},
 	"procs/keeper/protocol":    {"procs/files"},
 	"procs/node":               {},
 	"profiles/pilot":           {"infra/native", "stack"},
@@ -73,7 +75,7 @@ var roomOf = map[string]string{
 	"github.com/fsnotify/fsnotify":     "procs",
 	"github.com/robfig/cron/v3":        "stack",
 	"github.com/spf13/cobra":           "cmd/devstack",
-	"gopkg.in/natefinch/lumberjack.v2": "procs/keeper",
+	"gopkg.in/natefinch/lumberjack.v2": "procs/keeper/logs",
 }
 
 type pkg struct {

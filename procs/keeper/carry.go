@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"time"
 
+	"devstack/procs/keeper/logs"
+
 	"devstack/procs/keeper/protocol"
 )
 
@@ -17,18 +19,18 @@ const carryVersion = 1
 // carried is all that a keeper knows, as the next executable in its process gets it: JSON in a file that lies in memory
 // alone. Descriptors are numbers, which stay open across exec.
 type carried struct {
-	Version  int             `json:"version"`
-	Options  Options         `json:"options"`
-	Since    time.Time       `json:"since"`
-	Lock     int             `json:"lock"`
-	Place    int             `json:"place,omitempty"` // 0: an older keeper has none
-	Listener int             `json:"listener"`
-	Stash    []byte          `json:"stash,omitempty"`
-	Launches []carriedLaunch `json:"launches,omitempty"`
-	Streams  []carriedStream `json:"streams,omitempty"`
-	Files    []carriedFile   `json:"files,omitempty"`
-	Held     []carriedSocket `json:"held,omitempty"`
-	Wanting  []carriedWant   `json:"wanting,omitempty"`
+	Version  int                  `json:"version"`
+	Options  Options              `json:"options"`
+	Since    time.Time            `json:"since"`
+	Lock     int                  `json:"lock"`
+	Place    int                  `json:"place,omitempty"` // 0: an older keeper has none
+	Listener int                  `json:"listener"`
+	Stash    []byte               `json:"stash,omitempty"`
+	Launches []carriedLaunch      `json:"launches,omitempty"`
+	Streams  []logs.CarriedStream `json:"streams,omitempty"`
+	Files    []logs.CarriedFile   `json:"files,omitempty"`
+	Held     []carriedSocket      `json:"held,omitempty"`
+	Wanting  []carriedWant        `json:"wanting,omitempty"`
 }
 
 type carriedLaunch struct {
@@ -49,33 +51,6 @@ type carriedChannel struct {
 	Arrived   []int    `json:"arrived,omitempty"`   // descriptors that came with it
 	Unwritten []byte   `json:"unwritten,omitempty"` // to the process
 	Unacked   []string `json:"unacked,omitempty"`   // descriptors on their way: what follows if one does not arrive
-}
-
-// carriedStream is one that is open, or that has ended and is still spoken of.
-type carriedStream struct {
-	FD     int      `json:"fd"` // -1: it has ended
-	Rest   []byte   `json:"rest,omitempty"`
-	Kind   string   `json:"kind,omitempty"` // of the format
-	Layout string   `json:"layout,omitempty"`
-	Head   []byte   `json:"head,omitempty"`
-	Sinks  []string `json:"sinks"`
-}
-
-type carriedFile struct {
-	Path     string         `json:"path"`
-	MaxSize  int64          `json:"max_size"`
-	MaxFiles int            `json:"max_files,omitempty"`
-	Torn     bool           `json:"torn,omitempty"` // it ends inside a line of the stream Last
-	Last     int            `json:"last,omitempty"`
-	Queue    []carriedChunk `json:"queue,omitempty"` // what the disk did not take
-}
-
-type carriedChunk struct {
-	Data    []byte    `json:"data,omitempty"`
-	From    int       `json:"from"`
-	At      time.Time `json:"at"`
-	Dropped int       `json:"dropped,omitempty"`
-	Reason  string    `json:"reason,omitempty"`
 }
 
 type carriedSocket struct {
@@ -100,14 +75,15 @@ type carriedWant struct {
 // gatherer collects what is carried and which descriptors belong to it.
 type gatherer struct {
 	carried
-	open    []int
-	streams map[*stream]int
-	err     error
+	open []int
+	logs *logs.Carrier
+	err  error
 }
 
 // gather describes everything. k.mu is held, and all is quiet.
 func (k *keeper) gather(req protocol.ExecReq) (*carried, []int, error) {
-	g := &gatherer{carried: carried{Version: carryVersion, Options: k.opts, Since: k.since, Stash: k.stash}, streams: map[*stream]int{}}
+	g := &gatherer{carried: carried{Version: carryVersion, Options: k.opts, Since: k.since, Stash: k.stash}}
+	g.logs = k.logs.Carry(g.fd)
 	g.Options.Ready, g.Options.Daemon = nil, req.Daemon
 	g.Lock, g.Place, g.Listener = g.fd(k.lock), g.fd(k.place), g.fd(k.listener)
 	indexes := map[*launch]int{}
@@ -119,12 +95,7 @@ func (k *keeper) gather(req protocol.ExecReq) (*carried, []int, error) {
 			indexes[l] = g.launch(l, true)
 		}
 	}
-	for _, s := range k.logs.streams() {
-		g.stream(s) // also of launches that are forgotten
-	}
-	for _, f := range k.logs.all() {
-		g.file(f)
-	}
+	g.Streams, g.Files = g.logs.Streams, g.logs.Files
 	for app, sockets := range k.held {
 		for _, s := range sockets {
 			g.socket(app, s)
@@ -158,7 +129,7 @@ func (g *gatherer) launch(l *launch, acked bool) int {
 		Grace:   l.grace, Holds: l.holds, Server: l.server, Released: l.released, Acked: acked,
 	}
 	for _, s := range l.streams {
-		c.Streams = append(c.Streams, g.stream(s))
+		c.Streams = append(c.Streams, g.logs.Stream(s))
 	}
 	if l.channel != nil {
 		select {
@@ -183,39 +154,6 @@ func (g *gatherer) channel(c *channel) *carriedChannel {
 		out.Unacked = append(out.Unacked, p.nack)
 	}
 	return out
-}
-
-// stream is the index of a stream.
-func (g *gatherer) stream(s *stream) int {
-	if i, known := g.streams[s]; known {
-		return i
-	}
-	c := carriedStream{FD: -1, Rest: s.rest, Kind: s.format.kind, Layout: s.format.layout, Head: s.format.head}
-	select {
-	case <-s.ended:
-	default:
-		c.FD = g.fd(s.r)
-	}
-	for _, f := range s.sinks {
-		c.Sinks = append(c.Sinks, f.path)
-	}
-	g.streams[s] = len(g.Streams)
-	g.Streams = append(g.Streams, c)
-	return g.streams[s]
-}
-
-func (g *gatherer) file(f *file) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	d := f.disk
-	c := carriedFile{Path: f.path, MaxSize: d.max, MaxFiles: d.out.MaxBackups}
-	if d.torn && d.last != nil && d.file != nil {
-		c.Torn, c.Last = true, g.stream(d.last)
-	}
-	for _, q := range f.queue {
-		c.Queue = append(c.Queue, carriedChunk{Data: q.data, From: g.stream(q.from), At: q.at, Dropped: q.dropped, Reason: q.reason})
-	}
-	g.Files = append(g.Files, c)
 }
 
 func (g *gatherer) socket(app string, s *heldSocket) {

@@ -27,7 +27,6 @@ const (
 
 const (
 	checkTime = 10 * time.Second // for an executable to say that it runs
-	flushTime = 2 * time.Second  // for queued output to be written; of a disk that is full it is carried
 	quietTime = 5 * time.Second  // for everything that is under way in the keeper to come to a stop
 )
 

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"devstack/procs/keeper/pause"
+
 	"devstack/procs/keeper/protocol"
 )
 
@@ -30,7 +32,7 @@ type channel struct {
 	turn    chan struct{} // capacity 1: full while a line is being written
 	closed  chan struct{} // closed when the process has closed its end
 	in      lineReader    // of the goroutine that reads
-	parking parking       // where that goroutine waits during an upgrade
+	parking pause.Point   // where that goroutine waits during an upgrade
 	turned  bool          // the upgrade has the turn
 
 	mu        sync.Mutex
@@ -168,7 +170,7 @@ func (k *keeper) readIPC(l *launch) {
 	for {
 		line, whole, err := c.in.next(maxIPCLine)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.parking.wait()
+			c.parking.Wait()
 			continue
 		}
 		if err != nil {

@@ -27,6 +27,8 @@ import (
 	"syscall"
 	"time"
 
+	"devstack/procs/keeper/logs"
+
 	"devstack/procs/keeper/protocol"
 
 	"devstack/procs/files"
@@ -58,7 +60,7 @@ type keeper struct {
 	null     *os.File
 	listener *net.UnixListener
 	journal  *journal
-	logs     *logs
+	logs     *logs.Recorder
 	children *children
 	tree     *tree
 
@@ -188,7 +190,7 @@ func newKeeper(o Options, openJournal func(path string) (*journal, error)) (*kee
 		log:      log,
 		null:     null,
 		journal:  journal,
-		logs:     newLogs(o.StateDir, o.RetryWrite, log),
+		logs:     logs.NewRecorder(o.StateDir, o.RetryWrite, log),
 		children: &children{alive: map[int]func(syscall.WaitStatus){}},
 		tree:     &tree{},
 		sigs:     make(chan os.Signal, 16),

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	"devstack/procs/keeper/logs"
+
 	"devstack/procs/keeper/protocol"
 )
 
@@ -19,7 +21,7 @@ type launch struct {
 	holds    bool     // sockets that it listens on outlive it
 	server   bool     // it outlives a keeper that its daemon asked to end
 	channel  *channel // nil without IPC
-	streams  []*stream
+	streams  []*logs.Stream
 	ended    chan struct{} // closed when exit is set
 
 	// guarded by keeper.mu
@@ -123,17 +125,8 @@ func (l *launch) settle(limit time.Duration) {
 	}
 	over := time.After(limit)
 	for _, s := range l.streams {
-		select {
-		case <-s.ended:
-		case <-over:
+		if !s.Settle(over) {
 			return
-		}
-		for _, f := range s.sinks {
-			select {
-			case <-f.idle():
-			case <-over:
-				return
-			}
 		}
 	}
 }

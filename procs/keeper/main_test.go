@@ -37,8 +37,6 @@ func TestMain(m *testing.M) {
 			os.Exit(activatedRole(args))
 		case "chatter":
 			os.Exit(chatterRole(args))
-		case "full-disk":
-			os.Exit(fullDiskRole(args))
 		}
 	}
 	os.Exit(run(m))
@@ -352,4 +350,13 @@ func ipcPid(t *testing.T, w watcher) int {
 		t.Fatal(err)
 	}
 	return pid
+}
+
+func mustRead(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

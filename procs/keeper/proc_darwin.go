@@ -20,8 +20,6 @@ const orphansStay = false
 // becomeSubreaper does nothing: macOS has no subreapers.
 func becomeSubreaper() error { return nil }
 
-func growPipe(fd, size int) {}
-
 func selfPath() (string, error) { return os.Executable() }
 
 func startTime(pid int) uint64 {

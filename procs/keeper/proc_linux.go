@@ -22,8 +22,6 @@ const orphansStay = true
 // becomeSubreaper makes orphans of every launch children of the keeper instead of init's.
 func becomeSubreaper() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
-func growPipe(fd, size int) { _, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, size) } // best effort
-
 // selfPath is our executable, even if another one has taken its place on disk.
 func selfPath() (string, error) { return "/proc/self/exe", nil }
 

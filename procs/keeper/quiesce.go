@@ -3,6 +3,10 @@ package keeper
 import (
 	"errors"
 	"time"
+
+	"devstack/procs/keeper/logs"
+
+	"devstack/procs/keeper/pause"
 )
 
 // quiesce brings everything to a stop that would change while it is gathered: who reads waits between two reads, nothing is
@@ -13,7 +17,7 @@ func (k *keeper) quiesce() error {
 	channels := k.channels()
 	k.mu.Unlock()
 	over := time.After(quietTime)
-	streams := k.logs.streams()
+	streams := k.logs.OpenStreams()
 	if !stopReaders(streams, channels, over) {
 		return errors.New("what processes say is not taken: a disk or a process does not answer")
 	}
@@ -36,7 +40,7 @@ func (k *keeper) quiesce() error {
 			return errors.New("a process does not take its message")
 		}
 	}
-	return k.logs.hold()
+	return k.logs.Hold()
 }
 
 // channels are those whose process has not closed its end. k.mu is held.
@@ -49,15 +53,16 @@ func (k *keeper) channels() []*channel {
 }
 
 // stopReaders returns true when nobody reads any more.
-func stopReaders(streams []*stream, channels []*channel, over <-chan time.Time) bool {
+func stopReaders(streams []*logs.Stream, channels []*channel, over <-chan time.Time) bool {
 	parked := make([]<-chan struct{}, 0, len(streams)+len(channels))
 	ended := make([]<-chan struct{}, 0, len(streams)+len(channels))
 	for _, s := range streams {
-		parked, ended = append(parked, s.parking.stop(s.r.SetReadDeadline)), append(ended, s.ended)
+		p, e := s.Pause()
+		parked, ended = append(parked, p), append(ended, e)
 	}
 	for _, c := range channels {
 		c.hush()
-		parked, ended = append(parked, c.parking.stop(c.conn.SetReadDeadline)), append(ended, c.closed)
+		parked, ended = append(parked, c.parking.Stop(c.conn.SetReadDeadline)), append(ended, c.closed)
 	}
 	for i := range parked {
 		select {
@@ -81,7 +86,7 @@ func (c *channel) hush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.quiet = true
-	_ = c.conn.SetWriteDeadline(past)
+	_ = c.conn.SetWriteDeadline(pause.Past)
 }
 
 // unquiesce lets everything go on.
@@ -90,13 +95,13 @@ func (k *keeper) unquiesce() {
 	k.quiet = false
 	channels := k.channels()
 	k.mu.Unlock()
-	k.logs.goOn()
-	for _, s := range k.logs.streams() {
-		s.parking.resume(s.r.SetReadDeadline)
+	k.logs.GoOn()
+	for _, s := range k.logs.OpenStreams() {
+		s.Resume()
 	}
 	for _, c := range channels {
 		c.speak()
-		c.parking.resume(c.conn.SetReadDeadline)
+		c.parking.Resume(c.conn.SetReadDeadline)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -125,69 +130,4 @@ func (c *channel) speak() {
 		}
 		<-c.turn
 	}()
-}
-
-// streams are those that have not ended.
-func (ls *logs) streams() []*stream {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	var all []*stream
-	for s := range ls.open {
-		all = append(all, s)
-	}
-	return all
-}
-
-func (ls *logs) all() []*file {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	var all []*file
-	for _, f := range ls.files {
-		all = append(all, f)
-	}
-	return all
-}
-
-// hold waits a moment for everything to be written, then stops the writing. A disk that stands still makes it fail.
-func (ls *logs) hold() error {
-	files := ls.all()
-	over := time.After(flushTime)
-	for _, f := range files {
-		select {
-		case <-f.idle():
-			continue
-		case <-over:
-		}
-		break
-	}
-	over = time.After(ls.retry + flushTime)
-	for _, f := range files {
-		select {
-		case <-f.stop():
-		case <-over:
-			return errors.New("cannot write " + f.path + ": the disk does not answer")
-		}
-	}
-	return nil
-}
-
-// stop lets the writer end after the write that is under way. What it returns is closed then.
-func (f *file) stop() <-chan struct{} {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.held = make(chan struct{})
-	if !f.writing {
-		close(f.held)
-	}
-	return f.held
-}
-
-// goOn undoes hold.
-func (ls *logs) goOn() {
-	for _, f := range ls.all() {
-		f.mu.Lock()
-		f.held = nil
-		f.begin()
-		f.mu.Unlock()
-	}
 }

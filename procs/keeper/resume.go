@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"syscall"
 
+	"devstack/procs/keeper/logs"
+
 	"devstack/procs/keeper/protocol"
 )
 
@@ -56,7 +58,7 @@ func (k *keeper) restore(c *carried) error {
 	}
 	listener.SetUnlinkOnClose(false)
 	k.listener = listener
-	streams := k.restoreLogs(c)
+	streams := k.logs.Restore(c.Streams, c.Files)
 	launches, err := k.restoreLaunches(c, streams)
 	if err != nil {
 		return err
@@ -66,9 +68,7 @@ func (k *keeper) restore(c *carried) error {
 	}
 	go k.superviseDaemon(nil) // starts one at once
 	for _, s := range streams {
-		if s.r != nil {
-			k.logs.begin(s)
-		}
+		k.logs.Begin(s)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -101,42 +101,8 @@ func inherited(fd int, name string) *os.File {
 	return os.NewFile(uintptr(fd), name)
 }
 
-// restoreLogs returns the streams by their index. Nothing is read yet.
-func (k *keeper) restoreLogs(c *carried) []*stream {
-	for _, f := range c.Files {
-		k.logs.file(f.Path, protocol.Logs{MaxSize: f.MaxSize, MaxFiles: f.MaxFiles})
-	}
-	streams := make([]*stream, len(c.Streams))
-	for i, s := range c.Streams {
-		var r *os.File
-		if s.FD >= 0 {
-			r = inherited(s.FD, "log pipe")
-		}
-		streams[i] = k.logs.newStream(r, format{kind: s.Kind, layout: s.Layout, head: s.Head})
-		streams[i].rest = s.Rest
-		if r == nil {
-			close(streams[i].ended)
-		}
-		for _, path := range s.Sinks {
-			streams[i].sinks = append(streams[i].sinks, k.logs.file(path, protocol.Logs{}))
-		}
-	}
-	for _, carried := range c.Files {
-		f := k.logs.files[carried.Path]
-		if carried.Torn && f.disk.open() == nil {
-			f.disk.torn, f.disk.last = true, streams[carried.Last]
-		}
-		f.mu.Lock()
-		for _, q := range carried.Queue {
-			f.enqueue(chunk{data: q.Data, from: streams[q.From], at: q.At, dropped: q.Dropped, reason: q.Reason, carried: true})
-		}
-		f.mu.Unlock()
-	}
-	return streams
-}
-
 // restoreLaunches returns the launches by their index. What they say over IPC is not read yet.
-func (k *keeper) restoreLaunches(c *carried, streams []*stream) ([]*launch, error) {
+func (k *keeper) restoreLaunches(c *carried, streams []*logs.Stream) ([]*launch, error) {
 	launches := make([]*launch, len(c.Launches))
 	for i, r := range c.Launches {
 		l := &launch{

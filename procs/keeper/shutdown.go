@@ -48,7 +48,7 @@ func (k *keeper) shutdown(done func()) bool {
 		k.tellStopping(limit)
 		k.endLaunches(running, ladders)
 		killMarked(ofLaunches(k.opts.ID)) // what launches left behind that exited before
-		k.logs.drain(drainTime)
+		k.logs.Drain(drainTime)
 		k.leave()
 		close(k.finished)
 	}()

@@ -2,14 +2,11 @@ package keeper
 
 import (
 	"os"
-	"syscall"
+
+	"devstack/procs/keeper/logs"
 
 	"devstack/procs/keeper/protocol"
 )
-
-// pipeSize holds what a process writes between two reads. Node loses what does not fit when it calls process.exit;
-// more than this exhausts the kernel's per-user allowance with a few dozen processes.
-const pipeSize = 256 << 10
 
 // stdio is what a launch is born with: both ends, until the fork.
 type stdio struct {
@@ -29,13 +26,13 @@ func (k *keeper) openStdio(req protocol.Launch) (s *stdio, err error) {
 			s.closeOwnEnds()
 		}
 	}()
-	if kept(req.Logs.Out) || kept(req.Logs.Combined) {
-		if s.outR, s.outW, err = logPipe(); err != nil {
+	if logs.Kept(req.Logs.Out) || logs.Kept(req.Logs.Combined) {
+		if s.outR, s.outW, err = logs.NewPipe(); err != nil {
 			return s, err
 		}
 	}
-	if !s.merged && (kept(req.Logs.Err) || kept(req.Logs.Combined)) {
-		if s.errR, s.errW, err = logPipe(); err != nil {
+	if !s.merged && (logs.Kept(req.Logs.Err) || logs.Kept(req.Logs.Combined)) {
+		if s.errR, s.errW, err = logs.NewPipe(); err != nil {
 			return s, err
 		}
 	}
@@ -81,10 +78,10 @@ func (s *stdio) closeOwnEnds() {
 // readStdio starts reading what the launch writes.
 func (k *keeper) readStdio(l *launch, req protocol.Launch, s *stdio) {
 	if s.outR != nil {
-		l.streams = append(l.streams, k.logs.read(s.outR, l.key, "out", req.Logs, req.Logs.Out))
+		l.streams = append(l.streams, k.logs.Read(s.outR, l.key, "out", req.Logs, req.Logs.Out))
 	}
 	if s.errR != nil {
-		l.streams = append(l.streams, k.logs.read(s.errR, l.key, "err", req.Logs, req.Logs.Err))
+		l.streams = append(l.streams, k.logs.Read(s.errR, l.key, "err", req.Logs, req.Logs.Err))
 	}
 	if s.ipcOwn != nil {
 		l.channel = newChannel(s.ipcOwn)
@@ -101,31 +98,6 @@ func (k *keeper) listenTo(l *launch) {
 		delete(k.talking, l)
 		k.mu.Unlock()
 	}()
-}
-
-// kept says whether a log path is a file at all.
-func kept(path string) bool { return path != "" && path != os.DevNull }
-
-// logPipe returns a close-on-exec pipe whose read end is non-blocking, so that waiting for output costs no thread.
-func logPipe() (r, w *os.File, err error) {
-	var fds [2]int
-	syscall.ForkLock.RLock()
-	err = syscall.Pipe(fds[:])
-	if err == nil {
-		syscall.CloseOnExec(fds[0])
-		syscall.CloseOnExec(fds[1])
-	}
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		return nil, nil, os.NewSyscallError("pipe", err)
-	}
-	growPipe(fds[1], pipeSize)
-	if err := syscall.SetNonblock(fds[0], true); err != nil {
-		syscall.Close(fds[0])
-		syscall.Close(fds[1])
-		return nil, nil, os.NewSyscallError("fcntl", err)
-	}
-	return os.NewFile(uintptr(fds[0]), "log pipe"), os.NewFile(uintptr(fds[1]), "log pipe"), nil
 }
 
 func closeAll(files ...*os.File) {
