@@ -7,6 +7,10 @@ import (
 	"syscall"
 	"time"
 
+	"devstack/procs/keeper/sockets"
+
+	"devstack/procs/keeper/ipc"
+
 	"devstack/procs/keeper/logs"
 
 	"devstack/procs/keeper/protocol"
@@ -35,22 +39,13 @@ type carried struct {
 
 type carriedLaunch struct {
 	protocol.Running
-	Grace    protocol.Grace  `json:"grace"`
-	Holds    bool            `json:"holds,omitempty"`
-	Server   bool            `json:"server,omitempty"`
-	Released bool            `json:"released,omitempty"`
-	Acked    bool            `json:"acked,omitempty"` // its exit is on record: only its channel is still open
-	Streams  []int           `json:"streams,omitempty"`
-	Channel  *carriedChannel `json:"channel,omitempty"`
-}
-
-type carriedChannel struct {
-	FD        int      `json:"fd"`
-	Line      []byte   `json:"line,omitempty"` // the beginning of a message
-	Long      bool     `json:"long,omitempty"`
-	Arrived   []int    `json:"arrived,omitempty"`   // descriptors that came with it
-	Unwritten []byte   `json:"unwritten,omitempty"` // to the process
-	Unacked   []string `json:"unacked,omitempty"`   // descriptors on their way: what follows if one does not arrive
+	Grace    protocol.Grace      `json:"grace"`
+	Holds    bool                `json:"holds,omitempty"`
+	Server   bool                `json:"server,omitempty"`
+	Released bool                `json:"released,omitempty"`
+	Acked    bool                `json:"acked,omitempty"` // its exit is on record: only its channel is still open
+	Streams  []int               `json:"streams,omitempty"`
+	Channel  *ipc.CarriedChannel `json:"channel,omitempty"`
 }
 
 type carriedSocket struct {
@@ -101,7 +96,7 @@ func (k *keeper) gather(req protocol.ExecReq) (*carried, []int, error) {
 			g.socket(app, s)
 		}
 	}
-	for _, w := range k.wanting {
+	for _, w := range k.requests {
 		if i, known := indexes[w.launch]; known && g.Launches[i].Channel != nil {
 			g.Wanting = append(g.Wanting, carriedWant{Launch: i, Address: w.address, ID: w.id})
 		}
@@ -132,35 +127,26 @@ func (g *gatherer) launch(l *launch, acked bool) int {
 		c.Streams = append(c.Streams, g.logs.Stream(s))
 	}
 	if l.channel != nil {
-		select {
-		case <-l.channel.closed:
-		default:
-			c.Channel = g.channel(l.channel)
-		}
+		c.Channel = g.channel(l.channel)
 	}
 	g.Launches = append(g.Launches, c)
 	return len(g.Launches) - 1
 }
 
-func (g *gatherer) channel(c *channel) *carriedChannel {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := &carriedChannel{FD: g.fd(c.conn), Line: c.in.line, Long: c.in.long, Unwritten: c.unwritten}
-	for _, d := range c.conn.Arrived {
-		out.Arrived = append(out.Arrived, d.FD)
+// channel is nil for one that its process has closed.
+func (g *gatherer) channel(c *ipc.Channel) *ipc.CarriedChannel {
+	r := c.Carry(g.fd)
+	if r != nil {
+		g.open = append(g.open, r.Arrived...)
 	}
-	g.open = append(g.open, out.Arrived...)
-	for _, p := range c.unacked {
-		out.Unacked = append(out.Unacked, p.nack)
-	}
-	return out
+	return r
 }
 
-func (g *gatherer) socket(app string, s *heldSocket) {
-	c := carriedSocket{App: app, Address: s.address, FD: s.socket.FD}
-	for _, claim := range slices.Collect(maps.Keys(s.claims)) {
-		c.Claims = append(c.Claims, carriedClaim{Instance: claim.instance, Generation: claim.generation})
+func (g *gatherer) socket(app string, s *sockets.Held) {
+	c := carriedSocket{App: app, Address: s.Address, FD: s.Socket.FD}
+	for _, claim := range slices.Collect(maps.Keys(s.Claims)) {
+		c.Claims = append(c.Claims, carriedClaim{Instance: claim.Instance, Generation: claim.Generation})
 	}
-	g.open = append(g.open, s.socket.FD)
+	g.open = append(g.open, s.Socket.FD)
 	g.Held = append(g.Held, c)
 }

@@ -27,6 +27,8 @@ import (
 	"syscall"
 	"time"
 
+	"devstack/procs/keeper/sockets"
+
 	"devstack/procs/keeper/logs"
 
 	"devstack/procs/keeper/protocol"
@@ -72,9 +74,9 @@ type keeper struct {
 	mu       sync.Mutex
 	launches map[protocol.Key]*launch // running, or exited and not acked
 	talking  map[*launch]bool         // whose IPC channel is open
-	held     holding
-	wanting  []*wanting
-	session  *session // the daemon's connection, nil while none runs
+	held     sockets.Holding
+	requests []*socketRequest // of launches that wait for a socket
+	session  *session         // the daemon's connection, nil while none runs
 	stash    []byte
 	ending   bool
 	over     bool            // nothing runs any more, the logs are on disk
@@ -198,7 +200,7 @@ func newKeeper(o Options, openJournal func(path string) (*journal, error)) (*kee
 		upgrades: make(chan protocol.ExecReq, 1),
 		launches: map[protocol.Key]*launch{},
 		talking:  map[*launch]bool{},
-		held:     holding{},
+		held:     sockets.Holding{},
 	}
 	k.heedSignals()
 	return k, nil

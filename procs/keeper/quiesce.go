@@ -4,9 +4,9 @@ import (
 	"errors"
 	"time"
 
-	"devstack/procs/keeper/logs"
+	"devstack/procs/keeper/ipc"
 
-	"devstack/procs/keeper/pause"
+	"devstack/procs/keeper/logs"
 )
 
 // quiesce brings everything to a stop that would change while it is gathered: who reads waits between two reads, nothing is
@@ -32,11 +32,7 @@ func (k *keeper) quiesce() error {
 		return errors.New("a process does not take its answer")
 	}
 	for _, c := range channels {
-		select {
-		case c.turn <- struct{}{}:
-			c.turned = true
-		case <-c.closed:
-		case <-over:
+		if !c.Settle(over) {
 			return errors.New("a process does not take its message")
 		}
 	}
@@ -44,8 +40,8 @@ func (k *keeper) quiesce() error {
 }
 
 // channels are those whose process has not closed its end. k.mu is held.
-func (k *keeper) channels() []*channel {
-	var all []*channel
+func (k *keeper) channels() []*ipc.Channel {
+	var all []*ipc.Channel
 	for l := range k.talking {
 		all = append(all, l.channel)
 	}
@@ -53,7 +49,7 @@ func (k *keeper) channels() []*channel {
 }
 
 // stopReaders returns true when nobody reads any more.
-func stopReaders(streams []*logs.Stream, channels []*channel, over <-chan time.Time) bool {
+func stopReaders(streams []*logs.Stream, channels []*ipc.Channel, over <-chan time.Time) bool {
 	parked := make([]<-chan struct{}, 0, len(streams)+len(channels))
 	ended := make([]<-chan struct{}, 0, len(streams)+len(channels))
 	for _, s := range streams {
@@ -61,8 +57,8 @@ func stopReaders(streams []*logs.Stream, channels []*channel, over <-chan time.T
 		parked, ended = append(parked, p), append(ended, e)
 	}
 	for _, c := range channels {
-		c.hush()
-		parked, ended = append(parked, c.parking.Stop(c.conn.SetReadDeadline)), append(ended, c.closed)
+		p, e := c.Hush()
+		parked, ended = append(parked, p), append(ended, e)
 	}
 	for i := range parked {
 		select {
@@ -73,20 +69,6 @@ func stopReaders(streams []*logs.Stream, channels []*channel, over <-chan time.T
 		}
 	}
 	return true
-}
-
-func (c *channel) isQuiet() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.quiet
-}
-
-// hush interrupts what is being written; it and what follows is kept for afterwards.
-func (c *channel) hush() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.quiet = true
-	_ = c.conn.SetWriteDeadline(pause.Past)
 }
 
 // unquiesce lets everything go on.
@@ -100,34 +82,9 @@ func (k *keeper) unquiesce() {
 		s.Resume()
 	}
 	for _, c := range channels {
-		c.speak()
-		c.parking.Resume(c.conn.SetReadDeadline)
+		c.Speak()
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.answerAllWanting()
-}
-
-// speak undoes hush.
-func (c *channel) speak() {
-	c.mu.Lock()
-	c.quiet = false
-	_ = c.conn.SetWriteDeadline(time.Time{})
-	b := c.unwritten
-	c.unwritten = nil
-	c.mu.Unlock()
-	if !c.turned && len(b) > 0 {
-		c.turn <- struct{}{} // soon: nobody has it for long whom hush has interrupted
-		c.turned = true
-	}
-	if !c.turned {
-		return
-	}
-	c.turned = false
-	go func() {
-		if len(b) > 0 {
-			c.finish(b, true)
-		}
-		<-c.turn
-	}()
+	k.answerAllRequests()
 }

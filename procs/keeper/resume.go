@@ -8,9 +8,12 @@ import (
 	"strconv"
 	"syscall"
 
+	"devstack/procs/keeper/ipc"
+
 	"devstack/procs/keeper/logs"
 
 	"devstack/procs/keeper/protocol"
+	"devstack/procs/keeper/sockets"
 )
 
 // resume is `keeper resume`: the keeper's life after an upgrade in place. Exits that came meanwhile are reaped by the loop.
@@ -73,13 +76,13 @@ func (k *keeper) restore(c *carried) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, w := range c.Wanting {
-		k.wanting = append(k.wanting, &wanting{launch: launches[w.Launch], address: w.Address, id: w.ID})
+		k.requests = append(k.requests, &socketRequest{launch: launches[w.Launch], address: w.Address, id: w.ID})
 	}
 	for l := range k.talking {
 		k.listenTo(l)
-		l.channel.speak()
+		l.channel.Speak()
 	}
-	k.answerAllWanting()
+	k.answerAllRequests()
 	return nil
 }
 
@@ -125,7 +128,7 @@ func (k *keeper) restoreLaunches(c *carried, streams []*logs.Stream) ([]*launch,
 			continue
 		}
 		var err error
-		if l.channel, err = restoreChannel(r.Channel); err != nil {
+		if l.channel, err = ipc.RestoreChannel(r.Channel); err != nil {
 			return nil, fmt.Errorf("cannot use the IPC channel of %s: %w", l.key.App, err)
 		}
 		k.talking[l] = true
@@ -133,34 +136,17 @@ func (k *keeper) restoreLaunches(c *carried, streams []*logs.Stream) ([]*launch,
 	return launches, nil
 }
 
-func restoreChannel(r *carriedChannel) (*channel, error) {
-	w, err := protocol.NewFDConn(inherited(r.FD, "socket"))
-	if err != nil {
-		return nil, err
-	}
-	for _, fd := range r.Arrived {
-		syscall.CloseOnExec(fd)
-		w.Arrived = append(w.Arrived, &protocol.Descriptor{FD: fd})
-	}
-	c := newChannel(w)
-	c.in.line, c.in.long, c.unwritten = r.Line, r.Long, r.Unwritten
-	for _, nack := range r.Unacked {
-		c.unacked = append(c.unacked, passed{nack: nack})
-	}
-	return c, nil
-}
-
-func (k *keeper) restoreHeld(sockets []carriedSocket) error {
-	for _, r := range sockets {
+func (k *keeper) restoreHeld(carried []carriedSocket) error {
+	for _, r := range carried {
 		syscall.CloseOnExec(r.FD)
 		d := &protocol.Descriptor{FD: r.FD}
-		at, err := boundTo(d)
+		at, err := sockets.BoundTo(d)
 		if err != nil {
 			return fmt.Errorf("cannot hold the socket of %s: %w", r.App, err)
 		}
-		s := &heldSocket{address: r.Address, bound: at, socket: d, claims: map[claim]bool{}}
+		s := &sockets.Held{Address: r.Address, Bound: at, Socket: d, Claims: map[sockets.Claim]bool{}}
 		for _, c := range r.Claims {
-			s.claims[claim{instance: c.Instance, generation: c.Generation}] = true
+			s.Claims[sockets.Claim{Instance: c.Instance, Generation: c.Generation}] = true
 		}
 		k.held[r.App] = append(k.held[r.App], s)
 	}

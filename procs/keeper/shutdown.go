@@ -30,7 +30,7 @@ func (k *keeper) shutdown(done func()) bool {
 	}
 	k.ending = true
 	limit := drainTime
-	k.held.closeAll() // who listens does so still; afterwards clients see that nobody is there
+	k.held.CloseAll() // who listens does so still; afterwards clients see that nobody is there
 	var running []*launch
 	for _, l := range k.launches {
 		if l.exit == nil && (done == nil || k.signalled || !l.server) {

@@ -3,6 +3,10 @@ package keeper
 import (
 	"os"
 
+	"devstack/procs/keeper/sockets"
+
+	"devstack/procs/keeper/ipc"
+
 	"devstack/procs/keeper/logs"
 
 	"devstack/procs/keeper/protocol"
@@ -44,7 +48,7 @@ func (k *keeper) openStdio(req protocol.Launch) (s *stdio, err error) {
 	return s, nil
 }
 
-func (s *stdio) childFiles(born []*heldSocket) []uintptr {
+func (s *stdio) childFiles(born []*sockets.Held) []uintptr {
 	fd := func(f *os.File, orElse uintptr) uintptr {
 		if f == nil {
 			return orElse
@@ -58,7 +62,7 @@ func (s *stdio) childFiles(born []*heldSocket) []uintptr {
 		files[2] = out
 	}
 	for _, h := range born {
-		files = append(files, uintptr(h.socket.FD))
+		files = append(files, uintptr(h.Socket.FD))
 	}
 	if s.ipcChild != nil {
 		files = append(files, s.ipcChild.Fd())
@@ -84,7 +88,7 @@ func (k *keeper) readStdio(l *launch, req protocol.Launch, s *stdio) {
 		l.streams = append(l.streams, k.logs.Read(s.errR, l.key, "err", req.Logs, req.Logs.Err))
 	}
 	if s.ipcOwn != nil {
-		l.channel = newChannel(s.ipcOwn)
+		l.channel = ipc.NewChannel(s.ipcOwn)
 		k.talking[l] = true
 		k.listenTo(l)
 	}

@@ -1,4 +1,6 @@
-package keeper
+// Package ipc is the keeper's end of Node's IPC channel: lines of JSON in both directions, and descriptors beside them. What
+// the lines mean is the keeper's business.
+package ipc
 
 import (
 	"bufio"
@@ -16,50 +18,82 @@ import (
 	"devstack/procs/keeper/protocol"
 )
 
-// maxIPCLine is the longest message, in bytes, that is read from a process; longer ones are dropped.
-const maxIPCLine = 64 << 10
+// maxLine is the longest message, in bytes, that is read from a process; longer ones are dropped.
+const maxLine = 64 << 10
 
 // sendTime is how long a message waits for a process that does not read.
 const sendTime = time.Second
 
-// maxUnacked is how many descriptors are on their way to one process.
-const maxUnacked = 8
+// MaxUnacked is how many descriptors are on their way to one process.
+const MaxUnacked = 8
 
-// channel is the keeper's end of a Node IPC channel: one line of JSON per message in both directions. Like Node,
+// Channel is the keeper's end of a Node IPC channel: one line of JSON per message in both directions. Like Node,
 // each end acknowledges every descriptor that it gets.
-type channel struct {
+type Channel struct {
 	conn    *protocol.FDConn
 	turn    chan struct{} // capacity 1: full while a line is being written
-	closed  chan struct{} // closed when the process has closed its end
+	Closed  chan struct{} // closed when the process has closed its end
 	in      lineReader    // of the goroutine that reads
 	parking pause.Point   // where that goroutine waits during an upgrade
 	turned  bool          // the upgrade has the turn
 
-	mu        sync.Mutex
-	unacked   []passed // the descriptors on their way, oldest first
-	quiet     bool     // an upgrade is under way: nothing is written
-	unwritten []byte   // what is to be written after it
+	mu        sync.Mutex // guards what follows
+	unacked   []Passed   // the descriptors on their way, oldest first
+	quiet     bool       // an upgrade is under way: nothing is written
+	unwritten []byte     // what is to be written after it
 }
 
-// passed is a descriptor on its way to a process.
-type passed struct {
-	arrived chan<- bool // has room for one word: whether the process has got it; nil: nobody wants to know
-	nack    string      // the message that follows if it has not; "": none
+// Passed is a descriptor on its way to a process.
+type Passed struct {
+	Arrived chan<- bool // has room for one word: whether the process has got it; nil: nobody wants to know
+	Nack    string      // the message that follows if it has not; "": none
 }
 
-func newChannel(w *protocol.FDConn) *channel {
-	return &channel{
-		conn: w, turn: make(chan struct{}, 1), closed: make(chan struct{}),
+// NewChannel takes over w.
+func NewChannel(w *protocol.FDConn) *Channel {
+	return &Channel{
+		conn: w, turn: make(chan struct{}, 1), Closed: make(chan struct{}),
 		in: lineReader{r: bufio.NewReaderSize(w, 4<<10)},
 	}
 }
 
-// send writes one message and gives up after a second: the process does not read.
-func (c *channel) send(line string) error { return c.pass(line, nil, passed{}) }
+// Next returns the next line that the process sends, without its end, or the beginning of one that is too long. An upgrade
+// that fails makes it wait.
+func (c *Channel) Next() (line []byte, whole bool, err error) {
+	for {
+		line, whole, err = c.in.next(maxLine)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return line, whole, err
+		}
+		c.parking.Wait()
+	}
+}
 
-// pass is send with a descriptor. EAGAIN: too many before it are still on their way. A line that has begun is written
+// Take returns the descriptor that came with the line, nil if there is none. The caller closes it.
+func (c *Channel) Take() *protocol.Descriptor { return c.conn.Take() }
+
+// Discard closes what came with a line that was read and did not take it.
+func (c *Channel) Discard() {
+	if c.in.r.Buffered() == 0 {
+		c.conn.Discard()
+	}
+}
+
+// HangUp is the end of who reads. It returns when nobody writes the rest of a line any more.
+func (c *Channel) HangUp() {
+	close(c.Closed)
+	c.conn.Discard()
+	c.conn.Close()
+	c.turn <- struct{}{} // who writes the rest of a line has it
+	<-c.turn
+}
+
+// Send writes one message and gives up after a second: the process does not read.
+func (c *Channel) Send(line string) error { return c.Pass(line, nil, Passed{}) }
+
+// Pass is send with a descriptor. EAGAIN: too many before it are still on their way. A line that has begun is written
 // to its end, however long that takes, so that the next one is a line, too.
-func (c *channel) pass(line string, d *protocol.Descriptor, p passed) error {
+func (c *Channel) Pass(line string, d *protocol.Descriptor, p Passed) error {
 	limit := time.NewTimer(sendTime)
 	defer limit.Stop()
 	select {
@@ -76,7 +110,7 @@ func (c *channel) pass(line string, d *protocol.Descriptor, p passed) error {
 	n, err := c.conn.Send(b, d)
 	quiet := c.writeUntil(time.Time{})
 	if errors.Is(err, os.ErrDeadlineExceeded) && (n > 0 || quiet && d == nil) {
-		go func() {
+		go func() { // it keeps the turn, for which HangUp waits
 			c.finish(b[n:], n > 0)
 			<-c.turn
 		}()
@@ -92,9 +126,9 @@ func (c *channel) pass(line string, d *protocol.Descriptor, p passed) error {
 	return err
 }
 
-// ack says that a descriptor has arrived. It waits for a process that does not read, and nothing more of it is read
+// Ack says that a descriptor has arrived. It waits for a process that does not read, and nothing more of it is read
 // meanwhile: Node never blocks when it sends, so this ends as soon as its event loop turns.
-func (c *channel) ack() {
+func (c *Channel) Ack() {
 	c.turn <- struct{}{}
 	c.finish([]byte(`{"cmd":"NODE_HANDLE_ACK"}`+"\n"), false)
 	<-c.turn
@@ -102,7 +136,7 @@ func (c *channel) ack() {
 
 // finish writes b, the rest of a line if that has begun, however long it takes. What an upgrade interrupts is kept for
 // afterwards. The caller has the turn.
-func (c *channel) finish(b []byte, begun bool) {
+func (c *Channel) finish(b []byte, begun bool) {
 	n, err := c.conn.Write(b)
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return
@@ -117,7 +151,7 @@ func (c *channel) finish(b []byte, begun bool) {
 }
 
 // writeUntil sets how long writes may take, except in an upgrade.
-func (c *channel) writeUntil(t time.Time) (quiet bool) {
+func (c *Channel) writeUntil(t time.Time) (quiet bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.quiet {
@@ -127,17 +161,17 @@ func (c *channel) writeUntil(t time.Time) (quiet bool) {
 }
 
 // expect and unexpect are called by who has the turn, so the order is that in which the process gets them.
-func (c *channel) expect(p passed) bool {
+func (c *Channel) expect(p Passed) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.unacked) >= maxUnacked {
+	if len(c.unacked) >= MaxUnacked {
 		return false
 	}
 	c.unacked = append(c.unacked, p)
 	return true
 }
 
-func (c *channel) unexpect() {
+func (c *Channel) unexpect() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n := len(c.unacked); n > 0 {
@@ -145,58 +179,20 @@ func (c *channel) unexpect() {
 	}
 }
 
-// acked tells who sent the oldest descriptor, and the process what follows if it did not arrive.
-func (c *channel) acked(arrived bool) {
+// Acked tells who sent the oldest descriptor, and the process what follows if it did not arrive.
+func (c *Channel) Acked(arrived bool) {
 	c.mu.Lock()
-	var p passed
+	var p Passed
 	if len(c.unacked) > 0 {
 		p, c.unacked = c.unacked[0], c.unacked[1:]
 	}
 	c.mu.Unlock()
-	if p.arrived != nil {
-		p.arrived <- arrived
+	if p.Arrived != nil {
+		p.Arrived <- arrived
 	}
-	if !arrived && p.nack != "" {
-		_ = c.send(p.nack)
+	if !arrived && p.Nack != "" {
+		_ = c.Send(p.Nack)
 	}
-}
-
-// readIPC forwards what the process sends until it closes its end.
-func (k *keeper) readIPC(l *launch) {
-	c := l.channel
-	defer c.conn.Close()
-	defer c.conn.Discard()
-	defer close(c.closed)
-	for {
-		line, whole, err := c.in.next(maxIPCLine)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.parking.Wait()
-			continue
-		}
-		if err != nil {
-			return
-		}
-		switch {
-		case bytes.HasPrefix(line, []byte(`{"cmd":"NODE_`)):
-			k.internalLine(l, line, whole) // Node, or its preload, talks to its parent
-		case !whole:
-			k.log.Warn("ipc message dropped: too long", "app", l.key.App, "instance", l.key.Instance, "gen", l.key.Generation)
-		case len(line) > 0:
-			k.forwardLine(l, line)
-		}
-		if c.in.r.Buffered() == 0 {
-			c.conn.Discard() // its line has been read, and did not take it
-		}
-	}
-}
-
-func (k *keeper) forwardLine(l *launch, line []byte) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if bytes.Equal(line, []byte(`"ready"`)) {
-		l.ready = true
-	}
-	k.notify(&protocol.Message{Verb: protocol.IPC, IPC: &protocol.IPCLine{Key: l.key, Line: line}})
 }
 
 // lineReader cuts what a process sends into lines. After an error it can go on where it was.
