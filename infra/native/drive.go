@@ -15,8 +15,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"devstack/infra"
-	parent "devstack/procs/keeper"
 	keeper "devstack/procs/keeper/protocol"
+	"devstack/procs/proc"
 )
 
 // Pull finds the program: nothing can be fetched.
@@ -157,7 +157,7 @@ func (d *Driver) StartContainer(ctx context.Context, id string) error {
 	}
 	r.began(launched)
 	if err := d.layout.save(r); err != nil {
-		parent.SignalServer(r.Pid, r.Start, syscall.SIGKILL)
+		proc.Process{Pid: r.Pid, Start: r.Start}.Signal(syscall.SIGKILL)
 		d.watch(r, life)
 		return err
 	}
@@ -258,7 +258,7 @@ func (d *Driver) stop(ctx context.Context, id string, gently bool) error {
 	life.stopped = true
 	d.mu.Unlock()
 	if gently {
-		parent.SignalServer(r.Pid, r.Start, r.stopSignal())
+		proc.Process{Pid: r.Pid, Start: r.Start}.Signal(r.stopSignal())
 		select {
 		case <-life.over:
 			return d.waitUnlocked(ctx, at)
@@ -267,7 +267,7 @@ func (d *Driver) stop(ctx context.Context, id string, gently bool) error {
 			return ctx.Err()
 		}
 	}
-	parent.SignalServer(r.Pid, r.Start, syscall.SIGKILL)
+	proc.Process{Pid: r.Pid, Start: r.Start}.Signal(syscall.SIGKILL)
 	select {
 	case <-life.over:
 		return d.waitUnlocked(ctx, at)
@@ -319,7 +319,7 @@ func (d *Driver) waitUnlocked(ctx context.Context, at place) error {
 func askToEnd(at place) {
 	for _, name := range []string{redisPid, postgresPid} {
 		if pid, _ := pidIn(filepath.Join(at.data(), name)); pid != 0 {
-			parent.SignalServer(pid, parent.StartTime(pid), syscall.SIGINT)
+			proc.Process{Pid: pid, Start: proc.StartTime(pid)}.Signal(syscall.SIGINT)
 		}
 	}
 }

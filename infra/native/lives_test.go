@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"devstack/infra"
-	parent "devstack/procs/keeper"
 	keeper "devstack/procs/keeper/protocol"
+	"devstack/procs/proc"
 )
 
 // gone waits for the end of a process that need not be our child.
@@ -307,7 +307,7 @@ func TestDamagedRecord(t *testing.T) {
 	f.resume(nil, since)
 	f.up()
 	f.query("agentic", "agentic_sdlc", "INSERT INTO kept VALUES (1)")
-	if now := f.record("postgres"); now.ID == before.ID || now.Pid == before.Pid || parent.Runs(before.Pid, before.Start) {
+	if now := f.record("postgres"); now.ID == before.ID || now.Pid == before.Pid || proc.Runs(before.Pid, before.Start) {
 		t.Errorf("it was %+v and is %+v", before, now)
 	}
 	log, _ := os.ReadFile(f.place("postgres").log())

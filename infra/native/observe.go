@@ -10,8 +10,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"devstack/infra"
-	parent "devstack/procs/keeper"
 	keeper "devstack/procs/keeper/protocol"
+	"devstack/procs/proc"
 )
 
 // networkID: there are no networks, so one of each name has always been there.
@@ -96,7 +96,7 @@ func (r record) container(data string) infra.Container {
 
 // alive says that the recorded process is the server still. Its lock tells it from another one after a reboot.
 func (d *Driver) alive(r record) bool {
-	return r.State == running && r.Pid != 0 && parent.Runs(r.Pid, r.Start) && locked(d.layout.place(r.Project, r.Service).lock())
+	return r.State == running && r.Pid != 0 && proc.Runs(r.Pid, r.Start) && locked(d.layout.place(r.Project, r.Service).lock())
 }
 
 // locked says whether any process of a server lives.
@@ -163,7 +163,7 @@ func (r *record) began(l keeper.Launched) {
 
 // found notes a launch whose process was found by the pid that it has written itself.
 func (r *record) found(pid int, at time.Time) {
-	r.began(keeper.Launched{Pid: pid, StartTime: parent.StartTime(pid), At: at})
+	r.began(keeper.Launched{Pid: pid, StartTime: proc.StartTime(pid), At: at})
 }
 
 // ended notes a death. A server that ends with 0 by itself was asked to: by redis-cli shutdown, pg_ctl stop or kill -TERM.

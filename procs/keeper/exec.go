@@ -136,15 +136,7 @@ func (k *keeper) retire(s *session) {
 		k.endDaemon(s, syscall.SIGTERM)
 	}
 	<-s.served
-	done := make(chan struct{})
-	go func() {
-		s.requests.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(quietTime):
-	}
+	within(quietTime, &s.requests)
 }
 
 // upgrade is carried out by the loop: nobody reaps, and no signal is served, meanwhile. It returns only if it fails; then

@@ -70,8 +70,9 @@ type keeper struct {
 	finished chan struct{}         // closed when the shutdown is complete
 	upgrades chan protocol.ExecReq // for the loop to carry out
 	answers  sync.WaitGroup        // to launches that waited for a socket, on their way
+	working  sync.WaitGroup        // everything else that runs beside the loop; the end waits for it
 
-	mu       sync.Mutex
+	mu       sync.Mutex               // guards what follows; taken before the locks of children, channels and log files
 	launches map[protocol.Key]*launch // running, or exited and not acked
 	talking  map[*launch]bool         // whose IPC channel is open
 	held     sockets.Holding
@@ -227,8 +228,37 @@ func (k *keeper) loop() {
 			k.upgrade(req)
 			k.children.reap()
 		case <-k.finished:
+			k.finish()
 			return
 		}
+	}
+}
+
+// finish waits a moment for what still runs beside the loop. A process that the kernel does not let go may hold it up.
+func (k *keeper) finish() {
+	k.mu.Lock()
+	k.quiet = true
+	for l := range k.talking {
+		l.channel.Close() // a survivor may have the other end
+	}
+	k.mu.Unlock()
+	if !within(leaveTime, &k.working) || !within(leaveTime, &k.answers) {
+		k.log.Warn("something still runs that should have ended")
+	}
+}
+
+// within waits for a group, but no longer than limit; false: it is not done. What waits ends with the group.
+func within(limit time.Duration, group *sync.WaitGroup) bool {
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-time.After(limit):
+		return false
 	}
 }
 

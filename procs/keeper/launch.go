@@ -1,6 +1,8 @@
 package keeper
 
 import (
+	"devstack/procs/proc"
+
 	"fmt"
 	"os"
 	"slices"
@@ -83,7 +85,7 @@ func (k *keeper) launchWith(req protocol.Launch, born []*sockets.Held) (protocol
 		stdio.closeOwnEnds()
 		return protocol.Launched{}, explainExec(req, err)
 	}
-	l.launched = protocol.Launched{Pid: pid, StartTime: startTime(pid), At: time.Now()}
+	l.launched = protocol.Launched{Pid: pid, StartTime: startOf(pid), At: time.Now()}
 	k.launches[l.key] = l
 	k.journal.launched(l.key, l.launched)
 	for _, s := range born {
@@ -94,6 +96,12 @@ func (k *keeper) launchWith(req protocol.Launch, born []*sockets.Held) (protocol
 	}
 	k.readStdio(l, req, stdio)
 	return l.launched, nil
+}
+
+// startOf is the start of a child that may have ended: as long as it was not reaped it has a row.
+func startOf(pid int) uint64 {
+	p, _ := proc.Read(pid)
+	return p.Start
 }
 
 // exited is called by the reaper. It waits for launch to have recorded the process.

@@ -21,14 +21,7 @@ func (k *keeper) quiesce() error {
 	if !stopReaders(streams, channels, over) {
 		return errors.New("what processes say is not taken: a disk or a process does not answer")
 	}
-	answered := make(chan struct{})
-	go func() {
-		k.answers.Wait()
-		close(answered)
-	}()
-	select {
-	case <-answered:
-	case <-over:
+	if !within(quietTime, &k.answers) {
 		return errors.New("a process does not take its answer")
 	}
 	for _, c := range channels {

@@ -69,7 +69,7 @@ func (k *keeper) restore(c *carried) error {
 	if err := k.restoreHeld(c.Held); err != nil {
 		return err
 	}
-	go k.superviseDaemon(nil) // starts one at once
+	k.working.Go(func() { k.superviseDaemon(nil) }) // starts one at once
 	for _, s := range streams {
 		k.logs.Begin(s)
 	}

@@ -44,14 +44,14 @@ func (k *keeper) shutdown(done func()) bool {
 	}
 	k.hurry = ladders
 	k.mu.Unlock()
-	go func() {
+	k.working.Go(func() {
 		k.tellStopping(limit)
 		k.endLaunches(running, ladders)
 		killMarked(ofLaunches(k.opts.ID)) // what launches left behind that exited before
 		k.logs.Drain(drainTime)
 		k.leave()
 		close(k.finished)
-	}()
+	})
 	return true
 }
 

@@ -96,12 +96,12 @@ func (k *keeper) readStdio(l *launch, req protocol.Launch, s *stdio) {
 
 // listenTo starts reading a launch's IPC channel.
 func (k *keeper) listenTo(l *launch) {
-	go func() {
+	k.working.Go(func() {
 		k.readIPC(l)
 		k.mu.Lock()
 		delete(k.talking, l)
 		k.mu.Unlock()
-	}()
+	})
 }
 
 func closeAll(files ...*os.File) {

@@ -79,6 +79,9 @@ func (c *Channel) Discard() {
 	}
 }
 
+// Close makes who reads hang up.
+func (c *Channel) Close() { c.conn.Close() }
+
 // HangUp is the end of who reads. It returns when nobody writes the rest of a line any more.
 func (c *Channel) HangUp() {
 	close(c.Closed)
