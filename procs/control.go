@@ -8,7 +8,7 @@ import (
 	"slices"
 	"syscall"
 
-	parent "devstack/procs/keeper"
+	"devstack/procs/keeper/logs"
 	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
 )
@@ -60,7 +60,7 @@ func Flush(app stack.App, n int, stateDir string) error {
 	var failed []error
 	for _, path := range []string{app.OutFile, app.ErrorFile, app.LogFile} {
 		if path != "" && path != os.DevNull {
-			failed = append(failed, parent.EmptyLog(stateDir, path))
+			failed = append(failed, logs.EmptyLog(stateDir, path))
 		}
 	}
 	return errors.Join(failed...)

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"devstack/procs/proc"
 	"devstack/stack"
 	"devstack/view"
 )
@@ -71,6 +72,6 @@ func untilGone(t *testing.T, pid int) {
 
 // running says whether a process exists and is more than a zombie.
 func running(pid int) bool {
-	_, _, ok := newSampler().stat(pid)
+	_, _, ok := new(proc.Reader).Stat(pid)
 	return ok
 }

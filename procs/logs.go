@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	parent "devstack/procs/keeper"
+	"devstack/procs/keeper/logs"
 	"devstack/stack"
 )
 
@@ -130,7 +130,7 @@ type logStream struct {
 	last     time.Time  // of the record before; one without a time of its own has the same
 	quiet    int        // looks in a row that found an unfinished line
 	failed   bool
-	index    *parent.Index
+	index    *logs.Index
 	indexed  *os.File // the file that index belongs to
 }
 
@@ -209,7 +209,7 @@ func (s *logStream) indexTime(line logLine) time.Time {
 		}
 		s.index, s.indexed = nil, line.file
 		if fi, err := line.file.Stat(); err == nil {
-			s.index, _ = parent.OpenIndex(s.stateDir, s.path, fi) // without an index there is no time
+			s.index, _ = logs.OpenIndex(s.stateDir, s.path, fi) // without an index there is no time
 		}
 	}
 	if s.index == nil {

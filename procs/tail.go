@@ -8,7 +8,7 @@ import (
 	"os"
 	"syscall"
 
-	parent "devstack/procs/keeper"
+	"devstack/procs/keeper/logs"
 )
 
 // position is a place in a log, which a rotation's rename does not move.
@@ -197,7 +197,7 @@ func logFiles(path string) []*os.File {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	backups, _ := parent.Backups(path) // unreadable folder: current could not be opened either
+	backups, _ := logs.Backups(path) // unreadable folder: current could not be opened either
 	var files []*os.File
 	for _, b := range backups {
 		f, err := os.Open(b)

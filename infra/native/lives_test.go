@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"devstack/infra"
-	parent "devstack/procs/keeper"
 	keeper "devstack/procs/keeper/protocol"
+	"devstack/procs/proc"
 	"devstack/view"
 )
 
@@ -311,7 +311,7 @@ func TestDamagedRecord(t *testing.T) {
 	f.resume(nil, since)
 	f.up()
 	f.query("agentic", "agentic_sdlc", "INSERT INTO kept VALUES (1)")
-	if now := f.record("postgres"); now.ID == before.ID || now.Pid == before.Pid || parent.Runs(before.Pid, before.Start) {
+	if now := f.record("postgres"); now.ID == before.ID || now.Pid == before.Pid || proc.Runs(before.Pid, before.Start) {
 		t.Errorf("it was %+v and is %+v", before, now)
 	}
 	log, _ := os.ReadFile(f.place("postgres").log())
@@ -355,7 +355,7 @@ func TestLateWatcherLeavesNewerLaunchAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := process.Process.Pid
-	r := record{ID: newID(), Project: "p", Service: "s", State: running, Pid: pid, Start: parent.StartTime(pid), Generation: 1}
+	r := record{ID: newID(), Project: "p", Service: "s", State: running, Pid: pid, Start: proc.StartTime(pid), Generation: 1}
 	if err := d.servers.layout.save(r); err != nil {
 		t.Fatal(err)
 	}

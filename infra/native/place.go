@@ -12,7 +12,7 @@ import (
 
 	"github.com/shirou/gopsutil/v4/process"
 
-	"devstack/procs/keeper"
+	"devstack/procs/proc"
 )
 
 // layout says where things are:
@@ -145,7 +145,7 @@ func (p place) waitUnlocked(ctx context.Context) error {
 	patience := leftoverTime
 	for _, family := range families {
 		if pid, _ := p.pid(family); pid != 0 {
-			keeper.SignalServer(pid, keeper.StartTime(pid), syscall.SIGINT) // both families end in order
+			proc.Process{Pid: pid, Start: proc.StartTime(pid)}.Signal(syscall.SIGINT) // both families end in order
 			patience = defaultGrace
 		}
 	}

@@ -3,14 +3,12 @@ package native
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	parent "devstack/procs/keeper"
+	"devstack/procs/proc"
 )
 
 // waitEnd returns nil when the process has ended, whoever its parent is, and an error when ctx has.
@@ -19,7 +17,7 @@ func waitEnd(ctx context.Context, pid int, start uint64) error {
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) { // before Linux 5.10
 		return pollEnd(ctx, pid, start)
 	}
-	if err != nil || !parent.Runs(pid, start) {
+	if err != nil || !proc.Runs(pid, start) {
 		if err == nil {
 			unix.Close(fd)
 		}
@@ -48,23 +46,11 @@ func waitEnd(ctx context.Context, pid int, start uint64) error {
 
 // usage is the memory that a process has for itself and shares, in bytes, and the time it has spent, its ended children's too.
 func usage(pid int) (own, shared int64, spent time.Duration) {
-	var size, resident, share int64
-	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err != nil {
+	var r proc.Reader
+	_, times, ok := r.Stat(pid)
+	if !ok {
 		return 0, 0, 0
 	}
-	if _, err := fmt.Sscan(string(statm), &size, &resident, &share); err != nil {
-		return 0, 0, 0
-	}
-	page := int64(os.Getpagesize())
-	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	// The fields after the command, which may hold anything: utime, stime, cutime and cstime are the 12th to the 15th, in
-	// hundredths of a second.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	for n := 11; n < 15 && n < len(fields); n++ {
-		var ticks int64
-		_, _ = fmt.Sscan(fields[n], &ticks)
-		spent += time.Duration(ticks) * 10 * time.Millisecond
-	}
-	return (resident - share) * page, share * page, spent
+	resident, shared := r.Memory(pid)
+	return resident - shared, shared, times.Own + times.Children
 }

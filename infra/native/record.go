@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"devstack/infra"
-	parent "devstack/procs/keeper"
 	keeper "devstack/procs/keeper/protocol"
+	"devstack/procs/proc"
 	"devstack/view"
 )
 
@@ -159,7 +159,7 @@ func (l layout) save(r record) error {
 
 // alive says that the recorded process is the server still. Its lock tells it from another one after a reboot.
 func (l layout) alive(r record) bool {
-	return r.State == running && r.Pid != 0 && parent.Runs(r.Pid, r.Start) && l.of(r).locked()
+	return r.State == running && r.Pid != 0 && proc.Runs(r.Pid, r.Start) && l.of(r).locked()
 }
 
 // load reads one container's record, of whichever project, or returns infra.ErrNotFound.

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"devstack/infra"
-	parent "devstack/procs/keeper"
 	keeper "devstack/procs/keeper/protocol"
+	"devstack/procs/proc"
 )
 
 // servers starts and ends the servers of one project directory, and finds them again. The records on disk are the truth about
@@ -100,7 +100,7 @@ func (s *servers) settled(ctx context.Context, r record) record {
 		now.began(row.Launched)
 	} else if was == starting { // the server of a launch that nobody could record has written its pid itself
 		if pid, at := s.layout.of(now).pid(now.Definition.Kind.family()); pid != 0 && at.UnixNano() >= now.Generation {
-			now.began(keeper.Launched{Pid: pid, StartTime: parent.StartTime(pid), At: at})
+			now.began(keeper.Launched{Pid: pid, StartTime: proc.StartTime(pid), At: at})
 		}
 	}
 	alive := s.layout.alive(now)
@@ -215,7 +215,7 @@ func (s *servers) launch(ctx context.Context, r record, launch keeper.Launch) er
 	}
 	r.began(launched)
 	if err = s.layout.save(r); err != nil {
-		parent.SignalServer(r.Pid, r.Start, syscall.SIGKILL)
+		proc.Process{Pid: r.Pid, Start: r.Start}.Signal(syscall.SIGKILL)
 	} else {
 		s.events.tell(r.Project, r.history()...)
 	}
@@ -248,7 +248,7 @@ func (s *servers) stop(ctx context.Context, id string, gently bool) error {
 		steps = steps[1:]
 	}
 	for _, step := range steps {
-		parent.SignalServer(r.Pid, r.Start, step.signal)
+		proc.Process{Pid: r.Pid, Start: r.Start}.Signal(step.signal)
 		select {
 		case <-l.over:
 			return s.layout.of(r).waitUnlocked(ctx)

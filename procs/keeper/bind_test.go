@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 
+	"devstack/procs/keeper/sockets"
+
 	"devstack/procs/keeper/protocol"
 )
 
@@ -23,7 +25,7 @@ func activatedRole(args []string) int {
 		fmt.Fprintln(os.Stderr, os.Environ())
 		return 2
 	}
-	l, err := net.FileListener(os.NewFile(firstFD, "web"))
+	l, err := net.FileListener(os.NewFile(sockets.FirstFD, "web"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 3
@@ -62,7 +64,7 @@ func TestBindBeforeTheLaunch(t *testing.T) {
 	c, _, w := r.dial()
 	a := r.activated("a", 0, 1, port)
 	first := mustLaunch(t, c, a)
-	if want := []protocol.Address{{Host: anyHost, Port: port}}; !reflect.DeepEqual(first.Held, want) {
+	if want := []protocol.Address{{Host: sockets.AnyHost, Port: port}}; !reflect.DeepEqual(first.Held, want) {
 		t.Errorf("born with %v", first.Held)
 	}
 	mustGreet(t, mustConnect(t, port), "a"+itoa(first.Pid))
@@ -134,7 +136,7 @@ func TestBindWhatWasAdopted(t *testing.T) {
 	waiting := mustConnect(t, port)
 	bound := r.web("bound", 0, 2, port, "if (held[0].host !== '*') process.exit(9); listen()")
 	bound.Hold.Bind = port
-	if got := mustLaunch(t, c, bound); !reflect.DeepEqual(got.Held, []protocol.Address{{Host: anyHost, Port: port}}) {
+	if got := mustLaunch(t, c, bound); !reflect.DeepEqual(got.Held, []protocol.Address{{Host: sockets.AnyHost, Port: port}}) {
 		t.Errorf("born with %v", got.Held)
 	}
 	mustListen(t, w, bound, port)

@@ -7,6 +7,12 @@ import (
 	"syscall"
 	"time"
 
+	"devstack/procs/keeper/sockets"
+
+	"devstack/procs/keeper/ipc"
+
+	"devstack/procs/keeper/logs"
+
 	"devstack/procs/keeper/protocol"
 )
 
@@ -17,65 +23,29 @@ const carryVersion = 1
 // carried is all that a keeper knows, as the next executable in its process gets it: JSON in a file that lies in memory
 // alone. Descriptors are numbers, which stay open across exec.
 type carried struct {
-	Version  int             `json:"version"`
-	Options  Options         `json:"options"`
-	Since    time.Time       `json:"since"`
-	Lock     int             `json:"lock"`
-	Place    int             `json:"place,omitempty"` // 0: an older keeper has none
-	Listener int             `json:"listener"`
-	Stash    []byte          `json:"stash,omitempty"`
-	Launches []carriedLaunch `json:"launches,omitempty"`
-	Streams  []carriedStream `json:"streams,omitempty"`
-	Files    []carriedFile   `json:"files,omitempty"`
-	Held     []carriedSocket `json:"held,omitempty"`
-	Wanting  []carriedWant   `json:"wanting,omitempty"`
+	Version  int                  `json:"version"`
+	Options  Options              `json:"options"`
+	Since    time.Time            `json:"since"`
+	Lock     int                  `json:"lock"`
+	Place    int                  `json:"place,omitempty"` // 0: an older keeper has none
+	Listener int                  `json:"listener"`
+	Stash    []byte               `json:"stash,omitempty"`
+	Launches []carriedLaunch      `json:"launches,omitempty"`
+	Streams  []logs.CarriedStream `json:"streams,omitempty"`
+	Files    []logs.CarriedFile   `json:"files,omitempty"`
+	Held     []carriedSocket      `json:"held,omitempty"`
+	Wanting  []carriedWant        `json:"wanting,omitempty"`
 }
 
 type carriedLaunch struct {
 	protocol.Running
-	Grace    protocol.Grace  `json:"grace"`
-	Holds    bool            `json:"holds,omitempty"`
-	Server   bool            `json:"server,omitempty"`
-	Released bool            `json:"released,omitempty"`
-	Acked    bool            `json:"acked,omitempty"` // its exit is on record: only its channel is still open
-	Streams  []int           `json:"streams,omitempty"`
-	Channel  *carriedChannel `json:"channel,omitempty"`
-}
-
-type carriedChannel struct {
-	FD        int      `json:"fd"`
-	Line      []byte   `json:"line,omitempty"` // the beginning of a message
-	Long      bool     `json:"long,omitempty"`
-	Arrived   []int    `json:"arrived,omitempty"`   // descriptors that came with it
-	Unwritten []byte   `json:"unwritten,omitempty"` // to the process
-	Unacked   []string `json:"unacked,omitempty"`   // descriptors on their way: what follows if one does not arrive
-}
-
-// carriedStream is one that is open, or that has ended and is still spoken of.
-type carriedStream struct {
-	FD     int      `json:"fd"` // -1: it has ended
-	Rest   []byte   `json:"rest,omitempty"`
-	Kind   string   `json:"kind,omitempty"` // of the format
-	Layout string   `json:"layout,omitempty"`
-	Head   []byte   `json:"head,omitempty"`
-	Sinks  []string `json:"sinks"`
-}
-
-type carriedFile struct {
-	Path     string         `json:"path"`
-	MaxSize  int64          `json:"max_size"`
-	MaxFiles int            `json:"max_files,omitempty"`
-	Torn     bool           `json:"torn,omitempty"` // it ends inside a line of the stream Last
-	Last     int            `json:"last,omitempty"`
-	Queue    []carriedChunk `json:"queue,omitempty"` // what the disk did not take
-}
-
-type carriedChunk struct {
-	Data    []byte    `json:"data,omitempty"`
-	From    int       `json:"from"`
-	At      time.Time `json:"at"`
-	Dropped int       `json:"dropped,omitempty"`
-	Reason  string    `json:"reason,omitempty"`
+	Grace    protocol.Grace      `json:"grace"`
+	Holds    bool                `json:"holds,omitempty"`
+	Server   bool                `json:"server,omitempty"`
+	Released bool                `json:"released,omitempty"`
+	Acked    bool                `json:"acked,omitempty"` // its exit is on record: only its channel is still open
+	Streams  []int               `json:"streams,omitempty"`
+	Channel  *ipc.CarriedChannel `json:"channel,omitempty"`
 }
 
 type carriedSocket struct {
@@ -100,14 +70,15 @@ type carriedWant struct {
 // gatherer collects what is carried and which descriptors belong to it.
 type gatherer struct {
 	carried
-	open    []int
-	streams map[*stream]int
-	err     error
+	open []int
+	logs *logs.Carrier
+	err  error
 }
 
 // gather describes everything. k.mu is held, and all is quiet.
 func (k *keeper) gather(req protocol.ExecReq) (*carried, []int, error) {
-	g := &gatherer{carried: carried{Version: carryVersion, Options: k.opts, Since: k.since, Stash: k.stash}, streams: map[*stream]int{}}
+	g := &gatherer{carried: carried{Version: carryVersion, Options: k.opts, Since: k.since, Stash: k.stash}}
+	g.logs = k.logs.Carry(g.fd)
 	g.Options.Ready, g.Options.Daemon = nil, req.Daemon
 	g.Lock, g.Place, g.Listener = g.fd(k.lock), g.fd(k.place), g.fd(k.listener)
 	indexes := map[*launch]int{}
@@ -119,18 +90,13 @@ func (k *keeper) gather(req protocol.ExecReq) (*carried, []int, error) {
 			indexes[l] = g.launch(l, true)
 		}
 	}
-	for _, s := range k.logs.streams() {
-		g.stream(s) // also of launches that are forgotten
-	}
-	for _, f := range k.logs.all() {
-		g.file(f)
-	}
+	g.Streams, g.Files = g.logs.Streams, g.logs.Files
 	for app, sockets := range k.held {
 		for _, s := range sockets {
 			g.socket(app, s)
 		}
 	}
-	for _, w := range k.wanting {
+	for _, w := range k.requests {
 		if i, known := indexes[w.launch]; known && g.Launches[i].Channel != nil {
 			g.Wanting = append(g.Wanting, carriedWant{Launch: i, Address: w.address, ID: w.id})
 		}
@@ -158,71 +124,29 @@ func (g *gatherer) launch(l *launch, acked bool) int {
 		Grace:   l.grace, Holds: l.holds, Server: l.server, Released: l.released, Acked: acked,
 	}
 	for _, s := range l.streams {
-		c.Streams = append(c.Streams, g.stream(s))
+		c.Streams = append(c.Streams, g.logs.Stream(s))
 	}
 	if l.channel != nil {
-		select {
-		case <-l.channel.closed:
-		default:
-			c.Channel = g.channel(l.channel)
-		}
+		c.Channel = g.channel(l.channel)
 	}
 	g.Launches = append(g.Launches, c)
 	return len(g.Launches) - 1
 }
 
-func (g *gatherer) channel(c *channel) *carriedChannel {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := &carriedChannel{FD: g.fd(c.conn), Line: c.in.line, Long: c.in.long, Unwritten: c.unwritten}
-	for _, d := range c.conn.Arrived {
-		out.Arrived = append(out.Arrived, d.FD)
+// channel is nil for one that its process has closed.
+func (g *gatherer) channel(c *ipc.Channel) *ipc.CarriedChannel {
+	r := c.Carry(g.fd)
+	if r != nil {
+		g.open = append(g.open, r.Arrived...)
 	}
-	g.open = append(g.open, out.Arrived...)
-	for _, p := range c.unacked {
-		out.Unacked = append(out.Unacked, p.nack)
-	}
-	return out
+	return r
 }
 
-// stream is the index of a stream.
-func (g *gatherer) stream(s *stream) int {
-	if i, known := g.streams[s]; known {
-		return i
+func (g *gatherer) socket(app string, s *sockets.Held) {
+	c := carriedSocket{App: app, Address: s.Address, FD: s.Socket.FD}
+	for _, claim := range slices.Collect(maps.Keys(s.Claims)) {
+		c.Claims = append(c.Claims, carriedClaim{Instance: claim.Instance, Generation: claim.Generation})
 	}
-	c := carriedStream{FD: -1, Rest: s.rest, Kind: s.format.kind, Layout: s.format.layout, Head: s.format.head}
-	select {
-	case <-s.ended:
-	default:
-		c.FD = g.fd(s.r)
-	}
-	for _, f := range s.sinks {
-		c.Sinks = append(c.Sinks, f.path)
-	}
-	g.streams[s] = len(g.Streams)
-	g.Streams = append(g.Streams, c)
-	return g.streams[s]
-}
-
-func (g *gatherer) file(f *file) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	d := f.disk
-	c := carriedFile{Path: f.path, MaxSize: d.max, MaxFiles: d.out.MaxBackups}
-	if d.torn && d.last != nil && d.file != nil {
-		c.Torn, c.Last = true, g.stream(d.last)
-	}
-	for _, q := range f.queue {
-		c.Queue = append(c.Queue, carriedChunk{Data: q.data, From: g.stream(q.from), At: q.at, Dropped: q.dropped, Reason: q.reason})
-	}
-	g.Files = append(g.Files, c)
-}
-
-func (g *gatherer) socket(app string, s *heldSocket) {
-	c := carriedSocket{App: app, Address: s.address, FD: s.socket.FD}
-	for _, claim := range slices.Collect(maps.Keys(s.claims)) {
-		c.Claims = append(c.Claims, carriedClaim{Instance: claim.instance, Generation: claim.generation})
-	}
-	g.open = append(g.open, s.socket.FD)
+	g.open = append(g.open, s.Socket.FD)
 	g.Held = append(g.Held, c)
 }

@@ -3,9 +3,12 @@ package keeper
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"slices"
 	"syscall"
+
+	"devstack/procs/keeper/sockets"
+
+	"devstack/procs/keeper/ipc"
 
 	"devstack/procs/keeper/protocol"
 )
@@ -19,12 +22,12 @@ func (k *keeper) connect(r protocol.ConnectReq) (*protocol.Descriptor, error) {
 	if !listens {
 		return nil, fmt.Errorf("cannot connect to %s: it does not listen on port %d: %w", r.Key.App, r.Address.Port, syscall.ENOTCONN)
 	}
-	near, far, err := tcpPair()
+	near, far, err := sockets.Pair()
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect to %s: %w", r.Key.App, err)
 	}
 	arrived := make(chan bool, 1)
-	err = l.channel.pass(connectionLine(r.Address), far, passed{arrived: arrived})
+	err = l.channel.Pass(connectionLine(r.Address), far, ipc.Passed{Arrived: arrived})
 	far.Close()
 	if err != nil {
 		near.Close()
@@ -35,7 +38,7 @@ func (k *keeper) connect(r protocol.ConnectReq) (*protocol.Descriptor, error) {
 		if ok {
 			return near, nil
 		}
-	case <-l.channel.closed:
+	case <-l.channel.Closed:
 	case <-l.ended:
 	}
 	near.Close()
@@ -53,42 +56,4 @@ func connectionLine(a protocol.Address) string {
 		Msg  message `json:"msg"`
 	}{"NODE_HANDLE", "net.Native", message{"NODE_DEVSTACK", a}})
 	return string(line)
-}
-
-// tcpPair returns the two ends of a connection over the loopback device: the one that dialled and the one that accepted.
-func tcpPair() (dialled, accepted *protocol.Descriptor, err error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return nil, nil, err
-	}
-	defer l.Close()
-	near, err := net.Dial("tcp4", l.Addr().String())
-	if err != nil {
-		return nil, nil, err
-	}
-	defer near.Close()
-	far, err := acceptFrom(l, near.LocalAddr().String())
-	if err != nil {
-		return nil, nil, err
-	}
-	defer far.Close()
-	if dialled, err = protocol.DupConn(near.(*net.TCPConn)); err != nil {
-		return nil, nil, err
-	}
-	if accepted, err = protocol.DupConn(far.(*net.TCPConn)); err != nil {
-		dialled.Close()
-		return nil, nil, err
-	}
-	return dialled, accepted, nil
-}
-
-// acceptFrom turns away whoever else has found the port in the meantime.
-func acceptFrom(l net.Listener, peer string) (net.Conn, error) {
-	for {
-		c, err := l.Accept()
-		if err != nil || c.RemoteAddr().String() == peer {
-			return c, err
-		}
-		c.Close()
-	}
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"devstack/procs/keeper/ipc"
+
 	"devstack/procs/keeper/protocol"
 )
 
@@ -54,8 +56,8 @@ func TestConnectReachesOneLaunch(t *testing.T) {
 	if _, err := c.Connect(ctx, req); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a hung launch: %v", err)
 	}
-	results := make(chan error, maxUnacked)
-	for range maxUnacked { // one of them is one too many
+	results := make(chan error, ipc.MaxUnacked)
+	for range ipc.MaxUnacked { // one of them is one too many
 		go func() {
 			_, err := c.Connect(t.Context(), req)
 			results <- err
@@ -65,7 +67,7 @@ func TestConnectReachesOneLaunch(t *testing.T) {
 		t.Errorf("one too many: %v", err)
 	}
 	mustEnd(t, c, w, launches[0])
-	for range maxUnacked - 1 {
+	for range ipc.MaxUnacked - 1 {
 		if err := next(t, "end of Connect", results); !errors.Is(err, syscall.ENOTCONN) {
 			t.Errorf("the launch has died: %v", err)
 		}

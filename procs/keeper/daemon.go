@@ -25,7 +25,7 @@ func (k *keeper) startDaemon() error {
 	if err != nil {
 		return err
 	}
-	go k.superviseDaemon(s)
+	k.working.Go(func() { k.superviseDaemon(s) })
 	return nil
 }
 
@@ -106,8 +106,8 @@ func (k *keeper) spawnDaemon() (*session, error) {
 	}
 	k.session = s
 	k.log.Info("daemon started", "daemon", s.pid)
-	go s.out.writeTo(own)
-	go k.serve(s)
+	k.working.Go(func() { s.out.writeTo(own) })
+	k.working.Go(func() { k.serve(s) })
 	return s, nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devstack/procs/keeper/logs"
 )
 
 func kill9(t *testing.T, pid int) {
@@ -150,7 +152,7 @@ func TestEveryLineOnceWhileDaemonsDie(t *testing.T) {
 // checkNumbered reads a log with its backups: each name must count 1..n, in order, and no line may be damaged.
 func checkNumbered(t *testing.T, path string, n int) {
 	t.Helper()
-	files, err := Backups(path)
+	files, err := logs.Backups(path)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%s was not rotated: %v", path, err)
 	}

@@ -27,7 +27,6 @@ const (
 
 const (
 	checkTime = 10 * time.Second // for an executable to say that it runs
-	flushTime = 2 * time.Second  // for queued output to be written; of a disk that is full it is carried
 	quietTime = 5 * time.Second  // for everything that is under way in the keeper to come to a stop
 )
 
@@ -137,15 +136,7 @@ func (k *keeper) retire(s *session) {
 		k.endDaemon(s, syscall.SIGTERM)
 	}
 	<-s.served
-	done := make(chan struct{})
-	go func() {
-		s.requests.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(quietTime):
-	}
+	within(quietTime, &s.requests)
 }
 
 // upgrade is carried out by the loop: nobody reaps, and no signal is served, meanwhile. It returns only if it fails; then

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"devstack/procs/keeper/protocol"
+	"devstack/procs/proc"
 )
 
 // upgrade replaces keeper and daemon and becomes the new daemon.
@@ -300,7 +301,7 @@ func TestUpgradeKeepsServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitGone(t, r.opts)
-	if !Runs(got.Pid, got.StartTime) {
+	if !proc.Runs(got.Pid, got.StartTime) {
 		t.Error("the server has ended")
 	}
 }

@@ -27,6 +27,10 @@ import (
 	"syscall"
 	"time"
 
+	"devstack/procs/keeper/sockets"
+
+	"devstack/procs/keeper/logs"
+
 	"devstack/procs/keeper/protocol"
 
 	"devstack/procs/files"
@@ -58,7 +62,7 @@ type keeper struct {
 	null     *os.File
 	listener *net.UnixListener
 	journal  *journal
-	logs     *logs
+	logs     *logs.Recorder
 	children *children
 	tree     *tree
 
@@ -66,13 +70,14 @@ type keeper struct {
 	finished chan struct{}         // closed when the shutdown is complete
 	upgrades chan protocol.ExecReq // for the loop to carry out
 	answers  sync.WaitGroup        // to launches that waited for a socket, on their way
+	working  sync.WaitGroup        // everything else that runs beside the loop; the end waits for it
 
-	mu       sync.Mutex
+	mu       sync.Mutex               // guards what follows; taken before the locks of children, channels and log files
 	launches map[protocol.Key]*launch // running, or exited and not acked
 	talking  map[*launch]bool         // whose IPC channel is open
-	held     holding
-	wanting  []*wanting
-	session  *session // the daemon's connection, nil while none runs
+	held     sockets.Holding
+	requests []*socketRequest // of launches that wait for a socket
+	session  *session         // the daemon's connection, nil while none runs
 	stash    []byte
 	ending   bool
 	over     bool            // nothing runs any more, the logs are on disk
@@ -188,7 +193,7 @@ func newKeeper(o Options, openJournal func(path string) (*journal, error)) (*kee
 		log:      log,
 		null:     null,
 		journal:  journal,
-		logs:     newLogs(o.StateDir, o.RetryWrite, log),
+		logs:     logs.NewRecorder(o.StateDir, o.RetryWrite, log),
 		children: &children{alive: map[int]func(syscall.WaitStatus){}},
 		tree:     &tree{},
 		sigs:     make(chan os.Signal, 16),
@@ -196,7 +201,7 @@ func newKeeper(o Options, openJournal func(path string) (*journal, error)) (*kee
 		upgrades: make(chan protocol.ExecReq, 1),
 		launches: map[protocol.Key]*launch{},
 		talking:  map[*launch]bool{},
-		held:     holding{},
+		held:     sockets.Holding{},
 	}
 	k.heedSignals()
 	return k, nil
@@ -223,8 +228,37 @@ func (k *keeper) loop() {
 			k.upgrade(req)
 			k.children.reap()
 		case <-k.finished:
+			k.finish()
 			return
 		}
+	}
+}
+
+// finish waits a moment for what still runs beside the loop. A process that the kernel does not let go may hold it up.
+func (k *keeper) finish() {
+	k.mu.Lock()
+	k.quiet = true
+	for l := range k.talking {
+		l.channel.Close() // a survivor may have the other end
+	}
+	k.mu.Unlock()
+	if !within(leaveTime, &k.working) || !within(leaveTime, &k.answers) {
+		k.log.Warn("something still runs that should have ended")
+	}
+}
+
+// within waits for a group, but no longer than limit; false: it is not done. What waits ends with the group.
+func within(limit time.Duration, group *sync.WaitGroup) bool {
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-time.After(limit):
+		return false
 	}
 }
 

@@ -1,12 +1,20 @@
 package keeper
 
 import (
+	"devstack/procs/proc"
+
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"devstack/procs/keeper/sockets"
+
+	"devstack/procs/keeper/ipc"
+
+	"devstack/procs/keeper/logs"
 
 	"devstack/procs/keeper/protocol"
 )
@@ -16,10 +24,10 @@ type launch struct {
 	key      protocol.Key
 	grace    protocol.Grace
 	launched protocol.Launched
-	holds    bool     // sockets that it listens on outlive it
-	server   bool     // it outlives a keeper that its daemon asked to end
-	channel  *channel // nil without IPC
-	streams  []*stream
+	holds    bool         // sockets that it listens on outlive it
+	server   bool         // it outlives a keeper that its daemon asked to end
+	channel  *ipc.Channel // nil without IPC
+	streams  []*logs.Stream
 	ended    chan struct{} // closed when exit is set
 
 	// guarded by keeper.mu
@@ -30,7 +38,9 @@ type launch struct {
 	exit      *protocol.Exit
 }
 
-func (l *launch) claim() claim { return claim{instance: l.key.Instance, generation: l.key.Generation} }
+func (l *launch) claim() sockets.Claim {
+	return sockets.Claim{Instance: l.key.Instance, Generation: l.key.Generation}
+}
 
 // launch starts a process, or leaves nothing behind.
 func (k *keeper) launch(req protocol.Launch) (protocol.Launched, error) {
@@ -49,8 +59,8 @@ func (k *keeper) launch(req protocol.Launch) (protocol.Launched, error) {
 	if req.Server != nil {
 		return k.launchServer(req)
 	}
-	defer k.held.sweep(req.Key.App) // what was bound for a launch that fails
-	born, err := k.born(req)
+	defer k.held.Sweep(req.Key.App) // what was bound for a launch that fails
+	born, err := k.held.Born(req)
 	if err != nil {
 		return protocol.Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
 	}
@@ -58,7 +68,7 @@ func (k *keeper) launch(req protocol.Launch) (protocol.Launched, error) {
 }
 
 // launchWith starts a process that is born with sockets. k.mu is held.
-func (k *keeper) launchWith(req protocol.Launch, born []*heldSocket) (protocol.Launched, error) {
+func (k *keeper) launchWith(req protocol.Launch, born []*sockets.Held) (protocol.Launched, error) {
 	l := &launch{key: req.Key, grace: req.Grace, holds: req.Hold != nil, ended: make(chan struct{})}
 	stdio, err := k.openStdio(req)
 	if err != nil {
@@ -75,17 +85,23 @@ func (k *keeper) launchWith(req protocol.Launch, born []*heldSocket) (protocol.L
 		stdio.closeOwnEnds()
 		return protocol.Launched{}, explainExec(req, err)
 	}
-	l.launched = protocol.Launched{Pid: pid, StartTime: startTime(pid), At: time.Now()}
+	l.launched = protocol.Launched{Pid: pid, StartTime: startOf(pid), At: time.Now()}
 	k.launches[l.key] = l
 	k.journal.launched(l.key, l.launched)
 	for _, s := range born {
-		l.launched.Held = append(l.launched.Held, s.address)
+		l.launched.Held = append(l.launched.Held, s.Address)
 	}
 	if l.holds && req.Hold.Bind != 0 {
-		born[0].claims[l.claim()] = true
+		born[0].Claims[l.claim()] = true
 	}
 	k.readStdio(l, req, stdio)
 	return l.launched, nil
+}
+
+// startOf is the start of a child that may have ended: as long as it was not reaped it has a row.
+func startOf(pid int) uint64 {
+	p, _ := proc.Read(pid)
+	return p.Start
 }
 
 // exited is called by the reaper. It waits for launch to have recorded the process.
@@ -123,24 +139,15 @@ func (l *launch) settle(limit time.Duration) {
 	}
 	over := time.After(limit)
 	for _, s := range l.streams {
-		select {
-		case <-s.ended:
-		case <-over:
+		if !s.Settle(over) {
 			return
-		}
-		for _, f := range s.sinks {
-			select {
-			case <-f.idle():
-			case <-over:
-				return
-			}
 		}
 	}
 }
 
 // launchEnv is the launch's environment with the keeper's own variables; whatever Node or systemd put into the
 // environment of the shell that ran `devstack up` must not reach it.
-func launchEnv(req protocol.Launch, project string, born []*heldSocket) []string {
+func launchEnv(req protocol.Launch, project string, born []*sockets.Held) []string {
 	env := slices.DeleteFunc(slices.Clone(req.Env), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
 		return protocol.IsServiceVariable(name) || slices.Contains([]string{
@@ -150,9 +157,9 @@ func launchEnv(req protocol.Launch, project string, born []*heldSocket) []string
 	})
 	env = append(env, protocol.MarkerEnv+"="+req.Key.Marker(project))
 	if req.IPC {
-		env = append(env, fmt.Sprintf("NODE_CHANNEL_FD=%d", firstFD+len(born)), "NODE_CHANNEL_SERIALIZATION_MODE=json")
+		env = append(env, fmt.Sprintf("NODE_CHANNEL_FD=%d", sockets.FirstFD+len(born)), "NODE_CHANNEL_SERIALIZATION_MODE=json")
 	}
-	return append(env, heldEnv(req, born)...)
+	return append(env, sockets.HeldEnv(req, born)...)
 }
 
 // explainExec names what was missing: exec and chdir fail with the same number.
@@ -207,7 +214,7 @@ func (k *keeper) signal(req protocol.SignalReq) error {
 		if l == nil || l.channel == nil {
 			return fmt.Errorf("cannot send to %s: no IPC channel: %w", req.Key.App, syscall.ENOTCONN)
 		}
-		return l.channel.send(req.Message)
+		return l.channel.Send(req.Message)
 	}
 	sig, pid := syscall.Signal(req.Signal), 0
 	err := error(syscall.ESRCH)

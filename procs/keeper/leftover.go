@@ -1,6 +1,8 @@
 package keeper
 
 import (
+	"devstack/procs/proc"
+
 	"os"
 	"strings"
 
@@ -39,8 +41,8 @@ func endLeftBehind(o Options, directory string) ([]int, error) {
 
 // otherHome is the state directory of a keeper that runs the same path from another home: its daemon says so by its marker.
 func otherHome(o Options) string {
-	for pid := range processTable() {
-		dir, ok := strings.CutPrefix(marker(pid), daemonMarker(o.ID, ""))
+	for pid := range proc.Table() {
+		dir, ok := strings.CutPrefix(proc.Variable(pid, protocol.MarkerEnv), daemonMarker(o.ID, ""))
 		if ok && dir != "" && dir != o.StateDir && protocol.PlaceLocked(dir) {
 			return dir
 		}

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"devstack/procs/keeper/logs"
 )
 
 // chatter is what a process says: lines of every length with characters of every width, the last one unfinished.
@@ -114,7 +116,7 @@ func TestSoakLosslessLogs(t *testing.T) {
 // hashPayload takes every record of a log and of its rotated files apart and adds the lines to sum.
 func hashPayload(t *testing.T, path, format string, sum hash.Hash) (records int) {
 	t.Helper()
-	files, err := Backups(path)
+	files, err := logs.Backups(path)
 	if err != nil || len(files) < 3 {
 		t.Errorf("%d rotated files of %s, %v", len(files), path, err)
 	}
@@ -167,7 +169,7 @@ func payload(record []byte, format string) ([]byte, error) {
 		if len(record) < stamp+2 || string(record[stamp:stamp+2]) != ": " {
 			return nil, fmt.Errorf("%q has no date", record)
 		}
-		_, err := time.Parse(defaultLayout, string(record[:stamp]))
+		_, err := time.Parse(logs.DefaultLayout, string(record[:stamp]))
 		return record[stamp+2:], err
 	case "json":
 		var r struct{ Message *string }

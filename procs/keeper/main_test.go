@@ -37,8 +37,6 @@ func TestMain(m *testing.M) {
 			os.Exit(activatedRole(args))
 		case "chatter":
 			os.Exit(chatterRole(args))
-		case "full-disk":
-			os.Exit(fullDiskRole(args))
 		}
 	}
 	os.Exit(run(m))
@@ -303,25 +301,25 @@ func next[T any](t *testing.T, what string, c <-chan T) T {
 	}
 }
 
-// proc is a process that this test can wait for without being its parent.
-type proc struct {
+// watched is a process that this test can wait for without being its parent.
+type watched struct {
 	t   *testing.T
 	pid int
 	fd  int
 }
 
-func openProc(t *testing.T, pid int) proc {
+func openProc(t *testing.T, pid int) watched {
 	t.Helper()
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		t.Fatalf("process %d: %v", pid, err)
 	}
 	t.Cleanup(func() { unix.Close(fd) })
-	return proc{t, pid, fd}
+	return watched{t, pid, fd}
 }
 
 // dead waits for the end of the process for at most the given time.
-func (p proc) dead(limit time.Duration) bool {
+func (p watched) dead(limit time.Duration) bool {
 	p.t.Helper()
 	fds := []unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}
 	for {
@@ -336,7 +334,7 @@ func (p proc) dead(limit time.Duration) bool {
 	}
 }
 
-func (p proc) mustDie() {
+func (p watched) mustDie() {
 	p.t.Helper()
 	if !p.dead(15 * time.Second) {
 		p.t.Fatalf("process %d lives", p.pid)
@@ -352,4 +350,13 @@ func ipcPid(t *testing.T, w watcher) int {
 		t.Fatal(err)
 	}
 	return pid
+}
+
+func mustRead(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

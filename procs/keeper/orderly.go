@@ -29,7 +29,7 @@ func (k *keeper) askedToEnd() {
 	}
 	k.tellStopping(limit)
 	s.out.add(&protocol.Message{Verb: protocol.End})
-	go func() {
+	k.working.Go(func() {
 		select {
 		case <-s.ended:
 		case <-time.After(limit):
@@ -37,5 +37,5 @@ func (k *keeper) askedToEnd() {
 		case <-k.finished:
 		}
 		k.shutdown(nil)
-	}()
+	})
 }

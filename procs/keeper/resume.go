@@ -8,7 +8,12 @@ import (
 	"strconv"
 	"syscall"
 
+	"devstack/procs/keeper/ipc"
+
+	"devstack/procs/keeper/logs"
+
 	"devstack/procs/keeper/protocol"
+	"devstack/procs/keeper/sockets"
 )
 
 // resume is `keeper resume`: the keeper's life after an upgrade in place. Exits that came meanwhile are reaped by the loop.
@@ -56,7 +61,7 @@ func (k *keeper) restore(c *carried) error {
 	}
 	listener.SetUnlinkOnClose(false)
 	k.listener = listener
-	streams := k.restoreLogs(c)
+	streams := k.logs.Restore(c.Streams, c.Files)
 	launches, err := k.restoreLaunches(c, streams)
 	if err != nil {
 		return err
@@ -64,22 +69,20 @@ func (k *keeper) restore(c *carried) error {
 	if err := k.restoreHeld(c.Held); err != nil {
 		return err
 	}
-	go k.superviseDaemon(nil) // starts one at once
+	k.working.Go(func() { k.superviseDaemon(nil) }) // starts one at once
 	for _, s := range streams {
-		if s.r != nil {
-			k.logs.begin(s)
-		}
+		k.logs.Begin(s)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, w := range c.Wanting {
-		k.wanting = append(k.wanting, &wanting{launch: launches[w.Launch], address: w.Address, id: w.ID})
+		k.requests = append(k.requests, &socketRequest{launch: launches[w.Launch], address: w.Address, id: w.ID})
 	}
 	for l := range k.talking {
 		k.listenTo(l)
-		l.channel.speak()
+		l.channel.Speak()
 	}
-	k.answerAllWanting()
+	k.answerAllRequests()
 	return nil
 }
 
@@ -101,42 +104,8 @@ func inherited(fd int, name string) *os.File {
 	return os.NewFile(uintptr(fd), name)
 }
 
-// restoreLogs returns the streams by their index. Nothing is read yet.
-func (k *keeper) restoreLogs(c *carried) []*stream {
-	for _, f := range c.Files {
-		k.logs.file(f.Path, protocol.Logs{MaxSize: f.MaxSize, MaxFiles: f.MaxFiles})
-	}
-	streams := make([]*stream, len(c.Streams))
-	for i, s := range c.Streams {
-		var r *os.File
-		if s.FD >= 0 {
-			r = inherited(s.FD, "log pipe")
-		}
-		streams[i] = k.logs.newStream(r, format{kind: s.Kind, layout: s.Layout, head: s.Head})
-		streams[i].rest = s.Rest
-		if r == nil {
-			close(streams[i].ended)
-		}
-		for _, path := range s.Sinks {
-			streams[i].sinks = append(streams[i].sinks, k.logs.file(path, protocol.Logs{}))
-		}
-	}
-	for _, carried := range c.Files {
-		f := k.logs.files[carried.Path]
-		if carried.Torn && f.disk.open() == nil {
-			f.disk.torn, f.disk.last = true, streams[carried.Last]
-		}
-		f.mu.Lock()
-		for _, q := range carried.Queue {
-			f.enqueue(chunk{data: q.Data, from: streams[q.From], at: q.At, dropped: q.Dropped, reason: q.Reason, carried: true})
-		}
-		f.mu.Unlock()
-	}
-	return streams
-}
-
 // restoreLaunches returns the launches by their index. What they say over IPC is not read yet.
-func (k *keeper) restoreLaunches(c *carried, streams []*stream) ([]*launch, error) {
+func (k *keeper) restoreLaunches(c *carried, streams []*logs.Stream) ([]*launch, error) {
 	launches := make([]*launch, len(c.Launches))
 	for i, r := range c.Launches {
 		l := &launch{
@@ -159,7 +128,7 @@ func (k *keeper) restoreLaunches(c *carried, streams []*stream) ([]*launch, erro
 			continue
 		}
 		var err error
-		if l.channel, err = restoreChannel(r.Channel); err != nil {
+		if l.channel, err = ipc.RestoreChannel(r.Channel); err != nil {
 			return nil, fmt.Errorf("cannot use the IPC channel of %s: %w", l.key.App, err)
 		}
 		k.talking[l] = true
@@ -167,34 +136,17 @@ func (k *keeper) restoreLaunches(c *carried, streams []*stream) ([]*launch, erro
 	return launches, nil
 }
 
-func restoreChannel(r *carriedChannel) (*channel, error) {
-	w, err := protocol.NewFDConn(inherited(r.FD, "socket"))
-	if err != nil {
-		return nil, err
-	}
-	for _, fd := range r.Arrived {
-		syscall.CloseOnExec(fd)
-		w.Arrived = append(w.Arrived, &protocol.Descriptor{FD: fd})
-	}
-	c := newChannel(w)
-	c.in.line, c.in.long, c.unwritten = r.Line, r.Long, r.Unwritten
-	for _, nack := range r.Unacked {
-		c.unacked = append(c.unacked, passed{nack: nack})
-	}
-	return c, nil
-}
-
-func (k *keeper) restoreHeld(sockets []carriedSocket) error {
-	for _, r := range sockets {
+func (k *keeper) restoreHeld(carried []carriedSocket) error {
+	for _, r := range carried {
 		syscall.CloseOnExec(r.FD)
 		d := &protocol.Descriptor{FD: r.FD}
-		at, err := boundTo(d)
+		at, err := sockets.BoundTo(d)
 		if err != nil {
 			return fmt.Errorf("cannot hold the socket of %s: %w", r.App, err)
 		}
-		s := &heldSocket{address: r.Address, bound: at, socket: d, claims: map[claim]bool{}}
+		s := &sockets.Held{Address: r.Address, Bound: at, Socket: d, Claims: map[sockets.Claim]bool{}}
 		for _, c := range r.Claims {
-			s.claims[claim{instance: c.Instance, generation: c.Generation}] = true
+			s.Claims[sockets.Claim{Instance: c.Instance, Generation: c.Generation}] = true
 		}
 		k.held[r.App] = append(k.held[r.App], s)
 	}

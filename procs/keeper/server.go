@@ -41,13 +41,8 @@ func (k *keeper) launchServer(req protocol.Launch) (protocol.Launched, error) {
 	if err != nil {
 		return protocol.Launched{}, explainExec(req, err)
 	}
-	l.launched = protocol.Launched{Pid: pid, StartTime: startTime(pid), At: time.Now()}
+	l.launched = protocol.Launched{Pid: pid, StartTime: startOf(pid), At: time.Now()}
 	k.launches[l.key] = l
 	k.journal.launched(l.key, l.launched)
 	return l.launched, nil
-}
-
-// SignalServer signals exactly the process that a Launched names, whoever its parent is by now. One that is gone is no error.
-func SignalServer(pid int, start uint64, sig syscall.Signal) {
-	signalProcess(process{pid: pid, start: start}, sig)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"devstack/procs/keeper/protocol"
+	"devstack/procs/proc"
 
 	"devstack/procs/files"
 )
@@ -61,7 +62,7 @@ func TestServerOutlivesShutdown(t *testing.T) {
 	r := newRig(t)
 	c, _, _ := r.dial()
 	l, got := r.launchServer(c, "db")
-	if !Runs(got.Pid, got.StartTime) || StartTime(got.Pid) != got.StartTime {
+	if !proc.Runs(got.Pid, got.StartTime) || proc.StartTime(got.Pid) != got.StartTime {
 		t.Errorf("%+v does not run", got)
 	}
 	if _, err := c.Launch(t.Context(), protocol.Launch{Key: protocol.Key{App: "db", Instance: -1, Generation: 2}, Argv: l.Argv, Server: l.Server}); !errors.Is(err, syscall.EWOULDBLOCK) {
@@ -78,19 +79,19 @@ func TestServerOutlivesShutdown(t *testing.T) {
 	if list, err := c.List(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("List: %v, %v", list, err)
 	}
-	if !Runs(got.Pid, got.StartTime) {
+	if !proc.Runs(got.Pid, got.StartTime) {
 		t.Error("the server has ended with its keeper")
 	}
 	l.Key.Generation = 3
 	if _, err := c.Launch(t.Context(), l); !errors.Is(err, syscall.EWOULDBLOCK) {
 		t.Errorf("a second server: %v", err)
 	}
-	SignalServer(got.Pid, got.StartTime+1, syscall.SIGKILL) // another process
-	if !Runs(got.Pid, got.StartTime) {
+	proc.Process{Pid: got.Pid, Start: got.StartTime + 1}.Signal(syscall.SIGKILL) // another process
+	if !proc.Runs(got.Pid, got.StartTime) {
 		t.Error("a process with another start time was killed")
 	}
 	p := openProc(t, got.Pid)
-	SignalServer(got.Pid, got.StartTime, syscall.SIGINT)
+	proc.Process{Pid: got.Pid, Start: got.StartTime}.Signal(syscall.SIGINT)
 	p.mustDie()
 	if text := mustRead(t, l.Server.Output); text != "up\nbye\n" {
 		t.Errorf("output: %q", text)

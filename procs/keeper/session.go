@@ -94,11 +94,11 @@ func (k *keeper) handle(s *session, m *protocol.Message) {
 	case m.Verb == protocol.Signal && m.Signal != nil:
 		answer(k.signal(*m.Signal))
 	case m.Verb == protocol.Connect && m.Connect != nil:
-		go func() {
+		k.working.Go(func() {
 			d, err := k.connect(*m.Connect)
 			a.Attached = d
 			answer(err)
-		}()
+		})
 	case m.Verb == protocol.Release && m.Release != nil:
 		k.release(*m.Release)
 		answer(nil)
@@ -118,7 +118,7 @@ func (k *keeper) handle(s *session, m *protocol.Message) {
 		k.mu.Unlock()
 		answer(nil)
 	case m.Verb == protocol.Exec && m.Exec != nil:
-		go k.exec(s, *m.Exec, answer)
+		k.working.Go(func() { k.exec(s, *m.Exec, answer) })
 	case m.Verb == protocol.Notify && m.Notify != "":
 		answer(tellService(m.Notify))
 	case m.Verb == protocol.Shutdown:

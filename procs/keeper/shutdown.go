@@ -30,7 +30,7 @@ func (k *keeper) shutdown(done func()) bool {
 	}
 	k.ending = true
 	limit := drainTime
-	k.held.closeAll() // who listens does so still; afterwards clients see that nobody is there
+	k.held.CloseAll() // who listens does so still; afterwards clients see that nobody is there
 	var running []*launch
 	for _, l := range k.launches {
 		if l.exit == nil && (done == nil || k.signalled || !l.server) {
@@ -44,14 +44,14 @@ func (k *keeper) shutdown(done func()) bool {
 	}
 	k.hurry = ladders
 	k.mu.Unlock()
-	go func() {
+	k.working.Go(func() {
 		k.tellStopping(limit)
 		k.endLaunches(running, ladders)
 		killMarked(ofLaunches(k.opts.ID)) // what launches left behind that exited before
-		k.logs.drain(drainTime)
+		k.logs.Drain(drainTime)
 		k.leave()
 		close(k.finished)
-	}()
+	})
 	return true
 }
 

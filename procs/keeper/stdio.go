@@ -2,14 +2,15 @@ package keeper
 
 import (
 	"os"
-	"syscall"
+
+	"devstack/procs/keeper/sockets"
+
+	"devstack/procs/keeper/ipc"
+
+	"devstack/procs/keeper/logs"
 
 	"devstack/procs/keeper/protocol"
 )
-
-// pipeSize holds what a process writes between two reads. Node loses what does not fit when it calls process.exit;
-// more than this exhausts the kernel's per-user allowance with a few dozen processes.
-const pipeSize = 256 << 10
 
 // stdio is what a launch is born with: both ends, until the fork.
 type stdio struct {
@@ -29,13 +30,13 @@ func (k *keeper) openStdio(req protocol.Launch) (s *stdio, err error) {
 			s.closeOwnEnds()
 		}
 	}()
-	if kept(req.Logs.Out) || kept(req.Logs.Combined) {
-		if s.outR, s.outW, err = logPipe(); err != nil {
+	if logs.Kept(req.Logs.Out) || logs.Kept(req.Logs.Combined) {
+		if s.outR, s.outW, err = logs.NewPipe(); err != nil {
 			return s, err
 		}
 	}
-	if !s.merged && (kept(req.Logs.Err) || kept(req.Logs.Combined)) {
-		if s.errR, s.errW, err = logPipe(); err != nil {
+	if !s.merged && (logs.Kept(req.Logs.Err) || logs.Kept(req.Logs.Combined)) {
+		if s.errR, s.errW, err = logs.NewPipe(); err != nil {
 			return s, err
 		}
 	}
@@ -47,7 +48,7 @@ func (k *keeper) openStdio(req protocol.Launch) (s *stdio, err error) {
 	return s, nil
 }
 
-func (s *stdio) childFiles(born []*heldSocket) []uintptr {
+func (s *stdio) childFiles(born []*sockets.Held) []uintptr {
 	fd := func(f *os.File, orElse uintptr) uintptr {
 		if f == nil {
 			return orElse
@@ -61,7 +62,7 @@ func (s *stdio) childFiles(born []*heldSocket) []uintptr {
 		files[2] = out
 	}
 	for _, h := range born {
-		files = append(files, uintptr(h.socket.FD))
+		files = append(files, uintptr(h.Socket.FD))
 	}
 	if s.ipcChild != nil {
 		files = append(files, s.ipcChild.Fd())
@@ -81,13 +82,13 @@ func (s *stdio) closeOwnEnds() {
 // readStdio starts reading what the launch writes.
 func (k *keeper) readStdio(l *launch, req protocol.Launch, s *stdio) {
 	if s.outR != nil {
-		l.streams = append(l.streams, k.logs.read(s.outR, l.key, "out", req.Logs, req.Logs.Out))
+		l.streams = append(l.streams, k.logs.Read(s.outR, l.key, "out", req.Logs, req.Logs.Out))
 	}
 	if s.errR != nil {
-		l.streams = append(l.streams, k.logs.read(s.errR, l.key, "err", req.Logs, req.Logs.Err))
+		l.streams = append(l.streams, k.logs.Read(s.errR, l.key, "err", req.Logs, req.Logs.Err))
 	}
 	if s.ipcOwn != nil {
-		l.channel = newChannel(s.ipcOwn)
+		l.channel = ipc.NewChannel(s.ipcOwn)
 		k.talking[l] = true
 		k.listenTo(l)
 	}
@@ -95,37 +96,12 @@ func (k *keeper) readStdio(l *launch, req protocol.Launch, s *stdio) {
 
 // listenTo starts reading a launch's IPC channel.
 func (k *keeper) listenTo(l *launch) {
-	go func() {
+	k.working.Go(func() {
 		k.readIPC(l)
 		k.mu.Lock()
 		delete(k.talking, l)
 		k.mu.Unlock()
-	}()
-}
-
-// kept says whether a log path is a file at all.
-func kept(path string) bool { return path != "" && path != os.DevNull }
-
-// logPipe returns a close-on-exec pipe whose read end is non-blocking, so that waiting for output costs no thread.
-func logPipe() (r, w *os.File, err error) {
-	var fds [2]int
-	syscall.ForkLock.RLock()
-	err = syscall.Pipe(fds[:])
-	if err == nil {
-		syscall.CloseOnExec(fds[0])
-		syscall.CloseOnExec(fds[1])
-	}
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		return nil, nil, os.NewSyscallError("pipe", err)
-	}
-	growPipe(fds[1], pipeSize)
-	if err := syscall.SetNonblock(fds[0], true); err != nil {
-		syscall.Close(fds[0])
-		syscall.Close(fds[1])
-		return nil, nil, os.NewSyscallError("fcntl", err)
-	}
-	return os.NewFile(uintptr(fds[0]), "log pipe"), os.NewFile(uintptr(fds[1]), "log pipe"), nil
+	})
 }
 
 func closeAll(files ...*os.File) {

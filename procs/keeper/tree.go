@@ -1,6 +1,9 @@
 package keeper
 
 import (
+	"devstack/procs/keeper/protocol"
+	"devstack/procs/proc"
+
 	"os"
 	"strings"
 	"sync"
@@ -22,7 +25,7 @@ type sweep struct {
 //
 // One walk of the process table serves every request that waits, so stopping 200 launches costs a few walks.
 type tree struct {
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	pending []*sweep
 	running bool
 }
@@ -34,7 +37,7 @@ func (t *tree) signal(s *sweep) {
 	t.pending = append(t.pending, s)
 	if !t.running {
 		t.running = true
-		go t.run()
+		go t.run() // ends when nobody waits for it any more
 	}
 	t.mu.Unlock()
 	<-s.done
@@ -50,7 +53,7 @@ func (t *tree) run() {
 		if len(batch) == 0 {
 			return
 		}
-		signalled := map[process]bool{}
+		signalled := map[proc.Process]bool{}
 		// A process can fork while we walk: again until nothing new is found. The bound is for a fork bomb that
 		// outruns us; its members in the process group are dead already.
 		for range 50 {
@@ -65,7 +68,7 @@ func (t *tree) run() {
 }
 
 // walk reports whether it killed something new. Other signals are sent once, to what the first walk finds.
-func walk(batch []*sweep, signalled map[process]bool) (again bool) {
+func walk(batch []*sweep, signalled map[proc.Process]bool) (again bool) {
 	byMarker, bySession := map[string]*sweep{}, map[int]*sweep{}
 	for _, s := range batch {
 		byMarker[s.marker] = s
@@ -74,44 +77,44 @@ func walk(batch []*sweep, signalled map[process]bool) (again bool) {
 		}
 	}
 	first := len(signalled) == 0
-	table := processTable()
+	table := proc.Table()
 	for pid, p := range table {
 		if signalled[p] || pid == os.Getpid() || orphansStay && !descends(table, pid, os.Getpid()) {
 			continue
 		}
 		s := byMarker[markerOf(table, pid)]
-		if s == nil && descends(table, pid, os.Getpid()) && marker(pid) == "" {
-			s = bySession[p.session]
+		if s == nil && descends(table, pid, os.Getpid()) && proc.Variable(pid, protocol.MarkerEnv) == "" {
+			s = bySession[p.Session]
 		}
-		if s == nil || s.sig != syscall.SIGKILL && (!first || s.grouped && p.group == s.session) {
+		if s == nil || s.sig != syscall.SIGKILL && (!first || s.grouped && p.Group == s.session) {
 			continue
 		}
 		signalled[p] = true
-		signalProcess(p, s.sig)
+		p.Signal(s.sig)
 		again = again || s.sig == syscall.SIGKILL
 	}
 	return again
 }
 
 // markerOf is a process's launch marker. One of ours that is about to become another program is waited for.
-func markerOf(table map[int]process, pid int) string {
-	if m := marker(pid); m != "" || !descends(table, pid, os.Getpid()) {
+func markerOf(table map[int]proc.Process, pid int) string {
+	if m := proc.Variable(pid, protocol.MarkerEnv); m != "" || !descends(table, pid, os.Getpid()) {
 		return m
 	}
-	return markerAfterExec(pid)
+	return proc.VariableAfterExec(pid, protocol.MarkerEnv)
 }
 
 // descends follows the parents; the table is a snapshot, so a loop in it ends after as many steps as it has rows.
-func descends(table map[int]process, pid, ancestor int) bool {
+func descends(table map[int]proc.Process, pid, ancestor int) bool {
 	for range len(table) {
 		p, ok := table[pid]
 		if !ok {
 			return false
 		}
-		if p.parent == ancestor {
+		if p.Parent == ancestor {
 			return true
 		}
-		pid = p.parent
+		pid = p.Parent
 	}
 	return false
 }
@@ -119,19 +122,19 @@ func descends(table map[int]process, pid, ancestor int) bool {
 // killMarked kills every process whose marker matches, with the group that it leads, until a walk finds no more,
 // and returns their pids. The keeper and its ancestors are spared.
 func killMarked(match func(marker string) bool) []int {
-	killed := map[process]bool{}
+	killed := map[proc.Process]bool{}
 	for range 50 {
-		table, again := processTable(), false
+		table, again := proc.Table(), false
 		for pid, p := range table {
 			if killed[p] || pid == os.Getpid() || descends(table, os.Getpid(), pid) || !match(markerOf(table, pid)) {
 				continue
 			}
 			killed[p] = true
 			again = true
-			if own := table[os.Getpid()]; p.group == pid && p.group != own.group {
-				_ = syscall.Kill(-p.group, syscall.SIGKILL)
+			if own := table[os.Getpid()]; p.Group == pid && p.Group != own.Group {
+				_ = syscall.Kill(-p.Group, syscall.SIGKILL)
 			}
-			signalProcess(p, syscall.SIGKILL)
+			p.Signal(syscall.SIGKILL)
 		}
 		if !again {
 			break
@@ -139,7 +142,7 @@ func killMarked(match func(marker string) bool) []int {
 	}
 	pids := make([]int, 0, len(killed))
 	for p := range killed {
-		pids = append(pids, p.pid)
+		pids = append(pids, p.Pid)
 	}
 	return pids
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"devstack/procs/files"
 )
 
 // shim is a preload for Node.js 18 and newer; its own comment says what it promises.
@@ -22,19 +24,7 @@ func Install(dir string) (path string, err error) {
 	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, shim) {
 		return path, nil
 	}
-	temp, err := os.CreateTemp(dir, "shim-*") // mode 0600
-	if err != nil {
-		return "", fmt.Errorf("cannot write the preload of Node.js: %w", err)
-	}
-	defer os.Remove(temp.Name()) // gone already, if all went well
-	_, err = temp.Write(shim)
-	if closing := temp.Close(); err == nil {
-		err = closing
-	}
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	if err != nil {
+	if err := files.Replace(path, shim, 0o600); err != nil {
 		return "", fmt.Errorf("cannot write the preload of Node.js: %w", err)
 	}
 	return path, nil

@@ -96,21 +96,25 @@ func waitFree(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("cannot wait for the keeper: %w", err)
 	}
-	free := make(chan error, 1)
-	go func() { // outlives a cancelled ctx until the lock is free: flock cannot be interrupted
-		free <- files.Lock(f, syscall.LOCK_SH)
-		f.Close()
-	}()
-	select {
-	case err := <-free:
-		if err != nil {
+	defer f.Close()
+	for {
+		err := files.Lock(f, syscall.LOCK_SH|syscall.LOCK_NB)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return fmt.Errorf("cannot wait for the keeper that has %s: %w", path, err)
 		}
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(waitEvery):
+		}
 	}
 }
+
+// waitEvery is the pause between two looks at a lock: waiting for one in the kernel cannot be interrupted.
+const waitEvery = 5 * time.Millisecond
 
 func openDir(dir string) (*os.File, error) {
 	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)

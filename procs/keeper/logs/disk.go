@@ -1,4 +1,4 @@
-package keeper
+package logs
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ type disk struct {
 
 	file  os.FileInfo // what is open, nil if nothing is
 	size  int64
-	last  *stream // whose output was written last
+	last  *Stream // whose output was written last
 	torn  bool    // the file ends inside a line
 	index *indexWriter
 }

@@ -1,4 +1,4 @@
-package keeper
+package logs
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ const (
 // chunk is queued output: whole lines of one stream, or a piece of an overlong line; or a count of dropped lines.
 type chunk struct {
 	data    []byte
-	from    *stream
+	from    *Stream
 	at      time.Time
 	dropped int
 	reason  string
@@ -32,7 +32,7 @@ type chunk struct {
 // file is the only writer of one path. Its queue is bounded by the tokens of the streams; its goroutine runs only
 // while there is something to write.
 type file struct {
-	logs *logs
+	logs *Recorder
 	path string
 	disk *disk
 
@@ -44,7 +44,7 @@ type file struct {
 	held    chan struct{}   // in an upgrade: nothing is written; closed when nothing is being written, either
 }
 
-func newFile(ls *logs, path string, maxSize int64, maxFiles int) *file {
+func newFile(ls *Recorder, path string, maxSize int64, maxFiles int) *file {
 	if maxSize <= 0 {
 		maxSize = defaultMaxSize
 	}
@@ -80,7 +80,7 @@ func (f *file) put(c chunk) {
 }
 
 // drop counts lines of s that could not be queued, at their place between the others.
-func (f *file) drop(s *stream, lines int) {
+func (f *file) drop(s *Stream, lines int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n := len(f.queue); n > 0 && f.queue[n-1].dropped > 0 && f.queue[n-1].from == s {

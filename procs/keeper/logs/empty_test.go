@@ -1,4 +1,4 @@
-package keeper
+package logs
 
 import (
 	"os"
@@ -36,8 +36,8 @@ func TestEmptyLogTakesTheRotatedOnesToo(t *testing.T) {
 func TestAnEmptiedLogGoesOnAtItsBeginning(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "web-out.log")
-	d := &disk{path: path, max: defaultMaxSize, stateDir: dir, out: newFile(newLogs(dir, 0, nil), path, 0, 0).disk.out}
-	s := &stream{}
+	d := &disk{path: path, max: defaultMaxSize, stateDir: dir, out: newFile(NewRecorder(dir, 0, nil), path, 0, 0).disk.out}
+	s := &Stream{}
 	for _, line := range []string{"first\n", "second\n"} {
 		if _, err := d.write(chunk{data: []byte(line), from: s}); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,6 @@
-package keeper
+// Package logs records what processes write: pipes to rotated files, with an index of times beside them, and reads both
+// back. It knows nothing of processes; the keeper above gives it the reading ends.
+package logs
 
 import (
 	"log/slog"
@@ -21,57 +23,64 @@ const (
 	patience    = time.Second        // a stream waits so long for a disk that does not answer, then drops
 )
 
-// logs is every log file and every stream of a keeper.
-type logs struct {
+// Recorder is every log file and every stream of a keeper.
+type Recorder struct {
 	stateDir string
 	retry    time.Duration // until a failed write is tried again
 	log      *slog.Logger
 	tokens   chan struct{} // one per queued buffer
 	buffers  sync.Pool     // of *[bufSize]byte
 
-	mu      sync.Mutex
+	reading sync.WaitGroup // one per stream
+
+	mu      sync.Mutex       // guards what follows
 	files   map[string]*file // by path, for the keeper's life
-	open    map[*stream]bool // before EOF
+	open    map[*Stream]bool // before EOF
 	drained chan struct{}    // closed when none is open any more in a drain
 }
 
-func newLogs(stateDir string, retry time.Duration, log *slog.Logger) *logs {
-	return &logs{
+// NewRecorder keeps its indexes in stateDir, and tries a failed write again after retry.
+func NewRecorder(stateDir string, retry time.Duration, log *slog.Logger) *Recorder {
+	return &Recorder{
 		stateDir: stateDir,
 		retry:    retry,
 		log:      log,
 		tokens:   make(chan struct{}, poolBuffers),
 		buffers:  sync.Pool{New: func() any { return new([bufSize]byte) }},
 		files:    map[string]*file{},
-		open:     map[*stream]bool{},
+		open:     map[*Stream]bool{},
 	}
 }
 
-// read starts reading r until its end, into the given file and into the combined one.
-func (ls *logs) read(r *os.File, key protocol.Key, kind string, cfg protocol.Logs, path string) *stream {
+// Read starts reading r until its end, into the given file and into the combined one.
+func (ls *Recorder) Read(r *os.File, key protocol.Key, kind string, cfg protocol.Logs, path string) *Stream {
 	s := ls.newStream(r, newFormat(cfg, key, kind))
 	for _, p := range []string{path, cfg.Combined} {
-		if kept(p) {
+		if Kept(p) {
 			s.sinks = append(s.sinks, ls.file(p, cfg))
 		}
 	}
-	ls.begin(s)
+	ls.Begin(s)
 	return s
 }
 
-func (ls *logs) newStream(r *os.File, format format) *stream {
-	return &stream{logs: ls, r: r, own: make(chan struct{}, ownBuffers), format: format, ended: make(chan struct{})}
+func (ls *Recorder) newStream(r *os.File, format format) *Stream {
+	return &Stream{logs: ls, r: r, own: make(chan struct{}, ownBuffers), format: format, ended: make(chan struct{})}
 }
 
-func (ls *logs) begin(s *stream) {
+// Begin starts reading, unless the stream has ended.
+func (ls *Recorder) Begin(s *Stream) {
+	if s.r == nil {
+		return
+	}
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	ls.open[s] = true
-	go s.run()
+	ls.reading.Go(s.run)
 }
 
 // file returns the one writer of a path. Size and number of files are those of the path's first launch.
-func (ls *logs) file(path string, cfg protocol.Logs) *file {
+func (ls *Recorder) file(path string, cfg protocol.Logs) *file {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	f := ls.files[path]
@@ -82,7 +91,7 @@ func (ls *logs) file(path string, cfg protocol.Logs) *file {
 	return f
 }
 
-func (ls *logs) streamEnded(s *stream) {
+func (ls *Recorder) streamEnded(s *Stream) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	delete(ls.open, s)
@@ -92,8 +101,9 @@ func (ls *logs) streamEnded(s *stream) {
 	}
 }
 
-// drain waits until every stream has ended and everything is written, each for at most the given time.
-func (ls *logs) drain(limit time.Duration) {
+// Drain waits until every stream has ended and everything is written, each for at most the given time. Nothing is read
+// afterwards.
+func (ls *Recorder) Drain(limit time.Duration) {
 	ls.mu.Lock()
 	var drained chan struct{}
 	if len(ls.open) > 0 {
@@ -110,8 +120,10 @@ func (ls *logs) drain(limit time.Duration) {
 		case <-drained:
 		case <-time.After(limit):
 			ls.log.Warn("some output is still held open by a process that survives; not waiting for it")
+			ls.hangUp()
 		}
 	}
+	ls.reading.Wait()
 	over := time.After(limit)
 	for _, f := range files {
 		select {
@@ -123,10 +135,19 @@ func (ls *logs) drain(limit time.Duration) {
 	}
 }
 
-// buffer and release manage the memory of chunks.
-func (ls *logs) buffer() []byte { return ls.buffers.Get().(*[bufSize]byte)[:] }
+// hangUp closes every stream.
+func (ls *Recorder) hangUp() {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for s := range ls.open {
+		s.r.Close()
+	}
+}
 
-func (ls *logs) release(b []byte) {
+// buffer and release manage the memory of chunks.
+func (ls *Recorder) buffer() []byte { return ls.buffers.Get().(*[bufSize]byte)[:] }
+
+func (ls *Recorder) release(b []byte) {
 	if cap(b) == bufSize {
 		ls.buffers.Put((*[bufSize]byte)(b[:bufSize]))
 	}

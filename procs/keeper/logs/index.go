@@ -1,4 +1,4 @@
-package keeper
+package logs
 
 import (
 	"crypto/sha256"

@@ -1,4 +1,4 @@
-package keeper
+package logs
 
 import (
 	"strconv"
@@ -8,8 +8,8 @@ import (
 	"devstack/procs/keeper/protocol"
 )
 
-// defaultLayout is PM2's `YYYY-MM-DD HH:mm:ss.SSS Z`.
-const defaultLayout = "2006-01-02 15:04:05.000 -07:00"
+// DefaultLayout is PM2's `YYYY-MM-DD HH:mm:ss.SSS Z`.
+const DefaultLayout = "2006-01-02 15:04:05.000 -07:00"
 
 // format is how one stream's lines are written: raw, with a timestamp before each, or as JSON records.
 type format struct {
@@ -21,7 +21,7 @@ type format struct {
 func newFormat(cfg protocol.Logs, key protocol.Key, kind string) format {
 	f := format{kind: cfg.Format, layout: cfg.Layout}
 	if f.layout == "" {
-		f.layout = defaultLayout
+		f.layout = DefaultLayout
 	}
 	if f.kind == "json" {
 		h := append([]byte(`","type":"`), kind...)

@@ -1,4 +1,4 @@
-package keeper
+package logs
 
 import (
 	"bytes"
@@ -8,24 +8,26 @@ import (
 	"syscall"
 	"time"
 	"unicode/utf8"
+
+	"devstack/procs/keeper/pause"
 )
 
-// stream is one pipe of a launch.
-type stream struct {
-	logs   *logs
+// Stream is one pipe of a launch.
+type Stream struct {
+	logs   *Recorder
 	r      *os.File
 	sinks  []*file
 	own    chan struct{} // one token per queued buffer of this stream
 	format format
 	ended  chan struct{} // closed when everything was read and queued
 
-	rest    []byte  // an unfinished line, read but not yet passed on
-	stuck   bool    // the disk stood still when we last waited for it
-	parking parking // where it waits during an upgrade
+	rest    []byte      // an unfinished line, read but not yet passed on
+	stuck   bool        // the disk stood still when we last waited for it
+	parking pause.Point // where it waits during an upgrade
 }
 
 // run reads until every process that holds the pipe has closed it.
-func (s *stream) run() {
+func (s *Stream) run() {
 	defer s.logs.streamEnded(s)
 	defer close(s.ended)
 	defer s.r.Close()
@@ -38,11 +40,11 @@ func (s *stream) run() {
 		buf, n, err := s.read(raw)
 		at := time.Now()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			s.parking.wait()
+			s.parking.Wait()
 			continue
 		}
 		if err != nil {
-			if !errors.Is(err, io.EOF) {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) {
 				s.logs.log.Error("cannot read output", "err", err)
 			}
 			s.finish(at)
@@ -60,7 +62,7 @@ func (s *stream) run() {
 
 // read waits for output and takes a buffer only when there is some, so that an idle stream holds no memory. The
 // unfinished line comes first in the buffer; n counts it, too.
-func (s *stream) read(raw syscall.RawConn) (buf []byte, n int, err error) {
+func (s *Stream) read(raw syscall.RawConn) (buf []byte, n int, err error) {
 	waitErr := raw.Read(func(fd uintptr) bool {
 		buf = s.logs.buffer()
 		n = copy(buf, s.rest)
@@ -88,7 +90,7 @@ func (s *stream) read(raw syscall.RawConn) (buf []byte, n int, err error) {
 }
 
 // finish passes on a last line without a newline.
-func (s *stream) finish(at time.Time) {
+func (s *Stream) finish(at time.Time) {
 	if len(s.rest) > 0 {
 		buf := s.logs.buffer()
 		s.emit(buf, copy(buf, s.rest), at)
@@ -116,7 +118,7 @@ func cutLines(b []byte, full bool) int {
 }
 
 // emit formats buf[:n] and queues it; buf is given away.
-func (s *stream) emit(buf []byte, n int, at time.Time) {
+func (s *Stream) emit(buf []byte, n int, at time.Time) {
 	if s.format.raw() {
 		s.queue(buf[:n], at)
 		return
@@ -139,14 +141,14 @@ func (s *stream) emit(buf []byte, n int, at time.Time) {
 }
 
 // queue hands a chunk to every file, or drops it and has it counted.
-func (s *stream) queue(b []byte, at time.Time) {
+func (s *Stream) queue(b []byte, at time.Time) {
 	for _, f := range s.sinks[1:] {
 		s.queueTo(f, append(s.logs.buffer()[:0], b...), at)
 	}
 	s.queueTo(s.sinks[0], b, at)
 }
 
-func (s *stream) queueTo(f *file, b []byte, at time.Time) {
+func (s *Stream) queueTo(f *file, b []byte, at time.Time) {
 	if s.acquire(f) {
 		f.put(chunk{data: b, from: s, at: at})
 		return
@@ -157,7 +159,7 @@ func (s *stream) queueTo(f *file, b []byte, at time.Time) {
 
 // acquire takes the right to queue one buffer. It waits while the disk works; not for one that fails, nor again for
 // one that stood still.
-func (s *stream) acquire(f *file) bool {
+func (s *Stream) acquire(f *file) bool {
 	if s.tryAcquire() {
 		s.stuck = false
 		return true
@@ -183,7 +185,7 @@ func (s *stream) acquire(f *file) bool {
 	}
 }
 
-func (s *stream) tryAcquire() bool {
+func (s *Stream) tryAcquire() bool {
 	select {
 	case s.own <- struct{}{}:
 	default:
@@ -199,7 +201,7 @@ func (s *stream) tryAcquire() bool {
 }
 
 // giveBack is called when a queued buffer has been written.
-func (s *stream) giveBack(b []byte) {
+func (s *Stream) giveBack(b []byte) {
 	<-s.own
 	<-s.logs.tokens
 	s.logs.release(b)

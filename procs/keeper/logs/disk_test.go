@@ -1,6 +1,6 @@
 //go:build linux
 
-package keeper
+package logs
 
 import (
 	"bufio"
@@ -21,6 +21,14 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// The test binary is also the process that has the full disk.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "full-disk" {
+		os.Exit(fullDiskRole(os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
 
 // A full disk, in a mount namespace of its own.
 func TestFullDisk(t *testing.T) {
@@ -55,13 +63,13 @@ func fullDisk(dir, format string) error {
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
 		return fmt.Errorf("cannot mount: %w", err)
 	}
-	ls := newLogs(filepath.Join(dir, "state"), 10*time.Millisecond, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	ls := NewRecorder(filepath.Join(dir, "state"), 10*time.Millisecond, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	path := filepath.Join(dir, "out.log")
-	r, w, err := logPipe()
+	r, w, err := NewPipe()
 	if err != nil {
 		return err
 	}
-	ls.read(r, protocol.Key{App: "app"}, "out", protocol.Logs{Format: format, MaxSize: 64 << 20}, path)
+	ls.Read(r, protocol.Key{App: "app"}, "out", protocol.Logs{Format: format, MaxSize: 64 << 20}, path)
 	out := bufio.NewWriter(w)
 	for i := range fullDiskLines { // returns: the writer is never blocked by the disk for long
 		fmt.Fprintf(out, "line %d %s\n", i, strings.Repeat("x", 50))
@@ -75,7 +83,7 @@ func fullDisk(dir, format string) error {
 	<-ls.file(path, protocol.Logs{}).idle()
 	fmt.Fprintln(w, "after")
 	w.Close()
-	ls.drain(10 * time.Second)
+	ls.Drain(10 * time.Second)
 	return checkDropped(path)
 }
 

@@ -1,4 +1,4 @@
-package keeper
+package logs
 
 import (
 	"encoding/json"
@@ -16,25 +16,25 @@ import (
 	"devstack/procs/keeper/protocol"
 )
 
-func testLogs(t *testing.T) *logs {
-	return newLogs(t.TempDir(), 10*time.Millisecond, slog.New(slog.NewTextHandler(io.Discard, nil)))
+func testLogs(t *testing.T) *Recorder {
+	return NewRecorder(t.TempDir(), 10*time.Millisecond, slog.New(slog.NewTextHandler(io.Discard, nil)))
 }
 
 // say lets a process that says these words begin and end, and waits until they are on disk.
-func say(t *testing.T, ls *logs, cfg protocol.Logs, words ...string) {
+func say(t *testing.T, ls *Recorder, cfg protocol.Logs, words ...string) {
 	t.Helper()
-	r, w, err := logPipe()
+	r, w, err := NewPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ls.read(r, protocol.Key{App: "a\"pp", Instance: 2}, "out", cfg, cfg.Out)
+	ls.Read(r, protocol.Key{App: "a\"pp", Instance: 2}, "out", cfg, cfg.Out)
 	for _, word := range words {
 		if _, err := io.WriteString(w, word); err != nil {
 			t.Fatal(err)
 		}
 	}
 	w.Close()
-	ls.drain(10 * time.Second)
+	ls.Drain(10 * time.Second)
 }
 
 func TestRawBytesAreUntouched(t *testing.T) {
@@ -42,11 +42,11 @@ func TestRawBytesAreUntouched(t *testing.T) {
 	ls := testLogs(t)
 	text := "one\r\n\x1b[31mred\x1b[0m\x00\xff\n\n" + strings.Repeat("long é", 50_000) + "\nno newline"
 	say(t, ls, protocol.Logs{Out: path}, text)
-	if got := mustRead(t, path); got != text {
+	if got := readAll(t, path); got != text {
 		t.Errorf("%d bytes, want %d", len(got), len(text))
 	}
 	say(t, ls, protocol.Logs{Out: path}, "next\n")
-	if got := mustRead(t, path); got != text+"\nnext\n" {
+	if got := readAll(t, path); got != text+"\nnext\n" {
 		t.Errorf("the next launch's first line joins the last one's: %q", got[len(text):])
 	}
 	if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o600 {
@@ -58,12 +58,12 @@ func TestTextFormat(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.log")
 	combined := filepath.Join(t.TempDir(), "all.log")
 	say(t, testLogs(t), protocol.Logs{Out: path, Combined: combined, Format: "text"}, "fir", "st\n\nzwei ä", "ö\nlast")
-	got := mustRead(t, path)
+	got := readAll(t, path)
 	stamp := `\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d: `
 	if !regexp.MustCompile(`^` + stamp + `first\n` + stamp + `\n` + stamp + `zwei äö\n` + stamp + `last\n$`).MatchString(got) {
 		t.Errorf("%q", got)
 	}
-	if all := mustRead(t, combined); all != got {
+	if all := readAll(t, combined); all != got {
 		t.Errorf("combined: %q", all)
 	}
 }
@@ -73,7 +73,7 @@ func TestJSONFormat(t *testing.T) {
 	words := []string{"plain", `quo"te \ back`, "tab\tcr\r\x01\x1b[0m", "bad \xff\xc3 utf-8", "ünï 🎉", ""}
 	before := time.Now().Truncate(time.Millisecond)
 	say(t, testLogs(t), protocol.Logs{Out: path, Format: "json", ID: 5}, strings.Join(words, "\n")+"\n")
-	lines := strings.Split(strings.TrimSuffix(mustRead(t, path), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(readAll(t, path), "\n"), "\n")
 	if len(lines) != len(words) {
 		t.Fatalf("%d lines: %q", len(lines), lines)
 	}
@@ -100,7 +100,7 @@ func TestOverlongLineInRecords(t *testing.T) {
 	long := "x" + strings.Repeat("é", 100_000) // no multiple of the read size falls between two characters
 	say(t, testLogs(t), protocol.Logs{Out: path, Format: "json"}, long+"\nshort\n")
 	var joined strings.Builder
-	lines := strings.Split(strings.TrimSuffix(mustRead(t, path), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(readAll(t, path), "\n"), "\n")
 	for _, line := range lines {
 		var rec struct{ Message string }
 		if err := json.Unmarshal([]byte(line), &rec); err != nil {
@@ -166,7 +166,7 @@ func TestRotationKeepsLinesWholeAndIndexesFollow(t *testing.T) {
 	files = append(files, path)
 	var got strings.Builder
 	for _, file := range files {
-		part := mustRead(t, file)
+		part := readAll(t, file)
 		got.WriteString(part)
 		if len(part) > 4<<10 || !strings.HasSuffix(part, "\n") {
 			t.Errorf("%s: %d bytes", file, len(part))
@@ -259,14 +259,14 @@ func TestRemovedAndTruncated(t *testing.T) {
 		t.Fatal(err)
 	}
 	say(t, ls, protocol.Logs{Out: path}, "two\n")
-	if got := mustRead(t, path); got != "two\n" {
+	if got := readAll(t, path); got != "two\n" {
 		t.Errorf("after the directory was removed: %q", got)
 	}
 	if err := os.Truncate(path, 0); err != nil {
 		t.Fatal(err)
 	}
 	say(t, ls, protocol.Logs{Out: path}, "three\n")
-	if got := mustRead(t, path); got != "three\n" {
+	if got := readAll(t, path); got != "three\n" {
 		t.Errorf("after the file was emptied: %q", got)
 	}
 }
@@ -274,29 +274,29 @@ func TestRemovedAndTruncated(t *testing.T) {
 func TestSharedFileKeepsLinesApart(t *testing.T) {
 	ls := testLogs(t)
 	path := filepath.Join(t.TempDir(), "out.log")
-	a, aw, err := logPipe()
+	a, aw, err := NewPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ls.read(a, protocol.Key{App: "a"}, "out", protocol.Logs{}, path)
+	ls.Read(a, protocol.Key{App: "a"}, "out", protocol.Logs{}, path)
 	fmt.Fprint(aw, "half of a")
-	b, bw, err := logPipe()
+	b, bw, err := NewPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ls.read(b, protocol.Key{App: "b"}, "out", protocol.Logs{}, path)
+	ls.Read(b, protocol.Key{App: "b"}, "out", protocol.Logs{}, path)
 	fmt.Fprint(bw, "all of b\n")
 	bw.Close()
 	fmt.Fprint(aw, " line\n")
 	aw.Close()
-	ls.drain(10 * time.Second)
-	got := mustRead(t, path)
+	ls.Drain(10 * time.Second)
+	got := readAll(t, path)
 	if got != "all of b\nhalf of a line\n" && got != "half of a line\nall of b\n" {
 		t.Errorf("%q", got)
 	}
 }
 
-func mustRead(t *testing.T, path string) string {
+func readAll(t *testing.T, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {

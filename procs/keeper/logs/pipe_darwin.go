@@ -1,0 +1,3 @@
+package logs
+
+func growPipe(fd, size int) {}
