@@ -170,7 +170,7 @@ func TestRefusals(t *testing.T) {
 	ws := look(t, sample)
 	for want, w := range map[string]prod.Workload{
 		"interpreter: an image of Node.js has no python3": {Name: "a", App: "A", Runtime: "python3", WorkDir: "/app", Command: []string{"python3", "x.py"}},
-		"script: src/x.ts is source code":                    {Name: "a", App: "A", Runtime: "node", WorkDir: "/app", Command: []string{"node", "src/x.ts"}},
+		"script: src/x.ts is source code":                 {Name: "a", App: "A", Runtime: "node", WorkDir: "/app", Command: []string{"node", "src/x.ts"}},
 		"cwd: no Dockerfile takes the path":               {Name: "a", App: "A", Runtime: "node", WorkDir: "/app/a b", Command: []string{"node", "x.js"}},
 	} {
 		_, _, err := Render(prod.Model{Build: prod.Build{Context: "."}, Workloads: []prod.Workload{w}}, Options{Workspace: ws})
