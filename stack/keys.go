@@ -128,6 +128,12 @@ var appKeys = []appKey{
 	},
 }
 
+// TopKeys are the keys of ecosystem.yaml's top level, in the order of the documentation.
+func TopKeys() []string { return slices.Clone(topKeys) }
+
+// AppKeys are the keys of an app, in the order of the documentation; name is the first.
+func AppKeys() []string { return append([]string{"name"}, appKeyNames()...) }
+
 // appKeyNames are the keys of an app that a layer may set; name is set by the app alone.
 func appKeyNames() []string {
 	names := make([]string, len(appKeys))

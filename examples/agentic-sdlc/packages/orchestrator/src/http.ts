@@ -54,10 +54,10 @@ async function route(services: Services, req: IncomingMessage, res: ServerRespon
     return answer(res, 202, { id }, { location: `/pipelines/${id}` });
   }
   const id = /^\/pipelines\/([^/]+)$/.exec(path)?.[1];
-  if (id === undefined) throw new HttpError(404, 'no such page');
+  if (id === undefined) throw new HttpError(404, 'this page does not exist');
   allow(req, 'GET', 'HEAD');
   const pipeline = uuid.test(id) ? await readPipeline(services.pool, id) : undefined;
-  if (!pipeline) throw new HttpError(404, 'no such pipeline');
+  if (!pipeline) throw new HttpError(404, 'this pipeline does not exist');
   answer(res, 200, pipeline);
 }
 

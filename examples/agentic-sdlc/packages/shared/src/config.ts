@@ -14,7 +14,7 @@ const required = ['DATABASE_URL', 'REDIS_URL', 'ANTHROPIC_API_KEY'];
 /** Reads the configuration; throws one error that names every missing variable. */
 export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const missing = required.filter((key) => !env[key]);
-  if (missing.length > 0) throw new Error(`cannot start: not set in the environment: ${missing.join(', ')}`);
+  if (missing.length > 0) throw new Error(`cannot start: the environment does not set ${missing.join(', ')}`);
   return {
     databaseUrl: env.DATABASE_URL!,
     redisUrl: env.REDIS_URL!,

@@ -28,7 +28,7 @@ export type Work<A extends Agent> = (name: string, results: Partial<Results>) =>
 /** The result of an earlier agent; the pipeline's order promises that it is there. */
 export function resultOf<A extends Agent>(results: Partial<Results>, agent: A): Results[A] {
   const result = results[agent];
-  if (result === undefined) throw new Error(`no result of the ${agent} agent`);
+  if (result === undefined) throw new Error(`cannot go on: there is no result of the ${agent} agent`);
   return result;
 }
 

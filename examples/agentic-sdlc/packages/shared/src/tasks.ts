@@ -89,5 +89,5 @@ async function end(client: PoolClient, task: Task, status: 'completed' | 'failed
     `UPDATE tasks SET status = $3, error = $4, finished_at = now() WHERE id = $1 AND status = 'running' AND attempts = $2`,
     [task.id, task.attempt, status, error],
   );
-  if (ended.rowCount !== 1) throw new Error(`task ${task.id}: attempt ${task.attempt} was taken over`);
+  if (ended.rowCount !== 1) throw new Error(`another worker has taken over attempt ${task.attempt} of task ${task.id}`);
 }
