@@ -65,7 +65,7 @@ type pairs map[string]string
 func (p *pairs) Set(text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
-		return fmt.Errorf("%q is not NAME=VALUE", text)
+		return fmt.Errorf("%q has no NAME=VALUE", text)
 	}
 	if *p == nil {
 		*p = pairs{}
