@@ -108,7 +108,7 @@ func exportRun(ctx context.Context, o *ExportOptions) error {
 		}
 		fmt.Fprint(o.IO.Err, e.Summary)
 	}
-	return errors.Join(err, o.ended(result))
+	return errors.Join(err, o.ended(result, false))
 }
 
 // showDrift shows what is not as export would write it. Only a check has the states as its data; a refusal says in its error

@@ -73,5 +73,5 @@ func (f *Factory) showDraft(d *api.Draft, result *api.Result, err error) error {
 			fmt.Fprintln(f.IO.Err, "next:  devstack up")
 		}
 	}
-	return f.ended(result)
+	return f.ended(result, false)
 }

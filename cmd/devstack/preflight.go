@@ -54,7 +54,7 @@ func preflightRun(ctx context.Context, o *PreflightOptions) error {
 	default:
 		fmt.Fprint(o.IO.Out, renderChecks(*checks, o.IO.OutStyle()))
 	}
-	return errors.Join(err, o.ended(result))
+	return errors.Join(err, o.ended(result, false))
 }
 
 func renderChecks(checks []api.Check, c style) string {

@@ -78,13 +78,13 @@ func rehearseRun(ctx context.Context, o *RehearseOptions) error {
 	case err != nil:
 		return err
 	case r == nil:
-		return o.ended(result)
+		return o.ended(result, false)
 	case o.JSON:
 		err = writeJSON(o.IO.Out, r.Report)
 	default:
 		fmt.Fprint(o.IO.Out, r.Text)
 	}
-	return errors.Join(err, o.writeMarkdown(r.Markdown), o.ended(result))
+	return errors.Join(err, o.writeMarkdown(r.Markdown), o.ended(result, false))
 }
 
 func (o *RehearseOptions) readTrial() (string, error) {
