@@ -57,7 +57,7 @@ var mayImport = map[string][]string{
 
 // mayExec are the files beside the keeper, which starts everything that stays, that may start programs, and why.
 var mayExec = map[string]string{
-	"cmd/devstack/sibling.go":      "hands a command over to devstackd",
+	"cmd/devstack/sibling.go":      "starts a devstackd for one command",
 	"cmd/devstackd/evaluate.go":    "asks the user's Node.js for what PM2's ecosystem file exports",
 	"daemon/build.go":              "runs the user's build command",
 	"daemon/preflight/programs.go": "asks Node.js for its version",

@@ -14,9 +14,9 @@ import (
 )
 
 // commands of a running stack, with another environment than that of the up before them.
-func (r *running) act(do func(context.Context, api.ActionRequest, func(api.Event)) (*api.Result, error), names ...string) {
+func (r *running) act(verb api.Verb, names ...string) {
 	r.Helper()
-	result, err := do(r.Context(), api.ActionRequest{Names: names, Environment: append(os.Environ(), "KEY=new")}, func(api.Event) {})
+	result, err := r.client.Act(r.Context(), verb, api.ActionRequest{Names: names, Environment: append(os.Environ(), "KEY=new")}, func(api.Event) {})
 	if err != nil || result.Exit != api.ExitDone {
 		r.Fatalf("%+v, %v", result, err)
 	}
@@ -42,14 +42,14 @@ apps:
 		do   func(*running)
 		want string
 	}{
-		"stop":              {func(r *running) { r.act(r.client.Stop, "web") }, "web=stopped pair=online pair=online extra=stopped"},
-		"stop all":          {func(r *running) { r.act(r.client.Stop, "all") }, "web=stopped pair=stopped pair=stopped extra=stopped"},
-		"stop one instance": {func(r *running) { r.act(r.client.Stop, "2") }, "web=online pair=online pair=stopped extra=stopped"},
-		"start":             {func(r *running) { r.act(r.client.Start, "extra") }, "web=online pair=online pair=online extra=online"},
-		"stop, then start":  {func(r *running) { r.act(r.client.Stop, "web"); r.act(r.client.Start, "web") }, "web=online pair=online pair=online extra=stopped"},
-		"restart":           {func(r *running) { r.act(r.client.Restart, "web") }, "web=online pair=online pair=online extra=stopped"},
-		"reload":            {func(r *running) { r.act(r.client.Reload, "web") }, "web=online pair=online pair=online extra=stopped"},
-		"delete":            {func(r *running) { r.act(r.client.Delete, "web") }, "pair=online pair=online extra=stopped"},
+		"stop":              {func(r *running) { r.act(api.Stop, "web") }, "web=stopped pair=online pair=online extra=stopped"},
+		"stop all":          {func(r *running) { r.act(api.Stop, "all") }, "web=stopped pair=stopped pair=stopped extra=stopped"},
+		"stop one instance": {func(r *running) { r.act(api.Stop, "2") }, "web=online pair=online pair=stopped extra=stopped"},
+		"start":             {func(r *running) { r.act(api.Start, "extra") }, "web=online pair=online pair=online extra=online"},
+		"stop, then start":  {func(r *running) { r.act(api.Stop, "web"); r.act(api.Start, "web") }, "web=online pair=online pair=online extra=stopped"},
+		"restart":           {func(r *running) { r.act(api.Restart, "web") }, "web=online pair=online pair=online extra=stopped"},
+		"reload":            {func(r *running) { r.act(api.Reload, "web") }, "web=online pair=online pair=online extra=stopped"},
+		"delete":            {func(r *running) { r.act(api.Delete, "web") }, "pair=online pair=online extra=stopped"},
 		"scale up":          {func(r *running) { r.scale("pair", 3) }, "web=online pair=online pair=online pair=online extra=stopped"},
 		"scale down":        {func(r *running) { r.scale("pair", 1) }, "web=online pair=online extra=stopped"},
 	} {
@@ -146,7 +146,7 @@ func TestStopOnAFullDisk(t *testing.T) {
 	}
 	warnings := 0
 	for _, name := range []string{"web", "agent"} {
-		result, err := r.client.Stop(t.Context(), api.ActionRequest{Names: []string{name}}, func(e api.Event) {
+		result, err := r.client.Act(t.Context(), api.Stop, api.ActionRequest{Names: []string{name}}, func(e api.Event) {
 			if e.Kind == view.KindWarning && strings.Contains(e.Message, "cannot be saved") {
 				warnings++
 			}

@@ -280,7 +280,7 @@ apps:
 	if fine := r.process("fine"); !fine.Ready {
 		t.Errorf("the rest does not run: %+v", fine)
 	}
-	stopped, err := r.client.Stop(t.Context(), api.ActionRequest{Names: []string{"doomd"}}, func(api.Event) {})
+	stopped, err := r.client.Act(t.Context(), api.Stop, api.ActionRequest{Names: []string{"doomd"}}, func(api.Event) {})
 	if err != nil || stopped.Exit != api.ExitUsage || !strings.Contains(stopped.Error, "doomed") {
 		t.Errorf("a wrong name: %+v, %v", stopped, err)
 	}
@@ -303,7 +303,7 @@ func TestRestartAndEvents(t *testing.T) {
 	r.mustUp()
 	before := r.pids()
 	var seqs []uint64
-	result, err := r.client.Restart(t.Context(), api.ActionRequest{Names: []string{"web"}, Environment: os.Environ()}, func(e api.Event) {
+	result, err := r.client.Act(t.Context(), api.Restart, api.ActionRequest{Names: []string{"web"}, Environment: os.Environ()}, func(e api.Event) {
 		seqs = append(seqs, e.Seq)
 	})
 	if err != nil || result.Exit != api.ExitDone {

@@ -52,12 +52,11 @@ func (f *Factory) progressMode() string {
 	return "plain"
 }
 
-// finish says how an action ended: the table and the endpoints, what failed and what to do next.
+// finish shows how an action ended: the table and the endpoints, and what ended says.
 func (f *Factory) finish(result *api.Result, table bool) error {
 	if f.progressMode() == "json" { // the result was the last event
 		return exitWith(result.Exit)
 	}
-	c := f.IO.ErrStyle()
 	fmt.Fprint(f.IO.Out, result.Plan)
 	if table && result.State != nil {
 		fmt.Fprint(f.IO.Out, renderState(result.State, time.Now(), f.IO.TableWidth(), f.IO.OutStyle()))
@@ -65,25 +64,7 @@ func (f *Factory) finish(result *api.Result, table bool) error {
 			fmt.Fprintf(f.IO.Out, "\n%s\n", strings.Join(urls, "\n"))
 		}
 	}
-	for _, note := range result.Notes {
-		f.note(note)
-	}
-	if note := otherVersion(result.State); note != "" {
-		f.note(note)
-	}
-	if !saysItAll(result) {
-		fmt.Fprint(f.IO.Err, renderFailures(result.Failures, c))
-	}
-	if result.Exit == api.ExitDone {
-		return nil
-	}
-	if table && result.State != nil && anythingRuns(result.State) {
-		fmt.Fprintln(f.IO.Err, "The rest of the stack is left running; devstack down ends it.")
-	}
-	if result.Error == "" {
-		return exitWith(result.Exit)
-	}
-	return &api.Error{Exit: result.Exit, Message: result.Error, Hint: result.Hint}
+	return f.ended(result, table)
 }
 
 // saysItAll is whether the error alone says the only failure: that of a refusal, which has no more to it.

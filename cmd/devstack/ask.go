@@ -30,7 +30,7 @@ func askText[Request any](ctx context.Context, f *Factory, files api.Files, to a
 	if answer != nil {
 		fmt.Fprint(f.IO.Out, answer.Text)
 	}
-	return f.ended(result)
+	return f.ended(result, false)
 }
 
 // line shows an event that is a line, or a warning.
@@ -43,16 +43,23 @@ func (f *Factory) line(e view.Event) {
 	}
 }
 
-// ended says how a request ended: what the user should know, what failed and what to do next.
-func (f *Factory) ended(r *api.Result) error {
+// ended says how a request ended: what the user should know, what failed and what to do next. rest says, too, that what runs is
+// left running.
+func (f *Factory) ended(r *api.Result, rest bool) error {
 	c := f.IO.ErrStyle()
 	for _, note := range r.Notes {
-		fmt.Fprintln(f.IO.Err, c.yellow("note:"), note)
+		f.note(note)
+	}
+	if note := otherVersion(r.State); note != "" {
+		f.note(note)
 	}
 	if !saysItAll(r) {
 		fmt.Fprint(f.IO.Err, renderFailures(r.Failures, c))
 	}
-	if r.Error == "" {
+	if r.Exit != api.ExitDone && rest && r.State != nil && anythingRuns(r.State) {
+		fmt.Fprintln(f.IO.Err, "The rest of the stack is left running; devstack down ends it.")
+	}
+	if r.Error == "" || r.Exit == api.ExitDone {
 		return exitWith(r.Exit)
 	}
 	return &api.Error{Exit: r.Exit, Message: r.Error, Hint: r.Hint}
@@ -65,7 +72,7 @@ type pairs map[string]string
 func (p *pairs) Set(text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
-		return fmt.Errorf("%q is not NAME=VALUE", text)
+		return fmt.Errorf("%q has no NAME=VALUE", text)
 	}
 	if *p == nil {
 		*p = pairs{}

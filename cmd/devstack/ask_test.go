@@ -110,7 +110,7 @@ func TestEnded(t *testing.T) {
 		"interrupted": {api.Result{Exit: api.ExitInterrupted, Error: "interrupted: all is removed"}, api.ExitInterrupted, "interrupted: all is removed\n"},
 	} {
 		b := newBed(t, nil)
-		code := report(b.IO, &cobra.Command{}, b.ended(&test.result))
+		code := report(b.IO, &cobra.Command{}, b.ended(&test.result, false))
 		if code != test.code || b.err.String() != test.err {
 			t.Errorf("%s: ended with %d and said\n%s, not %d and\n%s", name, code, b.err, test.code, test.err)
 		}

@@ -201,7 +201,7 @@ func TestAnotherProjectNameIsAUsageError(t *testing.T) {
 		if code := b.run(append([]string{"-p", "other"}, strings.Fields(line)...)...); code != api.ExitUsage || len(posts) > 0 {
 			t.Errorf("devstack -p other %s ended with %d, did %q", line, code, posts)
 		}
-		if !strings.Contains(b.err.String(), "is called agentic-sdlc, not other") {
+		if !strings.Contains(b.err.String(), "cannot use the name other: the stack running in") {
 			t.Errorf("it said %q", b.err)
 		}
 	}
@@ -225,9 +225,9 @@ func TestFindFile(t *testing.T) {
 		{start: deep, want: "ecosystem.yml"},
 		{start: deep, file: "x.yaml", want: "a/b/x.yaml"},
 		{start: deep, file: "../..", want: "ecosystem.yml"},
-		{start: deep, file: "..", err: "there is no ecosystem.yaml in " + filepath.Join(root, "a")},
-		{start: deep, file: "y.yaml", err: "there is no " + filepath.Join(deep, "y.yaml")},
-		{start: both, err: "there are both"},
+		{start: deep, file: "..", err: "cannot find ecosystem.yaml in " + filepath.Join(root, "a")},
+		{start: deep, file: "y.yaml", err: "cannot read " + filepath.Join(deep, "y.yaml") + ": there is no such file"},
+		{start: both, err: "cannot choose: there are both"},
 	} {
 		got, err := findFile(test.start, test.file)
 		if test.err != "" {
@@ -240,7 +240,7 @@ func TestFindFile(t *testing.T) {
 			t.Errorf("%s %s: %s, %v", test.start, test.file, got, err)
 		}
 	}
-	if _, err := findFile("/", ""); err == nil || !strings.Contains(err.Error(), "no ecosystem.yaml in /") {
+	if _, err := findFile("/", ""); err == nil || !strings.Contains(err.Error(), "cannot find ecosystem.yaml in /") {
 		t.Errorf("at the root: %v", err)
 	}
 }

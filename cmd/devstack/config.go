@@ -28,7 +28,7 @@ func newCmdConfig(f *Factory, runF func(context.Context, *ConfigOptions) error) 
 			return configRun(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.JSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	return cmd
 }
 

@@ -11,7 +11,7 @@ import (
 func newCmdDelete(f *Factory, runF func(context.Context, *ActionOptions) error) *cobra.Command {
 	if runF == nil {
 		runF = func(ctx context.Context, o *ActionOptions) error {
-			return runAction(ctx, o, "delete", (*api.Client).Delete)
+			return runAction(ctx, o, api.Delete)
 		}
 	}
 	cmd := newCmdAction(f, "delete", "Stop apps and take them out of the running stack",
@@ -20,7 +20,7 @@ func newCmdDelete(f *Factory, runF func(context.Context, *ActionOptions) error) 
 	cmd.Use, cmd.Aliases = "delete NAME...", []string{"del"}
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return usageError("delete needs the name of an app; all means every app")
+			return usageError("delete needs the name of an app, or all for every app")
 		}
 		return nil
 	}

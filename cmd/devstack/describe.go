@@ -40,7 +40,7 @@ func newCmdDescribe(f *Factory, runF func(context.Context, *DescribeOptions) err
 			return describeRun(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.JSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	return cmd
 }
 

@@ -27,7 +27,7 @@ func newCmdDown(f *Factory, runF func(context.Context, *DownOptions) error) *cob
 daemon. Their data stays unless -v is given. Nothing to end is no error.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Volumes && o.KeepInfra {
-				return usageError("-v removes the data of the services that --keep-infra keeps: use one of them")
+				return usageError("-v and --keep-infra exclude each other: use one of them")
 			}
 			if runF != nil {
 				return runF(cmd.Context(), o)

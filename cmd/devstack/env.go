@@ -37,7 +37,7 @@ env_file, or instance. What sounds like a secret is masked. A key that was remov
 		},
 	}
 	cmd.Flags().BoolVar(&o.ShowSecrets, "show-secrets", false, "show secrets as they are")
-	cmd.Flags().BoolVar(&o.JSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	return cmd
 }
 

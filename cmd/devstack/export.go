@@ -24,7 +24,7 @@ func newCmdExport(f *Factory, runF func(context.Context, *ExportOptions) error) 
 	var set, images, publish, autoscale pairs
 	cmd := &cobra.Command{
 		Use:       "export compose|ecs|kubernetes|image",
-		Short:     "Write production definitions for Compose, ECS or Kubernetes, or what builds the images",
+		Short:     "Write production definitions for Compose, ECS or Kubernetes, or the files that build the images",
 		GroupID:   groupProduction,
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: []string{"compose", "ecs", "image", "kubernetes"},
@@ -36,7 +36,7 @@ what devstack did not write is never overwritten: --adopt keeps such edits as ov
 with 0 (ok), 10 (stale), 11 (edited) or 12 (conflict), --strict with 13 if something the files ask for gets lost.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.Check && o.Adopt {
-				return usageError("--check writes nothing, and --adopt does: use one of them")
+				return usageError("--check and --adopt exclude each other: use one of them")
 			}
 			o.Target, o.Set, o.Images, o.Publish = args[0], set, images, publish
 			var err error
@@ -51,10 +51,10 @@ with 0 (ok), 10 (stale), 11 (edited) or 12 (conflict), --strict with 13 if somet
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.Dir, "out", "o", "", "the `DIR` to write (default: deploy/TARGET beside ecosystem.yaml)")
-	flags.BoolVar(&o.Check, "check", false, "write nothing; say how the files on disk stand")
+	flags.BoolVar(&o.Check, "check", false, "write nothing; print the state of the files on disk")
 	flags.BoolVar(&o.Strict, "strict", false, "refuse an export that loses something")
 	flags.BoolVar(&o.Adopt, "adopt", false, "keep edits of generated files as overlays, then write")
-	flags.BoolVar(&o.JSON, "json", false, "as JSON: the files, their states and the report")
+	flags.BoolVar(&o.JSON, "json", false, "print JSON: the files, their states and the report")
 	flags.BoolVar(&o.All, "report", false, "show every key, not only what is lost")
 	flags.Var(&set, "set", "`NAME=VALUE` for ${NAME} in the files; ecs: also for its placeholders")
 	flags.Var(&images, "image", "`APP=REFERENCE` of an image, with its digest")
@@ -108,7 +108,7 @@ func exportRun(ctx context.Context, o *ExportOptions) error {
 		}
 		fmt.Fprint(o.IO.Err, e.Summary)
 	}
-	return errors.Join(err, o.ended(result))
+	return errors.Join(err, o.ended(result, false))
 }
 
 // showDrift shows what is not as export would write it. Only a check has the states as its data; a refusal says in its error

@@ -70,7 +70,7 @@ func (f *Factory) Running(ctx context.Context, p *project) (*api.State, error) {
 	if p.Project != "" && state.Project != "" && p.Project != state.Project {
 		return nil, &api.Error{
 			Exit:    api.ExitUsage,
-			Message: "the stack running in " + p.Dir + " is called " + state.Project + ", not " + p.Project,
+			Message: "cannot use the name " + p.Project + ": the stack running in " + p.Dir + " is called " + state.Project,
 			Hint:    "leave out -p, or end that stack first: devstack down",
 		}
 	}
@@ -103,8 +103,8 @@ func elsewhere(ctx context.Context, p *project) error {
 		return nil
 	}
 	return &api.Error{
-		Exit: api.ExitUsage, Message: "the stack that runs in " + p.Dir + " is another user's, or has another DEVSTACK_HOME",
-		Hint: "the same command as that user; on a pilot: sudo -u devstack devstack -C " + p.Dir + " ...",
+		Exit: api.ExitUsage, Message: "cannot reach the stack that runs in " + p.Dir + ": it is another user's, or has another DEVSTACK_HOME",
+		Hint: "run the same command as that user; on a pilot machine: sudo -u devstack devstack -C " + p.Dir + " ...",
 	}
 }
 

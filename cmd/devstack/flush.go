@@ -11,7 +11,7 @@ import (
 func newCmdFlush(f *Factory, runF func(context.Context, *ActionOptions) error) *cobra.Command {
 	if runF == nil {
 		runF = func(ctx context.Context, o *ActionOptions) error {
-			return runAction(ctx, o, "flush", (*api.Client).Flush)
+			return runAction(ctx, o, api.Flush)
 		}
 	}
 	return newCmdAction(f, "flush", "Empty the log files of processes",

@@ -221,7 +221,7 @@ func TestForegroundRefused(t *testing.T) {
 		"syntax":      {"apps:\n  - {name: web, comand: sleep}\n", 3, []string{"ecosystem.yaml:2:17", "comand"}},
 		"environment": {"required_env: [DEVSTACK_NOT_SET]\napps:\n  - {name: web, command: [sleep, '9']}\n", 4, []string{"DEVSTACK_NOT_SET"}},
 		"script":      {"apps:\n  - {name: web, script: gone.js}\n  - {name: other, command: [not-a-program]}\n", 4, []string{"2 problems", "gone.js", "not-a-program"}},
-		"no file":     {"", 3, []string{"there is no ecosystem.yaml"}},
+		"no file":     {"", 3, []string{"cannot find ecosystem.yaml"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -260,7 +260,7 @@ apps:
 	statuses("good=online", "bad=errored")(p)
 	second := p.foreground()
 	second.ends(t, 1)
-	if said := second.stderr.String(); !strings.Contains(said, "another keeper runs the stack in "+p.Dir) {
+	if said := second.stderr.String(); !strings.Contains(said, "cannot run the stack in "+p.Dir+": another keeper") {
 		t.Errorf("the second one said:\n%s", said)
 	}
 	p.write("fixed", "")

@@ -37,7 +37,7 @@ Ends with 0 if all are healthy, 5 if a service is not, 7 if a process is not, 8 
 			return healthRun(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.JSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	return cmd
 }
 

@@ -19,7 +19,7 @@ func newCmdInit(f *Factory, runF func(context.Context, *InitOptions) error) *cob
 	o := &InitOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:     "init",
-		Short:   "Draft ecosystem.yaml from the workspace and the Compose file that are here",
+		Short:   "Write a first ecosystem.yaml from the packages and the Compose file of this directory",
 		GroupID: groupFiles,
 		Args:    cobra.NoArgs,
 		Long: `Looks at package.json, the packages of its workspaces (npm, yarn, pnpm) and the Compose file of this
@@ -34,13 +34,13 @@ Also writes .devstack/schema.json, for editors.`,
 			return initRun(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "print it and write nothing")
+	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "print the file and write nothing")
 	return cmd
 }
 
 func initRun(ctx context.Context, o *InitOptions) error {
 	if o.globals.file != "" {
-		return usageError("init writes ecosystem.yaml: -f has no meaning here, -C DIR has")
+		return usageError("-f has no meaning for init, which writes ecosystem.yaml: use -C DIR")
 	}
 	dir, err := o.Path(".")
 	if err != nil {
@@ -73,5 +73,5 @@ func (f *Factory) showDraft(d *api.Draft, result *api.Result, err error) error {
 			fmt.Fprintln(f.IO.Err, "next:  devstack up")
 		}
 	}
-	return f.ended(result)
+	return f.ended(result, false)
 }

@@ -71,13 +71,13 @@ type logsFlags struct {
 func (l *logsFlags) add(cmd *cobra.Command, o *LogsOptions) {
 	flags := cmd.Flags()
 	flags.IntVar(&l.lines, "lines", 15, "how many lines of each stream")
-	flags.BoolVar(&l.err, "err", false, "only standard error")
-	flags.BoolVar(&l.out, "out", false, "only standard output")
-	flags.BoolVar(&o.Raw, "raw", false, "the lines alone, without names")
-	flags.BoolVar(&o.JSON, "json", false, "one JSON record per line")
-	flags.BoolVar(&o.Timestamp, "timestamp", false, "the time of each line")
-	flags.BoolVar(&l.noFollow, "no-follow", false, "end after what is there")
-	flags.BoolVar(&l.noTail, "nostream", false, "the same, as PM2 calls it")
+	flags.BoolVar(&l.err, "err", false, "print standard error alone")
+	flags.BoolVar(&l.out, "out", false, "print standard output alone")
+	flags.BoolVar(&o.Raw, "raw", false, "print the lines alone, without names")
+	flags.BoolVar(&o.JSON, "json", false, "print one JSON record per line")
+	flags.BoolVar(&o.Timestamp, "timestamp", false, "print the time of each line")
+	flags.BoolVar(&l.noFollow, "no-follow", false, "print what is there, and end")
+	flags.BoolVar(&l.noTail, "nostream", false, "as --no-follow; PM2's name for it")
 	flags.StringVar(&l.since, "since", "", "only lines since a `time`: 10m ago, or 2026-01-02T15:04:05Z")
 	flags.StringVar(&l.expression, "grep", "", "only lines that match the `regexp`")
 	flags.StringVar(&o.Highlight, "highlight", "", "mark this `text` in the lines")
@@ -85,10 +85,10 @@ func (l *logsFlags) add(cmd *cobra.Command, o *LogsOptions) {
 
 func (l *logsFlags) apply(o *LogsOptions, now time.Time) error {
 	if l.lines < 0 {
-		return usageError("--lines is a number of lines, not %d", l.lines)
+		return usageError("--lines needs a number of lines, not %d", l.lines)
 	}
 	if o.Raw && o.JSON {
-		return usageError("--raw and --json exclude each other")
+		return usageError("--raw and --json exclude each other: use one of them")
 	}
 	o.Lines, o.Follow, o.Stream = l.lines, !l.noFollow && !l.noTail, ""
 	if l.err != l.out {
@@ -106,7 +106,7 @@ func (l *logsFlags) apply(o *LogsOptions, now time.Time) error {
 	if l.expression != "" {
 		var err error
 		if o.Grep, err = regexp.Compile(l.expression); err != nil {
-			return usageError("--grep: %v", err)
+			return usageError("--grep needs a regular expression: %v", err)
 		}
 	}
 	return nil
@@ -122,7 +122,7 @@ func sinceTime(text string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, usageError("--since is a duration like 10m, or a time like 2026-01-02T15:04:05, not %q", text)
+	return time.Time{}, usageError("--since needs a duration like 10m, or a time like 2026-01-02T15:04:05, not %q", text)
 }
 
 func logsRun(ctx context.Context, o *LogsOptions) error {

@@ -28,7 +28,7 @@ func newCmdMonit(f *Factory, runF func(context.Context) error) *cobra.Command {
 
 func monitRun(ctx context.Context, f *Factory) error {
 	if !f.IO.OutTTY {
-		return usageError("monit needs a terminal; devstack ps prints the same once")
+		return usageError("monit needs a terminal: use devstack ps, which prints the same once")
 	}
 	p, err := f.Project()
 	if err != nil {

@@ -38,7 +38,7 @@ func newCmdPid(f *Factory, runF func(context.Context, *PidOptions) error) *cobra
 			return pidRun(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.JSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	return cmd
 }
 

@@ -27,7 +27,7 @@ func newCmdPing(f *Factory, runF func(context.Context, *PingOptions) error) *cob
 			return pingRun(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.JSON, "json", false, "as JSON: the daemon's pid and version")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON: the daemon's pid and version")
 	return cmd
 }
 

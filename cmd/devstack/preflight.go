@@ -35,7 +35,7 @@ Ends with the exit code that up would end with.`,
 			return preflightRun(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.JSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	return cmd
 }
 
@@ -54,7 +54,7 @@ func preflightRun(ctx context.Context, o *PreflightOptions) error {
 	default:
 		fmt.Fprint(o.IO.Out, renderChecks(*checks, o.IO.OutStyle()))
 	}
-	return errors.Join(err, o.ended(result))
+	return errors.Join(err, o.ended(result, false))
 }
 
 func renderChecks(checks []api.Check, c style) string {

@@ -106,7 +106,7 @@ func findFile(start, file string) (string, error) {
 		return "", err
 	}
 	if info, err := os.Stat(start); err != nil || !info.IsDir() {
-		return "", &api.Error{Exit: api.ExitUsage, Message: start + " is not a directory", Hint: "-C names the directory of ecosystem.yaml"}
+		return "", &api.Error{Exit: api.ExitUsage, Message: "cannot use " + start + ": it is not a directory", Hint: "-C DIR names the directory of ecosystem.yaml"}
 	}
 	if file != "" {
 		return givenFile(start, file)
@@ -123,7 +123,7 @@ func findFile(start, file string) (string, error) {
 	if _, err := os.Stat(filepath.Join(start, "ecosystem.config.js")); err == nil {
 		hint = "ecosystem.config.js is PM2's: devstack import ecosystem.config.js --out ecosystem.yaml"
 	}
-	return "", &api.Error{Exit: api.ExitFiles, Message: "there is no ecosystem.yaml in " + start + " or above it", Hint: hint}
+	return "", &api.Error{Exit: api.ExitFiles, Message: "cannot find ecosystem.yaml in " + start + " or above it", Hint: hint}
 }
 
 func givenFile(start, file string) (string, error) {
@@ -133,15 +133,15 @@ func givenFile(start, file string) (string, error) {
 	info, err := os.Stat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", &api.Error{Exit: api.ExitFiles, Message: "there is no " + file, Hint: "-f names the ecosystem.yaml to use"}
+		return "", &api.Error{Exit: api.ExitFiles, Message: "cannot read " + file + ": there is no such file", Hint: "-f FILE names the ecosystem.yaml to use"}
 	case err != nil:
-		return "", &api.Error{Exit: api.ExitFiles, Message: "cannot read: " + err.Error()}
+		return "", &api.Error{Exit: api.ExitFiles, Message: "cannot read the file: " + err.Error()}
 	case !info.IsDir():
 		return file, nil
 	}
 	path, err := fileIn(file)
 	if err == nil && path == "" {
-		err = &api.Error{Exit: api.ExitFiles, Message: "there is no ecosystem.yaml in " + file}
+		err = &api.Error{Exit: api.ExitFiles, Message: "cannot find ecosystem.yaml in " + file}
 	}
 	return path, err
 }
@@ -162,7 +162,7 @@ func fileIn(dir string) (string, error) {
 		return found[0], nil
 	}
 	return "", &api.Error{
-		Exit: api.ExitFiles, Message: "there are both ecosystem.yaml and ecosystem.yml in " + dir,
+		Exit: api.ExitFiles, Message: "cannot choose: there are both ecosystem.yaml and ecosystem.yml in " + dir,
 		Hint: "remove one, or choose with -f FILE",
 	}
 }

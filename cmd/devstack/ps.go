@@ -35,7 +35,7 @@ func newCmdPs(f *Factory, runF func(context.Context, *PsOptions) error) *cobra.C
 			return psRun(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.JSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	return cmd
 }
 

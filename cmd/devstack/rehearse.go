@@ -25,7 +25,7 @@ func newCmdRehearse(f *Factory, runF func(context.Context, *RehearseOptions) err
 	var set, images pairs
 	cmd := &cobra.Command{
 		Use:       "rehearse [compose|ecs|kubernetes]...",
-		Short:     "Prove on real engines that the production definitions work",
+		Short:     "Run the production definitions on real engines, and prove that they work",
 		GroupID:   groupProduction,
 		Args:      cobra.OnlyValidArgs,
 		ValidArgs: []string{"compose", "ecs", "kubernetes"},
@@ -56,9 +56,9 @@ The verdicts are on standard output, the steps on standard error. Ends with 14 w
 	flags.StringArrayVar(&o.Secrets, "secret", nil, "`NAME` of a secret that has to be real: taken from this environment")
 	flags.StringVar(&o.Context, "context", "", "kubernetes: the `CONTEXT` of the cluster")
 	flags.StringVar(&o.Registry, "registry", "", "kubernetes: `HOST:PORT` to push the images to")
-	flags.BoolVar(&o.JSON, "json", false, "the verdicts as JSON")
-	flags.StringVar(&o.Markdown, "markdown", "", "write them to this `FILE`, too")
-	flags.BoolVar(&o.Keep, "keep", false, "leave everything running or stopped as it is in the end, and say how to remove it")
+	flags.BoolVar(&o.JSON, "json", false, "print the verdicts as JSON")
+	flags.StringVar(&o.Markdown, "markdown", "", "write the verdicts to this `FILE`, too")
+	flags.BoolVar(&o.Keep, "keep", false, "remove nothing at the end, and print how to remove it")
 	return cmd
 }
 
@@ -78,13 +78,13 @@ func rehearseRun(ctx context.Context, o *RehearseOptions) error {
 	case err != nil:
 		return err
 	case r == nil:
-		return o.ended(result)
+		return o.ended(result, false)
 	case o.JSON:
 		err = writeJSON(o.IO.Out, r.Report)
 	default:
 		fmt.Fprint(o.IO.Out, r.Text)
 	}
-	return errors.Join(err, o.writeMarkdown(r.Markdown), o.ended(result))
+	return errors.Join(err, o.writeMarkdown(r.Markdown), o.ended(result, false))
 }
 
 func (o *RehearseOptions) readTrial() (string, error) {

@@ -11,7 +11,7 @@ import (
 func newCmdReload(f *Factory, runF func(context.Context, *ActionOptions) error) *cobra.Command {
 	if runF == nil {
 		runF = func(ctx context.Context, o *ActionOptions) error {
-			return runAction(ctx, o, "reload", (*api.Client).Reload)
+			return runAction(ctx, o, api.Reload)
 		}
 	}
 	return newCmdAction(f, "reload", "Replace processes one instance at a time, waiting until each is ready",

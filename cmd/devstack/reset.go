@@ -11,7 +11,7 @@ import (
 func newCmdReset(f *Factory, runF func(context.Context, *ActionOptions) error) *cobra.Command {
 	if runF == nil {
 		runF = func(ctx context.Context, o *ActionOptions) error {
-			return runAction(ctx, o, "reset", (*api.Client).Reset)
+			return runAction(ctx, o, api.Reset)
 		}
 	}
 	return newCmdAction(f, "reset", "Set the restart counters of processes to zero",

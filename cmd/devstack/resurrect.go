@@ -24,11 +24,11 @@ func newCmdResurrect(f *Factory, runF func(context.Context, *ResurrectOptions) e
 	o := &ResurrectOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:     "resurrect",
-		Short:   "Bring the stack up as it was: what was stopped stays stopped",
+		Short:   "Start the stack as it was: what was stopped stays stopped",
 		GroupID: groupStack,
 		Args:    cobra.NoArgs,
-		Long: `It is devstack up without the apps that devstack stop or delete has ended, and with as many instances as devstack scale
-has made. What that is, devstack save shows. A running app that needs a stopped one does not wait for it.
+		Long: `Starts the stack like devstack up, but without the apps that devstack stop or delete has ended, and with as many instances
+as devstack scale has made; devstack save shows both. An app that depends on a stopped one does not wait for it.
 
 With --foreground the command itself stays and supervises the stack, for a service manager: it tells systemd when the
 stack is ready (Type=notify) and that it is alive (WatchdogSec=). SIGTERM, Ctrl-C and devstack down end it with 0; after
@@ -37,7 +37,7 @@ reason and its exit code: 2 usage, 3 files, 4 environment, 9 a port is taken. An
 yet is waited for, and a stack that is not ready yet stays up.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Timeout <= 0 {
-				return usageError("--timeout is a time like 90s or 2m, more than nothing")
+				return errTimeout()
 			}
 			if runF != nil {
 				return runF(cmd.Context(), o)
@@ -46,8 +46,8 @@ yet is waited for, and a stack that is not ready yet stays up.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&o.Foreground, "foreground", false, "stay and supervise, for systemd")
-	flags.BoolVar(&o.NoInfra, "no-infra", false, "start no service; wait until the services answer all the same")
+	flags.BoolVar(&o.Foreground, "foreground", false, "stay and supervise the stack, for systemd")
+	flags.BoolVar(&o.NoInfra, "no-infra", false, "start no service; wait until those that somebody else runs answer")
 	flags.DurationVar(&o.Timeout, "timeout", 2*time.Minute, "how long to wait until all is ready")
 	return cmd
 }
@@ -90,7 +90,7 @@ func keeperError(dir string, err error) error {
 	case errors.As(err, &failed):
 		return &api.Error{Exit: max(api.Code(failed.Code), api.ExitBug), Message: failed.Text}
 	case errors.Is(err, protocol.ErrLocked):
-		return &api.Error{Exit: api.ExitBug, Message: "another keeper runs the stack in " + dir, Hint: "devstack down ends it"}
+		return &api.Error{Exit: api.ExitBug, Message: "cannot run the stack in " + dir + ": another keeper runs it", Hint: "devstack down ends it"}
 	}
 	return err
 }

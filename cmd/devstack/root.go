@@ -25,6 +25,10 @@ func usageError(format string, args ...any) error {
 	return &api.Error{Exit: api.ExitUsage, Message: fmt.Sprintf(format, args...)}
 }
 
+func errTimeout() error {
+	return usageError("--timeout needs a time like 90s or 2m, more than nothing")
+}
+
 // ranError marks an error of a command that ran; all others come from parsing the command line.
 type ranError struct{ error }
 
@@ -101,7 +105,7 @@ func newCmdRoot(f *Factory) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if !slices.Contains([]string{"auto", "tty", "plain", "json"}, f.globals.progress) {
-				return usageError("--progress is auto, tty, plain or json, not %q", f.globals.progress)
+				return usageError("--progress needs auto, tty, plain or json, not %q", f.globals.progress)
 			}
 			f.IO.Color = f.IO.Color && !f.globals.noColor
 			return nil
@@ -129,6 +133,7 @@ func newCmdRoot(f *Factory) *cobra.Command {
 		command.RunE = marked(command.RunE)
 		root.AddCommand(command)
 	}
+	root.AddCommand(newTopicExitCodes())
 	return root
 }
 

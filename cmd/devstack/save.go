@@ -23,7 +23,7 @@ func newCmdSave(f *Factory, runF func(context.Context, *SaveOptions) error) *cob
 	cmd := &cobra.Command{
 		Use:     "save",
 		Aliases: []string{"dump"},
-		Short:   "Show and save what devstack resurrect leaves stopped and scaled",
+		Short:   "Save which apps are stopped or scaled, for devstack resurrect, and show it",
 		GroupID: groupStack,
 		Args:    cobra.NoArgs,
 		Long: `Writes which apps and instances are stopped and how many instances the scaled apps have, for devstack resurrect, and
@@ -36,7 +36,7 @@ The file has names and numbers, no environment: that comes from who runs devstac
 			return saveRun(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.JSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	return cmd
 }
 

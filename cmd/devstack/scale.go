@@ -40,7 +40,7 @@ increment_var: PORT in the file, which gives each its own.`,
 				return err
 			}
 			if o.Timeout <= 0 {
-				return usageError("--timeout is a time like 90s or 2m, more than nothing")
+				return errTimeout()
 			}
 			if runF != nil {
 				return runF(cmd.Context(), o)
@@ -56,7 +56,7 @@ increment_var: PORT in the file, which gives each its own.`,
 func (o *ScaleOptions) count(text string) error {
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return usageError("the number of instances is N, +N or -N, not %q", text)
+		return usageError("scale needs a number of instances, N, +N or -N, not %q", text)
 	}
 	o.Instances, o.Relative = n, text[0] == '+' || text[0] == '-'
 	return nil

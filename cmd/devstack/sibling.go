@@ -27,7 +27,7 @@ func siblingPath() (string, error) {
 	if _, err := os.Stat(path); err != nil {
 		return "", &api.Error{
 			Exit:    api.ExitBug,
-			Message: "devstackd is missing: it belongs beside " + self,
+			Message: "cannot find devstackd: it belongs beside " + self,
 			Hint:    "install both executables together: make build",
 		}
 	}
@@ -69,7 +69,7 @@ func (s *sibling) dial(context.Context) (net.Conn, error) {
 	defer s.mu.Unlock()
 	switch {
 	case s.conn != nil:
-		return nil, &api.Error{Exit: api.ExitBug, Message: "devstackd ended before it answered"}
+		return nil, &api.Error{Exit: api.ExitBug, Message: "cannot get an answer: devstackd ended before it gave one"}
 	case s.cancelled:
 		return nil, context.Canceled
 	}
@@ -110,7 +110,7 @@ func (s *sibling) end(err error) error {
 	}
 	conn.Close()
 	if ended := s.cmd.Wait(); ended != nil && err == nil {
-		return fmt.Errorf("devstackd failed after its answer: %w", ended)
+		return fmt.Errorf("cannot trust the answer: devstackd failed after it: %w", ended)
 	}
 	return err
 }

@@ -23,8 +23,8 @@ func newCmdSignal(f *Factory, runF func(context.Context, *SignalOptions) error) 
 		Short:   "Send a signal to processes",
 		GroupID: groupStack,
 		Args:    cobra.MinimumNArgs(2),
-		Long: `Sends a signal, like SIGUSR2 or HUP, to the process groups of the named processes. One that it ends is restarted like
-after a crash; devstack stop stops. Ends with 7 when none of them runs.`,
+		Long: `Sends a signal, like SIGUSR2 or HUP, to the process groups of the named processes. A process that it ends is restarted as
+after a crash; use devstack stop to stop one. Ends with 7 when none of them runs.`,
 		ValidArgsFunction: f.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Signal, o.Names = args[0], args[1:]

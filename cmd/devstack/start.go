@@ -27,7 +27,7 @@ func newCmdAction(f *Factory, use, short, long string, run func(context.Context,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Names = args
 			if o.Timeout <= 0 {
-				return usageError("--timeout is a time like 90s or 2m, more than nothing")
+				return errTimeout()
 			}
 			return run(cmd.Context(), o)
 		},
@@ -41,12 +41,12 @@ func newCmdStart(f *Factory, runF func(context.Context, *ActionOptions) error) *
 		runF = startRun
 	}
 	return newCmdAction(f, "start", "Start processes, and wait until they are ready",
-		"Starts the named processes, or all, and waits until they are ready. Containers: by their exact name.\n"+
-			"With no stack running it is devstack up.", runF)
+		"Starts the named processes, or all, and waits until they are ready. A container is started only by its\n"+
+			"exact name. If no stack runs, this is devstack up.", runF)
 }
 
 func startRun(ctx context.Context, o *ActionOptions) error {
-	err := runAction(ctx, o, "start", (*api.Client).Start)
+	err := runAction(ctx, o, api.Start)
 	if errors.Is(err, api.ErrNotRunning) {
 		return upRun(ctx, &UpOptions{Factory: o.Factory, Names: processNames(o.Names), Infra: "auto", Timeout: o.Timeout})
 	}
@@ -62,17 +62,14 @@ func processNames(names []string) []string {
 }
 
 // runAction carries out verb and shows how it went, with the table at the end.
-func runAction(
-	ctx context.Context, o *ActionOptions, verb string,
-	call func(*api.Client, context.Context, api.ActionRequest, func(api.Event)) (*api.Result, error),
-) error {
+func runAction(ctx context.Context, o *ActionOptions, verb api.Verb) error {
 	p, err := o.Project()
 	if err != nil {
 		return err
 	}
 	request := api.ActionRequest{Names: o.Names, Timeout: o.Timeout, Environment: o.Environ()}
-	table := verb != "reset" && verb != "flush"
-	return o.act(ctx, p, verb, table, func(each func(api.Event)) (*api.Result, error) {
-		return call(o.Client(p), ctx, request, each)
+	table := verb != api.Reset && verb != api.Flush
+	return o.act(ctx, p, string(verb), table, func(each func(api.Event)) (*api.Result, error) {
+		return o.Client(p).Act(ctx, verb, request, each)
 	})
 }

@@ -53,7 +53,7 @@ func askMachine[Request any](ctx context.Context, f *Factory, to api.Endpoint[Re
 
 func knownInfra(name string) error {
 	if !slices.Contains([]string{"auto", "docker", "native"}, name) {
-		return usageError("--infra is auto, docker or native, not %q", name)
+		return usageError("--infra needs auto, docker or native, not %q", name)
 	}
 	return nil
 }

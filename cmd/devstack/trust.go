@@ -19,7 +19,7 @@ import (
 func (f *Factory) trust(path string, given bool) error {
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return &api.Error{Exit: api.ExitFiles, Message: "cannot read: " + err.Error()}
+		return &api.Error{Exit: api.ExitFiles, Message: "cannot read the file: " + err.Error()}
 	}
 	sum := sha256.Sum256(content)
 	hash := hex.EncodeToString(sum[:])
@@ -30,19 +30,19 @@ func (f *Factory) trust(path string, given bool) error {
 	list := filepath.Join(home, "trusted")
 	known, err := os.ReadFile(list)
 	if err != nil && !os.IsNotExist(err) {
-		return fmt.Errorf("cannot read what was allowed before: %w", err)
+		return fmt.Errorf("cannot read which files you allowed before: %w", err)
 	}
 	if slices.Contains(strings.Fields(string(known)), hash) {
 		return nil
 	}
 	if !given && !f.IO.InTTY {
 		return &api.Error{
-			Exit: api.ExitUsage, Message: path + " is a program: it is evaluated by your node only if you allow it, and nobody can be asked here",
-			Hint: "look at it, then: devstack import --trust " + path,
+			Exit: api.ExitUsage, Message: "cannot import " + path + ": it is a program, your node runs it only if you allow that, and there is no terminal to ask you on",
+			Hint: "read it, then: devstack import --trust " + path,
 		}
 	}
 	if !given && !f.ask(fmt.Sprintf("Run %s with your node, to read what it exports? It can do all that you can.", path)) {
-		return &api.Error{Exit: api.ExitUsage, Message: path + " was not evaluated"}
+		return &api.Error{Exit: api.ExitUsage, Message: "cannot import " + path + ": you did not allow to run it"}
 	}
 	return remember(list, hash)
 }
@@ -69,7 +69,7 @@ func remember(list, hash string) error {
 	}
 	file, err := os.OpenFile(list, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
-		return fmt.Errorf("cannot remember what was allowed: %w", err)
+		return fmt.Errorf("cannot remember that you allowed it: %w", err)
 	}
 	defer file.Close()
 	_, err = fmt.Fprintln(file, hash)

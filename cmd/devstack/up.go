@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,7 +30,7 @@ func newCmdUp(f *Factory, runF func(context.Context, *UpOptions) error) *cobra.C
 	var detach, wait bool
 	cmd := &cobra.Command{
 		Use:     "up [NAME...]",
-		Short:   "Bring the stack to what the files say, and wait until it is ready",
+		Short:   "Start the stack as the files say, and wait until it is ready",
 		GroupID: groupStack,
 		Long: `Checks the files, the environment and the ports, starts the services, waits until they really answer, then starts the
 processes in dependency order. What already runs as it should is left alone. With names: these and what they depend on.
@@ -40,18 +39,19 @@ Services run in containers (--infra docker), or, if they are redis, valkey or po
 (--infra native). The data of the two is separate, so auto stays with what the stack had last, also after down. At first
 it is Docker where an engine answers, else native. To change: devstack down, then up with the other.
 
-Ends with 0 only if everything is ready. Ctrl-C leaves the stack as it is, still starting, and ends with 130; so does
-Ctrl-C under --attach.
+Ends with 0 only if everything is ready. Ctrl-C ends the command with 130, also under --attach, and leaves the stack as it
+is, still starting.
 
-Exit codes: 2 usage, 3 files, 4 environment, 9 a port is taken, 5 engine, image or service, 7 a process exited, 6 time ran out.`,
+Exit codes: 2 usage, 3 files, 4 environment, 9 a port is taken, 5 engine, image or service, 7 a process exited, 6 time ran
+out. devstack help exit-codes explains all of them.`,
 		ValidArgsFunction: f.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Names = args
-			if !slices.Contains([]string{"auto", "docker", "native"}, o.Infra) {
-				return usageError("--infra is auto, docker or native, not %q", o.Infra)
+			if err := knownInfra(o.Infra); err != nil {
+				return err
 			}
 			if o.Timeout <= 0 {
-				return usageError("--timeout is a time like 90s or 2m, more than nothing")
+				return errTimeout()
 			}
 			if runF != nil {
 				return runF(cmd.Context(), o)
@@ -60,15 +60,15 @@ Exit codes: 2 usage, 3 files, 4 environment, 9 a port is taken, 5 engine, image 
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVarP(&detach, "detach", "d", false, "already so: the stack outlives the command")
-	flags.BoolVar(&wait, "wait", false, "already so: up waits until all is ready")
+	flags.BoolVarP(&detach, "detach", "d", false, "no effect, as for docker compose users: the stack always outlives the command")
+	flags.BoolVar(&wait, "wait", false, "no effect, as for docker compose users: up always waits until all is ready")
 	flags.BoolVar(&o.Build, "build", false, "run the build command first")
-	flags.BoolVar(&o.DryRun, "dry-run", false, "say what would be done, and do nothing")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "print what up would do, and do nothing")
 	flags.BoolVar(&o.Attach, "attach", false, "follow the logs afterwards")
-	flags.BoolVar(&o.Only, "only", false, "without the dependencies of the names")
+	flags.BoolVar(&o.Only, "only", false, "start the names without what they depend on")
 	flags.DurationVar(&o.Timeout, "timeout", 2*time.Minute, "how long to wait until all is ready")
 	flags.StringVar(&o.Infra, "infra", "auto", "what runs the services: auto, docker or native")
-	flags.BoolVar(&o.NoInfra, "no-infra", false, "start no service; wait until the services answer all the same")
+	flags.BoolVar(&o.NoInfra, "no-infra", false, "start no service; wait until those that somebody else runs answer")
 	return cmd
 }
 

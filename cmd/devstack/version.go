@@ -38,7 +38,7 @@ func newCmdVersion(f *Factory, runF func(context.Context, *VersionOptions) error
 			return versionRun(o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.JSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	return cmd
 }
 

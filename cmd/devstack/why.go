@@ -26,7 +26,7 @@ func newCmdWhy(f *Factory, runF func(context.Context, *WhyOptions) error) *cobra
 	o := &WhyOptions{Factory: f, Now: time.Now}
 	cmd := &cobra.Command{
 		Use:               "why NAME",
-		Short:             "Explain what an app or a service waits for, who stopped it, why it restarted, what failed last",
+		Short:             "Explain why an app or a service waits, restarted, failed or was stopped",
 		GroupID:           groupLook,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: f.completeNames,
@@ -38,7 +38,7 @@ func newCmdWhy(f *Factory, runF func(context.Context, *WhyOptions) error) *cobra
 			return whyRun(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.JSON, "json", false, "as JSON")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "print JSON")
 	return cmd
 }
 

@@ -147,7 +147,7 @@ func (m *machine) concluded(ctx context.Context, r api.BootstrapRequest, w pilot
 	}
 	for _, s := range out.Steps {
 		if result == nil && s.Problem != nil {
-			result = &api.Error{Exit: api.ExitEnvironment, Message: "everything is there but for the start: " + s.Problem.Message, Hint: s.Problem.Fix}
+			result = &api.Error{Exit: api.ExitEnvironment, Message: "cannot start the stack, everything else is done: " + s.Problem.Message, Hint: s.Problem.Fix}
 		}
 	}
 	if r.JSON {
@@ -190,7 +190,7 @@ func (m *machine) notStarted(ctx context.Context, w pilot.Wanted, late bool) err
 		exit = api.Code(code)
 	}
 	return &api.Error{
-		Exit: exit, Message: "everything is installed, and " + w.Project + " does not start",
+		Exit: exit, Message: "cannot start " + w.Project + "; everything is installed",
 		Hint: "journalctl -u " + strings.Join(w.Names(), " -u ") + ", then devstack bootstrap again",
 	}
 }

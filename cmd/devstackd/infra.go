@@ -41,10 +41,10 @@ func runInfra(ctx context.Context, log *slog.Logger, files api.Files) error {
 // fitsInfra refuses stacks of which there is nothing to keep.
 func fitsInfra(st *stack.Stack) error {
 	if st.Profile == "prod" {
-		return &api.Error{Exit: api.ExitUsage, Message: "the profile prod is exported and rehearsed, never run by devstack", Hint: "choose dev or pilot"}
+		return &api.Error{Exit: api.ExitUsage, Message: "cannot run the profile prod: devstack exports and rehearses it, and never runs it", Hint: "choose dev or pilot"}
 	}
 	if st.Compose == nil || len(st.Compose.ServiceNames()) == 0 {
-		return &api.Error{Exit: api.ExitFiles, Message: st.Rel(st.File) + " has no containers to keep", Hint: "this unit is not needed"}
+		return &api.Error{Exit: api.ExitFiles, Message: "cannot keep containers: " + st.Rel(st.File) + " has none", Hint: "this stack does not need this unit"}
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func lockInfra(path, project string) (*os.File, error) {
 		owner, _ := os.ReadFile(path)
 		f.Close()
 		return nil, &api.Error{
-			Exit: api.ExitUsage, Message: fmt.Sprintf("another devstackd infra (pid %s) keeps the containers of %s already", strings.TrimSpace(string(owner)), project),
+			Exit: api.ExitUsage, Message: fmt.Sprintf("cannot keep the containers of %s: another devstackd infra (pid %s) does", project, strings.TrimSpace(string(owner))),
 			Hint: "systemctl status " + project + "-infra",
 		}
 	}

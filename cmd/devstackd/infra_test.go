@@ -145,7 +145,7 @@ func TestOneInfraForAProject(t *testing.T) {
 	u := f.start()
 	u.until(0, "notify STATUS=waiting")
 	code, output := f.run()
-	want := fmt.Sprintf("error: another devstackd infra (pid %d) keeps the containers of %s already", u.cmd.Process.Pid, f.project)
+	want := fmt.Sprintf("error: cannot keep the containers of %s: another devstackd infra (pid %d) does", f.project, u.cmd.Process.Pid)
 	if code != 2 || !strings.Contains(output, want) {
 		t.Errorf("a second one ends with %d and says %q, want 2 and %q", code, output, want)
 	}
@@ -163,8 +163,8 @@ func TestInfraRefusals(t *testing.T) {
 		says string
 	}{
 		"files":         {file: "compose: compose.yaml\nsevices: [x]", code: 3, says: `unknown key "sevices"`},
-		"no containers": {file: "apps: [{name: a, script: a.js}]", code: 3, says: "ecosystem.yaml has no containers to keep"},
-		"prod":          {file: "compose: compose.yaml", args: []string{"--profile", "prod"}, code: 2, says: "never run by devstack"},
+		"no containers": {file: "apps: [{name: a, script: a.js}]", code: 3, says: "cannot keep containers: ecosystem.yaml has none"},
+		"prod":          {file: "compose: compose.yaml", args: []string{"--profile", "prod"}, code: 2, says: "never runs it"},
 		"unknown name":  {file: "compose: compose.yaml", args: []string{"--profile", "pilto"}, code: 2, says: "pilot"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -50,7 +50,7 @@ type machineOptions struct {
 func (m *machine) wanted(ctx context.Context, o machineOptions) (pilot.Wanted, error) {
 	var w pilot.Wanted
 	if m.files.Profile != "" && m.files.Profile != "pilot" {
-		return w, &api.Error{Exit: api.ExitUsage, Message: "a machine boots the pilot profile, not " + m.files.Profile}
+		return w, &api.Error{Exit: api.ExitUsage, Message: "cannot use the profile " + m.files.Profile + ": a machine boots the pilot profile"}
 	}
 	file, err := m.realFile()
 	if err != nil {
@@ -72,7 +72,7 @@ func (m *machine) wanted(ctx context.Context, o machineOptions) (pilot.Wanted, e
 		}
 		if st.Project != w.Project {
 			return w, &api.Error{
-				Exit: api.ExitFiles, Message: pilot.EnvFile(w.Project) + " changes the project's name to " + st.Project,
+				Exit: api.ExitFiles, Message: "cannot use " + pilot.EnvFile(w.Project) + ": it changes the project's name to " + st.Project,
 				Hint: "set it in .env, or give it with -p",
 			}
 		}

@@ -47,7 +47,7 @@ func run(args []string, stderr io.Writer) api.Code {
 	case "infra":
 		return report(stderr, runInfra(ctx, log, files))
 	}
-	return report(stderr, &api.Error{Exit: api.ExitUsage, Message: "devstackd has no command " + args[0], Hint: "use devstack"})
+	return report(stderr, &api.Error{Exit: api.ExitUsage, Message: "cannot run devstackd " + args[0] + ": there is no such command", Hint: "use devstack"})
 }
 
 // logged is the exit code of a daemon.

@@ -32,7 +32,7 @@ func runOnce(ctx context.Context, files api.Files) error {
 	conn, err := net.FileConn(file)
 	file.Close()
 	if err != nil {
-		return &api.Error{Exit: api.ExitUsage, Message: "devstackd once is started by devstack, with a connection", Hint: "use devstack"}
+		return &api.Error{Exit: api.ExitUsage, Message: "cannot run devstackd once by hand: devstack starts it", Hint: "use devstack"}
 	}
 	// The terminal sends its signals to both processes: the request is cancelled, and its answer says what that means.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
@@ -49,7 +49,7 @@ func runOnce(ctx context.Context, files api.Files) error {
 	daemon.Handle(answers, api.EndpointBootstrap, o.bootstrap)
 	unix, ok := conn.(*net.UnixConn)
 	if !ok {
-		return errors.New("the connection is no unix socket")
+		return errors.New("cannot use the connection: it is not a unix socket")
 	}
 	return answers.Serve(ctx, unix)
 }

@@ -137,7 +137,7 @@ func (m *machine) askForRoot(devstack string, args ...string) error {
 		fmt.Fprint(&m.out, quoted(w))
 	}
 	fmt.Fprintln(&m.out)
-	return &api.Error{Exit: api.ExitEnvironment, Message: "systemd's units are root's to write, and nothing was done", Hint: "copy and run the line above"}
+	return &api.Error{Exit: api.ExitEnvironment, Message: "cannot write systemd's units: only root can; nothing was changed", Hint: "copy and run the line above"}
 }
 
 // quoted is a word as a shell reads it.
@@ -156,7 +156,7 @@ func (m *machine) announce(s pilot.Step) { fmt.Fprintf(m.err, "%s: %s\n", s.Name
 // explain is how a plan ended: what was done, and what was in the way.
 func (m *machine) explain(out pilot.Outcome, err error) error {
 	if errors.Is(err, context.Canceled) {
-		return &api.Error{Exit: api.ExitInterrupted, Message: "interrupted: what was done stays", Hint: "run the same again: it goes on from there"}
+		return &api.Error{Exit: api.ExitInterrupted, Message: "interrupted: what was done stays", Hint: "run the same command again: it goes on from there"}
 	}
 	if err != nil {
 		done := "nothing"
@@ -164,8 +164,8 @@ func (m *machine) explain(out pilot.Outcome, err error) error {
 			done = strings.Join(out.Done, ", ")
 		}
 		return &api.Error{
-			Exit: api.ExitEnvironment, Message: fmt.Sprintf("%v; done before: %s", err, done),
-			Hint: "repair it and run the same again: it goes on from there",
+			Exit: api.ExitEnvironment, Message: fmt.Sprintf("cannot finish: %v; done before it: %s", err, done),
+			Hint: "repair it and run the same command again: it goes on from there",
 		}
 	}
 	for i, p := range out.Blocked {

@@ -20,10 +20,10 @@ import (
 )
 
 // ErrNotRunning says that nothing listens on the project's socket: no keeper runs.
-var ErrNotRunning = errors.New("no stack is running here")
+var ErrNotRunning = errors.New("no stack runs here")
 
 // ErrInterrupted says that the daemon went away in the middle of an action and that its outcome is not known.
-var ErrInterrupted = errors.New("the daemon went away before it said how the command ended")
+var ErrInterrupted = errors.New("cannot tell how the command ended: the daemon went away before it said so")
 
 // errAskAgain says that the next daemon answers.
 var errAskAgain = errors.New("the daemon is being replaced")
@@ -159,29 +159,15 @@ func (c *Client) Save(ctx context.Context) (*Saved, error) {
 	return ask[Saved](ctx, c, "/save", nil)
 }
 
-// Start starts processes.
-func (c *Client) Start(ctx context.Context, r ActionRequest, each func(Event)) (*Result, error) {
-	return c.actTwice(ctx, "/start", r, each)
-}
-
-// Stop stops processes or one container.
-func (c *Client) Stop(ctx context.Context, r ActionRequest, each func(Event)) (*Result, error) {
-	return c.actTwice(ctx, "/stop", r, each)
-}
-
-// Restart restarts processes or one container. It is never asked twice: a broken stream is ErrInterrupted.
-func (c *Client) Restart(ctx context.Context, r ActionRequest, each func(Event)) (*Result, error) {
-	return c.act(ctx, "/restart", r, each)
-}
-
-// Reload replaces processes one after the other. It is never asked twice, like Restart.
-func (c *Client) Reload(ctx context.Context, r ActionRequest, each func(Event)) (*Result, error) {
-	return c.act(ctx, "/reload", r, each)
-}
-
-// Delete stops apps and takes them out of the running stack.
-func (c *Client) Delete(ctx context.Context, r ActionRequest, each func(Event)) (*Result, error) {
-	return c.act(ctx, "/delete", r, each)
+// Act does what verb says to processes or one container. Start, Stop, Reset and Flush are asked again, once, if the daemon dies
+// on the way. The others are never asked twice: a broken stream is ErrInterrupted.
+func (c *Client) Act(ctx context.Context, verb Verb, r ActionRequest, each func(Event)) (*Result, error) {
+	switch path := "/" + string(verb); verb {
+	case Start, Stop, Reset, Flush:
+		return c.actTwice(ctx, path, r, each)
+	default:
+		return c.act(ctx, path, r, each)
+	}
 }
 
 // Scale changes the number of instances of an app.
@@ -189,19 +175,9 @@ func (c *Client) Scale(ctx context.Context, r ScaleRequest, each func(Event)) (*
 	return c.act(ctx, "/scale", r, each)
 }
 
-// Reset sets counters to zero.
-func (c *Client) Reset(ctx context.Context, r ActionRequest, each func(Event)) (*Result, error) {
-	return c.actTwice(ctx, "/reset", r, each)
-}
-
 // Signal sends a signal to processes.
 func (c *Client) Signal(ctx context.Context, r SignalRequest, each func(Event)) (*Result, error) {
 	return c.act(ctx, "/signal", r, each)
-}
-
-// Flush empties log files.
-func (c *Client) Flush(ctx context.Context, r ActionRequest, each func(Event)) (*Result, error) {
-	return c.actTwice(ctx, "/flush", r, each)
 }
 
 // RestartDaemon replaces keeper and daemon. It returns when that has begun; State shows the next daemon by its pid.
@@ -339,7 +315,7 @@ func (c *Client) do(req *http.Request) (*http.Response, error) {
 	}
 	answer := &Error{}
 	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil || answer.Message == "" {
-		return nil, &Error{Exit: ExitBug, Message: "the daemon answered " + resp.Status + " to " + req.URL.Path}
+		return nil, &Error{Exit: ExitBug, Message: "cannot understand the daemon: it answered " + resp.Status + " to " + req.URL.Path}
 	}
 	if answer.Exit == ExitDone {
 		answer.Exit = ExitBug

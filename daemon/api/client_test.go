@@ -94,7 +94,7 @@ func TestNobodyListens(t *testing.T) {
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := api.NewClient(socket).Restart(t.Context(), api.ActionRequest{}, nil); !errors.Is(err, api.ErrNotRunning) {
+	if _, err := api.NewClient(socket).Act(t.Context(), api.Restart, api.ActionRequest{}, nil); !errors.Is(err, api.ErrNotRunning) {
 		t.Errorf("with a dead socket: %v", err)
 	}
 }
@@ -141,7 +141,7 @@ func TestUpIsRepeatedOnceAndRestartNever(t *testing.T) {
 	if want := []uint64{1, 2, 9}; !reflect.DeepEqual(seen, want) {
 		t.Errorf("events %v, not %v", seen, want)
 	}
-	if _, err := client.Restart(t.Context(), api.ActionRequest{}, each); !errors.Is(err, api.ErrInterrupted) {
+	if _, err := client.Act(t.Context(), api.Restart, api.ActionRequest{}, each); !errors.Is(err, api.ErrInterrupted) {
 		t.Errorf("restart: %v", err)
 	}
 	if asked.Load() != 3 {

@@ -40,6 +40,20 @@ type DownRequest struct {
 	KeepInfra bool `json:"keep_infra"`
 }
 
+// Verb is what an ActionRequest does.
+type Verb string
+
+// Every verb.
+const (
+	Start   Verb = "start"
+	Stop    Verb = "stop"
+	Restart Verb = "restart"
+	Reload  Verb = "reload" // replaces processes one instance after the other
+	Delete  Verb = "delete" // stops apps and takes them out of the running stack
+	Reset   Verb = "reset"  // sets counters to zero
+	Flush   Verb = "flush"  // empties log files
+)
+
 // ActionRequest is POST /v1/{start,stop,restart,reload,delete,reset,flush}.
 type ActionRequest struct {
 	Names       []string      `json:"names"` // empty: all processes, but not for delete

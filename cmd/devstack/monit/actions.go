@@ -1,7 +1,6 @@
 package monit
 
 import (
-	"context"
 	"errors"
 
 	"devstack/daemon/api"
@@ -10,23 +9,19 @@ import (
 // action is what a key does to the selected row.
 type action struct {
 	key   string
-	verb  string
+	verb  api.Verb
 	doing string
 	done  string
-	call  func(*api.Client, context.Context, api.ActionRequest, func(api.Event)) (*api.Result, error)
 }
-
-// flush empties the log files of a row: what is shown of them begins anew.
-const flush = "flush"
 
 // actions are all of them, in the order of the help line.
 func actions() []action {
 	return []action{
-		{"s", "start", "starting", "started", (*api.Client).Start},
-		{"x", "stop", "stopping", "stopped", (*api.Client).Stop},
-		{"r", "restart", "restarting", "restarted", (*api.Client).Restart},
-		{"R", "reload", "reloading", "reloaded", (*api.Client).Reload},
-		{"F", flush, "emptying the logs", "the logs are empty", (*api.Client).Flush},
+		{"s", api.Start, "starting", "started"},
+		{"x", api.Stop, "stopping", "stopped"},
+		{"r", api.Restart, "restarting", "restarted"},
+		{"R", api.Reload, "reloading", "reloaded"},
+		{"F", api.Flush, "emptying the logs", "the logs are empty"},
 	}
 }
 
@@ -46,7 +41,7 @@ func (msg actedMsg) outcome() note {
 		if hint != "" {
 			why += "; next: " + hint
 		}
-		return note{msg.row.name + ": cannot " + msg.action.verb + ": " + clean(why), bad}
+		return note{msg.row.name + ": cannot " + string(msg.action.verb) + ": " + clean(why), bad}
 	}
 	var answer *api.Error
 	switch {

@@ -96,7 +96,7 @@ func (m *model) act(a action, r row) tea.Cmd {
 	ctx, client := m.ctx, m.client
 	request := api.ActionRequest{Names: []string{r.key}, Environment: m.environ}
 	return func() tea.Msg {
-		result, err := a.call(client, ctx, request, func(api.Event) {})
+		result, err := client.Act(ctx, a.verb, request, func(api.Event) {})
 		return actedMsg{a, r, result, err}
 	}
 }

@@ -151,7 +151,7 @@ func (m *model) written(msg logsMsg) tea.Cmd {
 
 func (m *model) acted(msg actedMsg) tea.Cmd {
 	m.note = msg.outcome()
-	if msg.action.verb == flush && msg.succeeded() && msg.row.key == m.selectedKey() {
+	if msg.action.verb == api.Flush && msg.succeeded() && msg.row.key == m.selectedKey() {
 		return tea.Batch(m.selectLogs(), m.poll())
 	}
 	return m.poll()

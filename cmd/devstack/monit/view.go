@@ -137,7 +137,7 @@ func (m *model) hints() []string {
 	}
 	hints := []string{"↑↓ select"}
 	for _, a := range actions() {
-		hints = append(hints, a.key+" "+a.verb)
+		hints = append(hints, a.key+" "+string(a.verb))
 	}
 	return append(hints, "PgUp PgDn scroll", "f follow", "/ filter", "enter logs alone", "q quit")
 }

@@ -16,7 +16,7 @@ import (
 func newCmdDaemon(f *Factory, runF func(context.Context, *DaemonRestartOptions) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "daemon",
-		Short:   "Replace the running devstack by the installed one",
+		Short:   "Replace the running devstack by this version",
 		GroupID: groupStack,
 		Args:    noSuchCommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -37,7 +37,7 @@ func newCmdDaemonRestart(f *Factory, runF func(context.Context, *DaemonRestartOp
 	o := &DaemonRestartOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "restart",
-		Short: "Let this devstack and its devstackd take over from those that run",
+		Short: "Replace the running keeper and daemon by this devstack and its devstackd",
 		Args:  cobra.NoArgs,
 		Long: `Replaces the running daemon by the devstackd beside this devstack, and the keeper by this devstack itself: run it after
 installing a new version, or an older one. Every process keeps its pid, its sockets and its connections, no request fails,
@@ -103,8 +103,8 @@ func nextDaemon(ctx context.Context, client *api.Client, old int) (*api.Daemon, 
 			return nil, ctx.Err()
 		case limited.Err() != nil:
 			return nil, &api.Error{
-				Exit: api.ExitTimeout, Message: fmt.Sprintf("the next daemon does not answer within %s; what it runs goes on", nextTime),
-				Hint: "look at daemon.log and keeper.log in the state directory",
+				Exit: api.ExitTimeout, Message: fmt.Sprintf("cannot reach the next daemon within %s; the processes go on", nextTime),
+				Hint: "read daemon.log and keeper.log in the state directory",
 			}
 		case errors.Is(err, api.ErrNotRunning):
 			return nil, err
