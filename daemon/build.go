@@ -13,6 +13,7 @@ import (
 	"devstack/daemon/api"
 	"devstack/daemon/preflight"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // buildLines is how much of a failed build's output is shown.
@@ -28,7 +29,7 @@ func (d *Daemon) makeArtifacts(ctx context.Context, p *proposal, always bool) *a
 	}
 	command := strings.Join(stack.MaskArgs(b.Command), " ")
 	last, err := runBuild(ctx, *b, p.want.Environment, func(line string) {
-		d.bus.publish(api.Event{Kind: api.KindBuild, Message: line})
+		d.bus.publish(view.Event{Kind: view.KindBuild, Message: line})
 	})
 	message := ""
 	if missing = preflight.MissingScripts(p.selected); err != nil {

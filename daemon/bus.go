@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // keptEvents is how many events a client can be behind before it sees a gap.
@@ -15,7 +15,7 @@ const keptEvents = 4096
 type bus struct {
 	mu      sync.Mutex
 	last    uint64
-	events  []api.Event   // ascending by Seq without holes
+	events  []view.Event  // ascending by Seq without holes
 	arrived chan struct{} // closed and replaced by every publish
 }
 
@@ -25,7 +25,7 @@ func newBus(now time.Time) *bus {
 	return &bus{last: uint64(now.UnixMicro()), arrived: make(chan struct{})}
 }
 
-func (b *bus) publish(e api.Event) {
+func (b *bus) publish(e view.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.last++
@@ -35,7 +35,7 @@ func (b *bus) publish(e api.Event) {
 	}
 	b.events = append(b.events, e)
 	if len(b.events) >= 2*keptEvents {
-		b.events = append([]api.Event(nil), b.events[len(b.events)-keptEvents:]...)
+		b.events = append([]view.Event(nil), b.events[len(b.events)-keptEvents:]...)
 	}
 	close(b.arrived)
 	b.arrived = make(chan struct{})
@@ -50,7 +50,7 @@ func (b *bus) now() uint64 {
 
 // after returns the events after seq and a channel that is closed when there are more. The first of them has Kind gap
 // when some in between are lost; a seq that was never given out is a gap, too.
-func (b *bus) after(seq uint64) ([]api.Event, <-chan struct{}) {
+func (b *bus) after(seq uint64) ([]view.Event, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	kept := b.events[max(0, len(b.events)-keptEvents):]
@@ -59,8 +59,8 @@ func (b *bus) after(seq uint64) ([]api.Event, <-chan struct{}) {
 	case seq == b.last:
 		return nil, b.arrived
 	case seq < oldest || seq > b.last:
-		gap := api.Event{Seq: oldest, Time: time.Now(), Kind: api.KindGap, Message: "some events before this one are lost"}
-		return append([]api.Event{gap}, kept...), b.arrived
+		gap := view.Event{Seq: oldest, Time: time.Now(), Kind: view.KindGap, Message: "some events before this one are lost"}
+		return append([]view.Event{gap}, kept...), b.arrived
 	}
-	return append([]api.Event(nil), kept[seq-oldest:]...), b.arrived
+	return append([]view.Event(nil), kept[seq-oldest:]...), b.arrived
 }

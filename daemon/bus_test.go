@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"devstack/daemon/api"
+	"devstack/view"
 )
 
 func TestBus(t *testing.T) {
@@ -13,8 +13,8 @@ func TestBus(t *testing.T) {
 	if len(got) != 0 {
 		t.Fatalf("a new bus has events: %v", got)
 	}
-	b.publish(api.Event{Message: "one"})
-	b.publish(api.Event{Message: "two"})
+	b.publish(view.Event{Message: "one"})
+	b.publish(view.Event{Message: "two"})
 	<-more
 	got, _ = b.after(101)
 	if len(got) != 1 || got[0].Seq != 102 || got[0].Message != "two" || got[0].Time.IsZero() {
@@ -28,7 +28,7 @@ func TestBus(t *testing.T) {
 func TestBusGap(t *testing.T) {
 	b := newBus(time.UnixMicro(0))
 	for range 3 * keptEvents {
-		b.publish(api.Event{})
+		b.publish(view.Event{})
 	}
 	for _, tc := range []struct {
 		name  string
@@ -43,7 +43,7 @@ func TestBusGap(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, _ := b.after(tc.since)
-			if len(got) != tc.count || (got[0].Kind == api.KindGap) != tc.gap {
+			if len(got) != tc.count || (got[0].Kind == view.KindGap) != tc.gap {
 				t.Fatalf("after(%d): %d events, first %+v", tc.since, len(got), got[0])
 			}
 			if last := got[len(got)-1]; last.Seq != 3*keptEvents {

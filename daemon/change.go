@@ -10,6 +10,7 @@ import (
 	"devstack/daemon/api"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // maxScale is more instances than a machine has use for: a slip of the finger.
@@ -91,13 +92,13 @@ func (d *Daemon) enactScale(ctx context.Context, app stack.App, g *goal) *api.Re
 	before := d.procs.Snapshot()
 	d.procs.Apply(next.Stack.Apps, app.Name)
 	d.judgeOnce()
-	active := func(p procs.Process) bool { return p.App == app.Name && p.State != procs.Stopped && !p.Leaving }
+	active := func(p procs.Process) bool { return p.Name == app.Name && p.Status != view.Stopped && !p.Leaving }
 	if !slices.ContainsFunc(before, active) {
 		return nil
 	}
 	known := idsOf(before)
 	for _, p := range d.procs.Snapshot() {
-		if p.App == app.Name && !slices.Contains(known, p.ID) {
+		if p.Name == app.Name && !slices.Contains(known, p.ID) {
 			g.only[p.ID] = true
 			d.procs.StartIDs(p.ID)
 		}
@@ -168,7 +169,7 @@ func wholeApps(st *stack.Stack, s selection) *api.Result {
 	for _, app := range st.Apps {
 		chosen := 0
 		for _, p := range s.processes {
-			if p.App == app.Name {
+			if p.Name == app.Name {
 				chosen++
 			}
 		}

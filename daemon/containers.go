@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -13,6 +12,7 @@ import (
 	"devstack/daemon/api"
 	"devstack/infra"
 	"devstack/infra/native"
+	"devstack/view"
 )
 
 // project is the part of the Compose project that is kept running: the services that some `up` has asked for.
@@ -84,25 +84,12 @@ func (d *Daemon) rememberDriver(p *proposal) {
 
 // newEngine is an Infra of the driver, which from now on hears of its servers' exits.
 func (d *Daemon) newEngine(driver infra.Driver) *infra.Infra {
-	publish := d.serviceEvent
 	if servers, ok := driver.(*native.Driver); ok {
 		d.mu.Lock()
 		d.servers = servers
 		d.mu.Unlock()
-		publish = func(e infra.Event) {
-			e.Message = asServer(e.Kind, e.Message)
-			d.serviceEvent(e)
-		}
 	}
-	return infra.New(driver, d.log, publish)
-}
-
-// asServer says a step of a plan in the words of native services, which have no containers.
-func asServer(kind, message string) string {
-	if kind != string(api.KindOp) {
-		return message
-	}
-	return strings.Replace(message, "Container", "Server", 1)
+	return infra.New(driver, d.log, d.publish)
 }
 
 // patienceAtStart is how long a new daemon lets its first clients wait until it knows about the containers.
@@ -116,7 +103,7 @@ func (d *Daemon) resumeContainers(ctx context.Context, want *desired, old savedS
 		return
 	}
 	if want.NoInfra {
-		d.setContainers(nil, newWire(p, d.serviceEvent))
+		d.setContainers(nil, newWire(p, d.publish))
 		return
 	}
 	resumed := make(chan struct{})
@@ -176,7 +163,7 @@ func (d *Daemon) setContainers(engine *infra.Infra, w *wire) {
 }
 
 // watchedServices are services for somebody who looks at what they consume; d.mu is held.
-func (d *Daemon) watchedServices() []infra.Service {
+func (d *Daemon) watchedServices() []view.ServiceDetails {
 	if d.engine != nil {
 		d.engine.Watched()
 	}
@@ -184,7 +171,7 @@ func (d *Daemon) watchedServices() []infra.Service {
 }
 
 // services is a snapshot of the containers; d.mu is held.
-func (d *Daemon) services() []infra.Service {
+func (d *Daemon) services() []view.ServiceDetails {
 	switch {
 	case d.engine != nil:
 		return d.engine.Snapshot()

@@ -12,12 +12,13 @@ import (
 	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // start runs the named processes and containers and waits until they are ready. The files are read anew for them,
 // with the caller's environment. An app's containers are not started: its gate waits for them.
 func (d *Daemon) start(ctx context.Context, req api.ActionRequest) *api.Result {
-	return d.rerun(ctx, req, d.procs.StartIDs, (*infra.Infra).Start, func(p procs.Process) bool { return p.State == procs.Stopped })
+	return d.rerun(ctx, req, d.procs.StartIDs, (*infra.Infra).Start, func(p procs.Process) bool { return p.Status == view.Stopped })
 }
 
 // restart ends the named processes and containers and runs them anew; what was stopped runs as well.
@@ -119,7 +120,7 @@ func (d *Daemon) readAnew(ctx context.Context, environment, names []string, afte
 	before := d.procs.Snapshot()
 	changed := d.procs.Apply(next.Stack.Apps, names...).Changed
 	for _, p := range before {
-		if slices.Contains(changed, p.App) {
+		if slices.Contains(changed, p.Name) {
 			after[p.ID] = p.Generation
 		}
 	}
@@ -235,7 +236,7 @@ func (d *Daemon) stopProcesses(ctx context.Context, st *stack.Stack, processes [
 				limit = max(limit, app.KillTimeout+10*time.Second)
 			}
 		}
-		ids := idsOf(slices.DeleteFunc(slices.Clone(processes), func(p procs.Process) bool { return !slices.Contains(layer, p.App) }))
+		ids := idsOf(slices.DeleteFunc(slices.Clone(processes), func(p procs.Process) bool { return !slices.Contains(layer, p.Name) }))
 		d.procs.StopIDs(ids...)
 		for _, name := range d.awaitStopped(ctx, ids, limit) {
 			failures = append(failures, api.Failure{Resource: name, Exit: api.ExitBug, Message: fmt.Sprintf("is not gone after %s", limit)})
@@ -252,8 +253,8 @@ func (d *Daemon) awaitStopped(ctx context.Context, ids []int, limit time.Duratio
 		changed := d.changed.next()
 		var left []string
 		for _, p := range d.procs.Snapshot() {
-			if slices.Contains(ids, p.ID) && (p.State != procs.Stopped || p.Pid != 0 || p.Retiring != nil) && !slices.Contains(left, p.App) {
-				left = append(left, p.App)
+			if slices.Contains(ids, p.ID) && (p.Status != view.Stopped || p.Pid != nil || p.Retiring != 0) && !slices.Contains(left, p.Name) {
+				left = append(left, p.Name)
 			}
 		}
 		if len(left) == 0 {

@@ -20,6 +20,7 @@ import (
 	"devstack/procs"
 	"devstack/procs/keeper"
 	"devstack/procs/node"
+	"devstack/view"
 )
 
 // errDown is why an action ends early: `down` does not wait for what it is about to end.
@@ -110,7 +111,7 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	if err != nil {
 		return err
 	}
-	d.procs = procs.NewManager(procs.Options{Keeper: conn, Log: log, Publish: d.processNotice, Save: d.save, Shim: shim})
+	d.procs = procs.NewManager(procs.Options{Keeper: conn, Log: log, Publish: d.publish, Save: d.save, Shim: shim})
 	defer d.procs.Close()
 	defer d.setContainers(nil, nil)
 	defer d.background.Wait()
@@ -221,38 +222,26 @@ func (d *Daemon) judgeOnce() {
 func (d *Daemon) tellWaiting(processes []procs.Process) {
 	told := map[string]string{}
 	for _, p := range processes {
-		if p.State == procs.Waiting {
-			told[p.App] = strings.Join(d.closed[p.App], ", ")
+		if p.Status == view.Waiting {
+			told[p.Name] = strings.Join(d.closed[p.Name], ", ")
 		}
 	}
 	for _, app := range d.desired.Stack.Apps {
 		if from, to := d.told[app.Name], told[app.Name]; from != to {
-			d.bus.publish(api.Event{Resource: app.Name, Kind: api.KindWaiting, From: from, To: to})
+			d.bus.publish(view.Event{Resource: app.Name, Kind: view.KindWaiting, From: from, To: to})
 		}
 	}
 	d.told = told
 }
 
-// processNotice publishes what happened to a process. It is called by the manager and waits for nothing.
-func (d *Daemon) processNotice(n procs.Notice) {
-	d.bus.publish(api.Event{
-		Resource: n.App, Instance: n.Instance, Kind: api.Kind(n.Kind), From: n.From, To: n.To, Cause: n.Cause, Message: n.Message,
-	})
-	d.changed.fire()
-}
-
-// serviceEvent publishes what happened to a container.
-func (d *Daemon) serviceEvent(e infra.Event) {
-	event := api.Event{Resource: e.Service, Kind: api.Kind(e.Kind), From: e.From, To: e.To, Cause: e.Cause, Message: e.Message}
-	if event.Kind == api.KindPull {
-		event.Progress = &api.Progress{Current: e.Current, Total: e.Total, Detail: e.Message}
-	}
-	d.bus.publish(event)
+// publish tells what happened to a process or a service, and has the gates judged anew. It waits for nothing.
+func (d *Daemon) publish(e view.Event) {
+	d.bus.publish(e)
 	d.changed.fire()
 }
 
 func (d *Daemon) warn(resource, message string) {
-	d.bus.publish(api.Event{Resource: resource, Kind: api.KindWarning, Message: message})
+	d.bus.publish(view.Event{Resource: resource, Kind: view.KindWarning, Message: message})
 }
 
 // state is the answer to GET /v1/state.
@@ -289,7 +278,7 @@ func (d *Daemon) unknown(name string) *api.Error {
 }
 
 // snapshot is everything that verdicts are made of.
-func (d *Daemon) snapshot() ([]infra.Service, []procs.Process) {
+func (d *Daemon) snapshot() ([]view.ServiceDetails, []procs.Process) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.services(), d.procs.Snapshot()

@@ -15,6 +15,7 @@ import (
 	"devstack/infra"
 	"devstack/probe"
 	"devstack/stack"
+	"devstack/view"
 )
 
 func TestAllowed(t *testing.T) {
@@ -105,8 +106,8 @@ func TestFileRefusal(t *testing.T) {
 func TestWireTellsWhatItSees(t *testing.T) {
 	var told []string
 	w := &wire{
-		list:    []infra.Service{{Name: "redis", Health: infra.Starting}},
-		publish: func(e infra.Event) { told = append(told, e.Service+" "+e.To) },
+		list:    []view.ServiceDetails{serviceOf(view.Service{Name: "redis", Health: view.HealthStarting})},
+		publish: func(e view.Event) { told = append(told, e.Resource+" "+e.To) },
 	}
 	for _, r := range []probe.Result{{Detail: "refused"}, {Ready: true}, {Ready: true}, {Detail: "gone"}} {
 		w.saw(0, r)
@@ -114,11 +115,11 @@ func TestWireTellsWhatItSees(t *testing.T) {
 	if want := []string{"redis ready", "redis not ready"}; !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}
-	if s := w.Snapshot()[0]; s.Ready || s.Health != infra.Starting || s.Detail != "gone" || len(s.Probes) != 4 {
+	if s := w.Snapshot()[0]; s.Ready || s.Health != view.HealthStarting || s.Detail != "gone" || len(s.Probes) != 4 {
 		t.Errorf("%+v", s)
 	}
 	w.saw(0, probe.Result{Broken: true})
-	if s := w.Snapshot()[0]; s.Health != infra.Unhealthy {
+	if s := w.Snapshot()[0]; s.Health != view.HealthUnhealthy {
 		t.Errorf("a wrong password is %s", s.Health)
 	}
 }

@@ -22,11 +22,11 @@ func (s *server) environments(w http.ResponseWriter, r *http.Request) {
 func environmentsOf(st *stack.Stack, s selection, showSecrets bool) []api.ProcessEnvironment {
 	out := []api.ProcessEnvironment{}
 	for _, p := range s.processes {
-		i := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == p.App })
+		i := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == p.Name })
 		if i < 0 {
 			continue
 		}
-		e := api.ProcessEnvironment{Name: p.App, Instance: p.Instance, ID: p.ID, Environment: []api.EnvironmentItem{}}
+		e := api.ProcessEnvironment{Name: p.Name, Instance: p.Instance, ID: p.ID, Environment: []api.EnvironmentItem{}}
 		for _, v := range st.Apps[i].Instance(p.Instance).Environment {
 			value := v.Value
 			if !showSecrets {

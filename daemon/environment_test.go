@@ -8,6 +8,7 @@ import (
 	"devstack/daemon/api"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 func TestEnvironmentsOf(t *testing.T) {
@@ -18,7 +19,7 @@ func TestEnvironmentsOf(t *testing.T) {
 			{Key: "HOME", Value: "/root", Origin: "shell"},
 		},
 	}}}
-	s := selection{processes: []procs.Process{{App: "web", Instance: 1, ID: 4}, {App: "gone"}}}
+	s := selection{processes: []procs.Process{processOf(view.Process{Name: "web", Instance: 1, ID: 4}), processOf(view.Process{Name: "gone"})}}
 	want := []api.ProcessEnvironment{{Name: "web", Instance: 1, ID: 4, Environment: []api.EnvironmentItem{
 		{Key: "API_KEY", Value: "***", Origin: "env"},
 		{Key: "HOME", Value: "/root", Origin: "shell"},
@@ -36,7 +37,7 @@ func TestEnvironmentsOf(t *testing.T) {
 func TestWholeApps(t *testing.T) {
 	st := sampleStack()
 	st.Apps[0].Instances = 2
-	web := []procs.Process{{App: "web"}, {App: "web", ID: 1, Instance: 1}}
+	web := []procs.Process{processOf(view.Process{Name: "web"}), processOf(view.Process{Name: "web", ID: 1, Instance: 1})}
 	if r := wholeApps(st, selection{processes: web}); r != nil {
 		t.Errorf("all instances: %+v", r)
 	}

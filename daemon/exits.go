@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"devstack/infra/native"
-	"devstack/procs"
 	"devstack/procs/keeper"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // confirmTime is how long an exit waits for the services that the process depends on to answer once more.
@@ -50,7 +50,7 @@ func onlyProcesses(running []keeper.Running) []keeper.Running {
 
 // mayBlame are the services whose end may be why a process ended that nobody has asked to, and who asks them.
 func (d *Daemon) mayBlame(e keeper.Exit) (confirm func(context.Context, ...string), services []string) {
-	if p, known := d.procs.Process(e.Key.App, e.Key.Instance); !known || p.State == procs.Stopping || p.Generation != e.Key.Generation {
+	if p, known := d.procs.Process(e.Key.App, e.Key.Instance); !known || p.Status == view.Stopping || p.Generation != e.Key.Generation {
 		return nil, nil
 	}
 	d.mu.Lock()

@@ -1,14 +1,14 @@
 package daemon
 
 import (
-	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // gates says, for every app, which of its dependencies keep it from starting, in the order of the file. An empty list
 // is an open gate. Apps in loose were started by `up --only` and wait for nothing.
-func gates(apps []stack.App, loose map[string]bool, services []infra.Service, processes []procs.Process) map[string][]string {
+func gates(apps []stack.App, loose map[string]bool, services []view.ServiceDetails, processes []procs.Process) map[string][]string {
 	closed := make(map[string][]string, len(apps))
 	for _, app := range apps {
 		closed[app.Name] = []string{}
@@ -26,7 +26,7 @@ func gates(apps []stack.App, loose map[string]bool, services []infra.Service, pr
 
 // open reports whether a dependency has come as far as its condition asks: of an app, every instance that is to stay.
 // What is not there has not.
-func open(dep stack.Dependency, services []infra.Service, processes []procs.Process) bool {
+func open(dep stack.Dependency, services []view.ServiceDetails, processes []procs.Process) bool {
 	if dep.Service {
 		for _, s := range services {
 			if s.Name == dep.Name {
@@ -37,7 +37,7 @@ func open(dep stack.Dependency, services []infra.Service, processes []procs.Proc
 	}
 	found := false
 	for _, p := range processes {
-		if p.App != dep.Name || p.Leaving {
+		if p.Name != dep.Name || p.Leaving {
 			continue
 		}
 		found = true
@@ -48,13 +48,13 @@ func open(dep stack.Dependency, services []infra.Service, processes []procs.Proc
 	return found
 }
 
-func serviceOpen(c stack.Condition, s infra.Service) bool {
+func serviceOpen(c stack.Condition, s view.ServiceDetails) bool {
 	switch c {
 	case stack.Started:
 		return s.Ready || s.State == "running"
 	case stack.Completed:
-		n := len(s.Exits)
-		return s.State == "exited" && n > 0 && s.Exits[n-1].Code == 0 && !s.Exits[n-1].OOM
+		exit := last(s.Exits)
+		return s.State == "exited" && exit != nil && exit.Succeeded() && exit.Reason != view.Memory
 	}
 	return s.Ready
 }
@@ -62,7 +62,7 @@ func serviceOpen(c stack.Condition, s infra.Service) bool {
 func processOpen(c stack.Condition, p procs.Process) bool {
 	switch c {
 	case stack.Started:
-		return p.Ready || p.Pid != 0
+		return p.Ready || p.Pid != nil
 	case stack.Completed:
 		return completed(p)
 	}
@@ -71,10 +71,6 @@ func processOpen(c stack.Condition, p procs.Process) bool {
 
 // completed reports whether a process has ended by itself with 0 and is not to come back.
 func completed(p procs.Process) bool {
-	n := len(p.Exits)
-	if p.State != procs.Stopped || n == 0 {
-		return false
-	}
-	last := p.Exits[n-1]
-	return last.Code == 0 && last.Signal == 0 && !last.Unknown && last.Reason != procs.Manual
+	exit := p.LastExit()
+	return p.Status == view.Stopped && exit != nil && exit.Succeeded() && exit.Reason != view.Manual
 }

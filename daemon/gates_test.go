@@ -4,9 +4,9 @@ import (
 	"slices"
 	"testing"
 
-	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 func TestGates(t *testing.T) {
@@ -20,7 +20,7 @@ func TestGates(t *testing.T) {
 		name      string
 		deps      []stack.Dependency
 		loose     bool
-		services  []infra.Service
+		services  []view.ServiceDetails
 		processes []procs.Process
 		want      []string
 	}{
@@ -29,55 +29,55 @@ func TestGates(t *testing.T) {
 		{name: "only", deps: []stack.Dependency{healthy("redis")}, loose: true},
 		{
 			name: "per dependency", deps: []stack.Dependency{healthy("redis"), healthy("postgres")},
-			services: []infra.Service{{Name: "redis", Ready: true}, {Name: "postgres", State: "running"}},
+			services: []view.ServiceDetails{serviceOf(view.Service{Name: "redis", Ready: true}), serviceOf(view.Service{Name: "postgres", State: "running"})},
 			want:     []string{"postgres"},
 		},
 		{
 			name:     "started is less than ready",
 			deps:     []stack.Dependency{{Name: "postgres", Service: true, Condition: stack.Started}},
-			services: []infra.Service{{Name: "postgres", State: "running"}},
+			services: []view.ServiceDetails{serviceOf(view.Service{Name: "postgres", State: "running"})},
 		},
 		{
 			name:     "a service that completed",
 			deps:     []stack.Dependency{{Name: "seed", Service: true, Condition: stack.Completed}},
-			services: []infra.Service{{Name: "seed", State: "exited", Exits: []infra.Exit{{Code: 0}}}},
+			services: []view.ServiceDetails{{Service: view.Service{Name: "seed", State: "exited"}, Exits: []view.ExitRecord{{Exit: view.Exit{Code: new(0)}}}}},
 		},
 		{
 			name:     "a service that failed",
 			deps:     []stack.Dependency{{Name: "seed", Service: true, Condition: stack.Completed}},
-			services: []infra.Service{{Name: "seed", State: "exited", Exits: []infra.Exit{{Code: 1}}}},
+			services: []view.ServiceDetails{{Service: view.Service{Name: "seed", State: "exited"}, Exits: []view.ExitRecord{{Exit: view.Exit{Code: new(1)}}}}},
 			want:     []string{"seed"},
 		},
 		{
 			name: "every instance counts", deps: []stack.Dependency{app("web", stack.Healthy)},
-			processes: []procs.Process{{App: "web", Ready: true}, {App: "web", Instance: 1}},
+			processes: []procs.Process{processOf(view.Process{Name: "web", Ready: true}), processOf(view.Process{Name: "web", Instance: 1})},
 			want:      []string{"web"},
 		},
 		{
 			name: "an instance on its way out does not count", deps: []stack.Dependency{app("web", stack.Healthy)},
-			processes: []procs.Process{{App: "web", Ready: true}, {App: "web", Instance: 1, Leaving: true}},
+			processes: []procs.Process{processOf(view.Process{Name: "web", Ready: true}), {ProcessDetails: view.ProcessDetails{Process: view.Process{Name: "web", Instance: 1}}, Leaving: true}},
 		},
 		{
 			name: "what was deleted is not ready", deps: []stack.Dependency{app("web", stack.Started)},
-			processes: []procs.Process{{App: "web", Ready: true, Leaving: true}},
+			processes: []procs.Process{{ProcessDetails: view.ProcessDetails{Process: view.Process{Name: "web", Ready: true}}, Leaving: true}},
 			want:      []string{"web"},
 		},
 		{
 			name: "a process has started", deps: []stack.Dependency{app("web", stack.Started)},
-			processes: []procs.Process{{App: "web", Pid: 7, State: procs.Launching}},
+			processes: []procs.Process{processOf(view.Process{Name: "web", Pid: new(7), Status: view.Launching})},
 		},
 		{
 			name: "a process completed", deps: []stack.Dependency{app("migrate", stack.Completed)},
-			processes: []procs.Process{{App: "migrate", State: procs.Stopped, Exits: []procs.Exit{{Code: 0}}}},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "migrate", Status: view.Stopped}, Exits: []view.ExitRecord{{Exit: view.Exit{Code: new(0)}}}})},
 		},
 		{
 			name: "stopped by hand is not completed", deps: []stack.Dependency{app("migrate", stack.Completed)},
-			processes: []procs.Process{{App: "migrate", State: procs.Stopped, Exits: []procs.Exit{{Code: 0, Reason: procs.Manual}}}},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "migrate", Status: view.Stopped}, Exits: []view.ExitRecord{{Exit: view.Exit{Code: new(0), Reason: view.Manual}}}})},
 			want:      []string{"migrate"},
 		},
 		{
 			name: "a signal is not completed", deps: []stack.Dependency{app("migrate", stack.Completed)},
-			processes: []procs.Process{{App: "migrate", State: procs.Stopped, Exits: []procs.Exit{{Code: -1, Signal: 9}}}},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "migrate", Status: view.Stopped}, Exits: []view.ExitRecord{{Exit: view.Exit{Signal: "SIGKILL"}}}})},
 			want:      []string{"migrate"},
 		},
 	} {

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"devstack/daemon/api"
-	"devstack/infra"
 	"devstack/probe"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 func (s *server) health(w http.ResponseWriter, r *http.Request) {
@@ -40,8 +40,8 @@ func (s *server) health(w http.ResponseWriter, r *http.Request) {
 // toProbe is what names mean; unknown is the first that means nothing. No names leave out processes that are not started
 // by themselves and that nobody has started.
 func toProbe(
-	st *stack.Stack, services []infra.Service, processes []procs.Process, names []string,
-) (pickedServices []infra.Service, pickedProcesses []procs.Process, unknown string) {
+	st *stack.Stack, services []view.ServiceDetails, processes []procs.Process, names []string,
+) (pickedServices []view.ServiceDetails, pickedProcesses []procs.Process, unknown string) {
 	processes = slices.DeleteFunc(slices.Clone(processes), func(p procs.Process) bool { return p.Leaving })
 	met := map[string]bool{}
 	for _, s := range services {
@@ -63,7 +63,7 @@ func toProbe(
 		}
 	}
 	for _, p := range processes {
-		unasked := len(names) == 0 && (!idle[p.App] || p.State != procs.Stopped)
+		unasked := len(names) == 0 && (!idle[p.Name] || p.Status != view.Stopped)
 		if unasked || chosen[p.ID] {
 			pickedProcesses = append(pickedProcesses, p)
 		}
@@ -77,7 +77,7 @@ func toProbe(
 }
 
 // probeAll asks everything at the same time.
-func (d *Daemon) probeAll(ctx context.Context, services []infra.Service, processes []procs.Process) []api.HealthCheck {
+func (d *Daemon) probeAll(ctx context.Context, services []view.ServiceDetails, processes []procs.Process) []api.HealthCheck {
 	d.mu.Lock()
 	engine, wire := d.engine, d.wire
 	d.mu.Unlock()
@@ -110,7 +110,7 @@ func (d *Daemon) probeAll(ctx context.Context, services []infra.Service, process
 	return checks
 }
 
-func serviceHealth(s infra.Service, r probe.Result) api.HealthCheck {
+func serviceHealth(s view.ServiceDetails, r probe.Result) api.HealthCheck {
 	c := api.HealthCheck{Name: s.Name, Kind: "service", ProbedBy: "probe", Health: "unhealthy", Detail: stack.MaskText(r.Detail)}
 	switch {
 	case r.Ready:
@@ -119,7 +119,7 @@ func serviceHealth(s infra.Service, r probe.Result) api.HealthCheck {
 		c.ProbedBy, c.Detail = "none", s.Detail
 	case s.State != "running" && s.Driver != "none":
 		c.Health, c.ProbedBy = "stopped", "none"
-	case s.Health == infra.Starting && !r.Broken:
+	case s.Health == view.HealthStarting && !r.Broken:
 		c.Health = "starting"
 	}
 	return c
@@ -127,16 +127,16 @@ func serviceHealth(s infra.Service, r probe.Result) api.HealthCheck {
 
 // processHealth judges by the healthcheck, and by being alive and ready where there is none.
 func processHealth(p procs.Process, r probe.Result, checked bool) api.HealthCheck {
-	c := api.HealthCheck{Name: p.App, Kind: "process", Instance: p.Instance, ProbedBy: "alive", Health: "starting"}
-	done := p.State == procs.Stopped && p.Ready
-	atWork := p.State == procs.Online && p.ReadyBy == "exit"
+	c := api.HealthCheck{Name: p.Name, Kind: "process", Instance: p.Instance, ProbedBy: "alive", Health: "starting"}
+	done := p.Status == view.Stopped && p.Ready
+	atWork := p.Status == view.Online && p.ReadyBy == "exit"
 	switch {
 	case done:
 		c.Health, c.ProbedBy, c.Detail = "healthy", "none", "has done its work"
-	case p.Pid == 0 || p.State == procs.Stopping:
-		c.Health, c.ProbedBy, c.Detail = "stopped", "none", string(p.State)
-		if p.State == procs.Errored || p.State == procs.WaitingRestart {
-			c.Health, c.Detail = "unhealthy", string(p.State)+": "+newestEnding(p)
+	case p.Pid == nil || p.Status == view.Stopping:
+		c.Health, c.ProbedBy, c.Detail = "stopped", "none", string(p.Status)
+		if p.Status == view.Errored || p.Status == view.WaitingRestart {
+			c.Health, c.Detail = "unhealthy", string(p.Status)+": "+ending(p)
 		}
 	case checked:
 		c.ProbedBy, c.Detail = "healthcheck", stack.MaskText(r.Detail)
@@ -149,7 +149,7 @@ func processHealth(p procs.Process, r probe.Result, checked bool) api.HealthChec
 	case p.Ready || atWork:
 		c.Health, c.Detail = "healthy", "alive"
 	default:
-		c.Detail = "alive, not ready yet (judged by " + p.ReadyBy + ")"
+		c.Detail = "alive, not ready yet (judged by " + string(p.ReadyBy) + ")"
 	}
 	return c
 }

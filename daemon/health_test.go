@@ -10,10 +10,10 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"devstack/daemon/api"
-	"devstack/infra"
 	"devstack/probe"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 func TestProcessHealth(t *testing.T) {
@@ -25,31 +25,31 @@ func TestProcessHealth(t *testing.T) {
 		checked bool
 		want    string // health/probed by
 	}{
-		{"its check passes", procs.Process{Pid: 1, State: procs.Online, Ready: true}, yes, true, "healthy/healthcheck"},
-		{"its check fails now", procs.Process{Pid: 1, State: procs.Online, Ready: true}, no, true, "unhealthy/healthcheck"},
-		{"it has not passed yet", procs.Process{Pid: 1, State: procs.Launching}, no, true, "starting/healthcheck"},
-		{"alive without a check", procs.Process{Pid: 1, State: procs.Online, Ready: true}, no, false, "healthy/alive"},
-		{"alive and not ready", procs.Process{Pid: 1, State: procs.Launching, ReadyBy: "ipc"}, no, false, "starting/alive"},
-		{"a one-shot at work", procs.Process{Pid: 1, State: procs.Online, ReadyBy: "exit"}, no, false, "healthy/alive"},
-		{"a one-shot that is done", procs.Process{State: procs.Stopped, Ready: true}, no, false, "healthy/none"},
-		{"stopped", procs.Process{State: procs.Stopped}, no, false, "stopped/none"},
-		{"on its way down", procs.Process{Pid: 1, State: procs.Stopping}, yes, true, "stopped/none"},
-		{"waiting", procs.Process{State: procs.Waiting}, no, false, "stopped/none"},
-		{"errored", procs.Process{State: procs.Errored}, no, false, "unhealthy/none"},
+		{"its check passes", processOf(view.Process{Pid: new(1), Status: view.Online, Ready: true}), yes, true, "healthy/healthcheck"},
+		{"its check fails now", processOf(view.Process{Pid: new(1), Status: view.Online, Ready: true}), no, true, "unhealthy/healthcheck"},
+		{"it has not passed yet", processOf(view.Process{Pid: new(1), Status: view.Launching}), no, true, "starting/healthcheck"},
+		{"alive without a check", processOf(view.Process{Pid: new(1), Status: view.Online, Ready: true}), no, false, "healthy/alive"},
+		{"alive and not ready", processOf(view.Process{Pid: new(1), Status: view.Launching, ReadyBy: "ipc"}), no, false, "starting/alive"},
+		{"a one-shot at work", processOf(view.Process{Pid: new(1), Status: view.Online, ReadyBy: "exit"}), no, false, "healthy/alive"},
+		{"a one-shot that is done", processOf(view.Process{Status: view.Stopped, Ready: true}), no, false, "healthy/none"},
+		{"stopped", processOf(view.Process{Status: view.Stopped}), no, false, "stopped/none"},
+		{"on its way down", processOf(view.Process{Pid: new(1), Status: view.Stopping}), yes, true, "stopped/none"},
+		{"waiting", processOf(view.Process{Status: view.Waiting}), no, false, "stopped/none"},
+		{"errored", processOf(view.Process{Status: view.Errored}), no, false, "unhealthy/none"},
 	} {
 		got := processHealth(tc.process, tc.result, tc.checked)
-		if got.Health+"/"+got.ProbedBy != tc.want {
+		if string(got.Health)+"/"+got.ProbedBy != tc.want {
 			t.Errorf("%s: %+v", tc.name, got)
 		}
 	}
 }
 
 func TestServiceHealth(t *testing.T) {
-	running := infra.Service{State: "running", Health: infra.Healthy, Ready: true}
-	starting := infra.Service{State: "running", Health: infra.Starting}
+	running := serviceOf(view.Service{State: "running", Health: view.HealthHealthy, Ready: true})
+	starting := serviceOf(view.Service{State: "running", Health: view.HealthStarting})
 	for _, tc := range []struct {
 		name    string
-		service infra.Service
+		service view.ServiceDetails
 		result  probe.Result
 		want    string
 	}{
@@ -57,18 +57,20 @@ func TestServiceHealth(t *testing.T) {
 		{"answers no more", running, probe.Result{Detail: "refused"}, "unhealthy"},
 		{"boots", starting, probe.Result{Detail: "refused"}, "starting"},
 		{"refuses us", starting, probe.Result{Broken: true}, "unhealthy"},
-		{"does not run", infra.Service{State: "exited"}, probe.Result{}, "stopped"},
-		{"run by others, no answer", infra.Service{State: "absent", Driver: "none", Health: infra.Healthy}, probe.Result{}, "unhealthy"},
+		{"does not run", serviceOf(view.Service{State: "exited"}), probe.Result{}, "stopped"},
+		{"run by others, no answer", serviceOf(view.Service{State: "absent", Driver: "none", Health: view.HealthHealthy}), probe.Result{}, "unhealthy"},
 		{"seen by nobody", withUnseen(nil, []string{"redis"})[0], probe.Result{}, "unhealthy"},
 	} {
-		if got := serviceHealth(tc.service, tc.result).Health; got != tc.want {
+		if got := serviceHealth(tc.service, tc.result).Health; string(got) != tc.want {
 			t.Errorf("%s: %s, not %s", tc.name, got, tc.want)
 		}
 	}
 }
 
 func TestHealthCode(t *testing.T) {
-	check := func(kind, health string) api.HealthCheck { return api.HealthCheck{Kind: kind, Health: health} }
+	check := func(kind string, health view.Health) api.HealthCheck {
+		return api.HealthCheck{Kind: kind, Health: health}
+	}
 	for _, tc := range []struct {
 		checks []api.HealthCheck
 		want   api.Code
@@ -86,12 +88,12 @@ func TestHealthCode(t *testing.T) {
 
 func TestWhatIsProbed(t *testing.T) {
 	st := &stack.Stack{Apps: []stack.App{{Name: "web", Autostart: true}, {Name: "later"}, {Name: "named"}}}
-	services := []infra.Service{{Name: "redis"}, {Name: "postgres"}}
+	services := []view.ServiceDetails{serviceOf(view.Service{Name: "redis"}), serviceOf(view.Service{Name: "postgres"})}
 	processes := []procs.Process{
-		{App: "web", State: procs.Stopped},
-		{App: "later", ID: 1, State: procs.Stopped},
-		{App: "named", ID: 2, State: procs.Online},
-		{App: "web", Instance: 1, ID: 3, State: procs.Stopping, Leaving: true},
+		processOf(view.Process{Name: "web", Status: view.Stopped}),
+		processOf(view.Process{Name: "later", ID: 1, Status: view.Stopped}),
+		processOf(view.Process{Name: "named", ID: 2, Status: view.Online}),
+		{ProcessDetails: view.ProcessDetails{Process: view.Process{Name: "web", Instance: 1, ID: 3, Status: view.Stopping}}, Leaving: true},
 	}
 	for _, tc := range []struct{ names, want []string }{
 		{nil, []string{"redis", "postgres", "web", "named"}},
@@ -106,7 +108,7 @@ func TestWhatIsProbed(t *testing.T) {
 			got = append(got, x.Name)
 		}
 		for _, x := range p {
-			got = append(got, x.App)
+			got = append(got, x.Name)
 		}
 		if unknown != "" {
 			got = append(got, "?"+unknown)
@@ -122,7 +124,7 @@ func TestWireIsAskedNow(t *testing.T) {
 	redis, mail := types.ServiceConfig{Name: "redis"}, types.ServiceConfig{Name: "mail"}
 	redis.Image, mail.Image = "redis:7", "mailhog"
 	redis.Ports = []types.ServicePortConfig{{Target: 6379, Published: "1", HostIP: "127.0.0.1", Protocol: "tcp"}}
-	w := newWire(&types.Project{Services: types.Services{"redis": redis, "mail": mail}}, func(infra.Event) {})
+	w := newWire(&types.Project{Services: types.Services{"redis": redis, "mail": mail}}, func(view.Event) {})
 	defer w.Close()
 	for _, s := range w.Snapshot() {
 		if r := w.check(t.Context(), s.Name); r.Ready != (s.Name == "mail") {
@@ -152,7 +154,7 @@ func TestWireConfirms(t *testing.T) {
 	redis.Image = "redis:7"
 	redis.Ports = []types.ServicePortConfig{{Target: 6379, Published: strconv.Itoa(port), HostIP: "127.0.0.1", Protocol: "tcp"}}
 	ready := make(chan struct{}, 8)
-	w := newWire(&types.Project{Services: types.Services{"redis": redis}}, func(e infra.Event) {
+	w := newWire(&types.Project{Services: types.Services{"redis": redis}}, func(e view.Event) {
 		if e.To == "ready" {
 			ready <- struct{}{}
 		}

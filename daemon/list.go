@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"devstack/daemon/api"
-	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 func (s *server) processes(w http.ResponseWriter, _ *http.Request) {
@@ -18,7 +18,7 @@ func (s *server) processes(w http.ResponseWriter, _ *http.Request) {
 
 // looks is what the files say and what is there; a nil stack is an idle daemon. A service that nobody has seen, because
 // the engine does not answer, is absent.
-func (d *Daemon) looks() (st *stack.Stack, services []infra.Service, processes []procs.Process) {
+func (d *Daemon) looks() (st *stack.Stack, services []view.ServiceDetails, processes []procs.Process) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.desired == nil {
@@ -28,13 +28,12 @@ func (d *Daemon) looks() (st *stack.Stack, services []infra.Service, processes [
 }
 
 // withUnseen adds the services that are to run and that nothing is known about.
-func withUnseen(seen []infra.Service, wanted []string) []infra.Service {
+func withUnseen(seen []view.ServiceDetails, wanted []string) []view.ServiceDetails {
 	for _, name := range wanted {
-		if !slices.ContainsFunc(seen, func(s infra.Service) bool { return s.Name == name }) {
-			seen = append(seen, infra.Service{
-				Name: name, State: "unknown", Health: infra.Unhealthy, EngineHealth: "none", Detail: "no engine answers",
-				Memory: -1, CPU: -1,
-			})
+		if !slices.ContainsFunc(seen, func(s view.ServiceDetails) bool { return s.Name == name }) {
+			s := view.NewService(name)
+			s.State, s.Health, s.Detail = "unknown", view.HealthUnhealthy, "no engine answers"
+			seen = append(seen, s)
 		}
 	}
 	return seen
@@ -51,22 +50,22 @@ func listProcesses(st *stack.Stack, processes []procs.Process, now time.Time) []
 	}
 	list := make([]api.ListedProcess, 0, len(processes))
 	for _, p := range processes {
-		app := apps[p.App].Instance(p.Instance)
+		app := apps[p.Name].Instance(p.Instance)
 		list = append(list, api.ListedProcess{
 			Process: processView(p, now), Script: app.Script, Interpreter: app.Interpreter, NodeArgs: orEmpty(app.NodeArgs),
 			Command: orEmpty(stack.MaskArgs(app.Command)), Args: orEmpty(stack.MaskArgs(app.Args)), Cwd: app.Cwd,
 			OutFile: app.OutFile, ErrorFile: app.ErrorFile, Instances: app.Instances, Autostart: app.Autostart,
-			Autorestart: app.Autorestart, MergeLogs: app.MergeLogs, MaxMemoryBytes: orNull(app.MaxMemory), CreatedAt: orNull(createdAt(p)),
+			Autorestart: app.Autorestart, MergeLogs: app.MergeLogs, MaxMemoryBytes: orNull(app.MaxMemory), CreatedAt: createdAt(p),
 		})
 	}
 	return list
 }
 
 // createdAt is the first launch since somebody asked for one: restarts after a crash do not move it.
-func createdAt(p procs.Process) time.Time {
+func createdAt(p procs.Process) *time.Time {
 	at := p.StartedAt
-	for i := len(p.Exits) - 1; i >= 0 && p.Exits[i].Reason != procs.Manual; i-- {
-		at = p.Exits[i].At.Add(-p.Exits[i].Uptime)
+	for i := len(p.Exits) - 1; i >= 0 && p.Exits[i].Reason != view.Manual; i-- {
+		at = new(p.Exits[i].At.Add(-time.Duration(p.Exits[i].UptimeMS) * time.Millisecond))
 	}
 	return at
 }

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 func TestListProcesses(t *testing.T) {
@@ -15,7 +15,7 @@ func TestListProcesses(t *testing.T) {
 		Name: "web", Script: "/app/server.js", Interpreter: "node", Args: []string{"--token=hunter2"}, Instances: 1,
 		Environment: []stack.Variable{{Key: "API_KEY", Value: "hunter2", Declared: true}},
 	}}}
-	list := listProcesses(st, []procs.Process{{App: "web", Pid: 7, StartedAt: at(9), Memory: -1, CPU: -1}}, at(10))
+	list := listProcesses(st, []procs.Process{processOf(view.Process{Name: "web", Pid: new(7), StartedAt: new(at(9))})}, at(10))
 	data, err := json.Marshal(list)
 	if err != nil {
 		t.Fatal(err)
@@ -29,20 +29,20 @@ func TestListProcesses(t *testing.T) {
 }
 
 func TestCreatedAt(t *testing.T) {
-	exit := func(reason procs.Reason, end int64) procs.Exit {
-		return procs.Exit{Reason: reason, At: at(end), Uptime: 10 * time.Second}
+	exit := func(reason view.Reason, end int64) view.ExitRecord {
+		return view.ExitRecord{Exit: view.Exit{Code: new(0), Reason: reason, At: at(end)}, UptimeMS: 10_000}
 	}
 	for _, tc := range []struct {
 		name    string
 		started int64
-		exits   []procs.Exit
+		exits   []view.ExitRecord
 		want    int64
 	}{
 		{"first launch", 100, nil, 100},
-		{"after crashes", 100, []procs.Exit{exit(procs.Crash, 50), exit(procs.Memory, 80)}, 40},
-		{"since a restart by hand", 100, []procs.Exit{exit(procs.Crash, 50), exit(procs.Manual, 60), exit(procs.Crash, 90)}, 80},
+		{"after crashes", 100, []view.ExitRecord{exit(view.Crash, 50), exit(view.Memory, 80)}, 40},
+		{"since a restart by hand", 100, []view.ExitRecord{exit(view.Crash, 50), exit(view.Manual, 60), exit(view.Crash, 90)}, 80},
 	} {
-		if got := createdAt(procs.Process{StartedAt: at(tc.started), Exits: tc.exits}); !got.Equal(at(tc.want)) {
+		if got := createdAt(detailsOf(view.ProcessDetails{Process: view.Process{StartedAt: new(at(tc.started))}, Exits: tc.exits})); !got.Equal(at(tc.want)) {
 			t.Errorf("%s: %v, not %v", tc.name, got.Unix(), tc.want)
 		}
 	}

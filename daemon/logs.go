@@ -92,7 +92,7 @@ func (v *logView) look() *api.Error {
 	}
 	v.picked, v.sources = picked, nil
 	for _, p := range picked.processes {
-		if i := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == p.App }); i >= 0 {
+		if i := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == p.Name }); i >= 0 {
 			v.sources = append(v.sources, procs.SourceOf(st.Apps[i], p.Instance, &p.ID))
 		}
 	}

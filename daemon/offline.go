@@ -4,14 +4,14 @@ import (
 	"time"
 
 	"devstack/daemon/api"
-	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // Offline is the state of a stack that no daemon runs: its processes are stopped, its services are as they were seen with
 // the driver.
-func Offline(st *stack.Stack, driver string, services []infra.Service) *api.State {
+func Offline(st *stack.Stack, driver string, services []view.ServiceDetails) *api.State {
 	return stateOf(st, driver, nil, services, stopped(st), time.Now())
 }
 
@@ -27,7 +27,7 @@ func PickLogs(st *stack.Stack, words []string) (sources []procs.LogSource, servi
 	}
 	for _, p := range s.processes {
 		for _, app := range st.Apps {
-			if app.Name == p.App {
+			if app.Name == p.Name {
 				sources = append(sources, procs.SourceOf(app, p.Instance, nil))
 			}
 		}
@@ -39,9 +39,7 @@ func stopped(st *stack.Stack) []procs.Process {
 	var out []procs.Process
 	for _, app := range st.Apps {
 		for n := range app.Count() {
-			out = append(out, procs.Process{
-				ID: len(out), App: app.Name, Namespace: app.Namespace, Instance: n, ExecMode: app.ExecMode, State: procs.Stopped, Memory: -1, CPU: -1,
-			})
+			out = append(out, procs.Idle(app.Instance(n), n, len(out)))
 		}
 	}
 	return out

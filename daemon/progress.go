@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"devstack/infra"
 	"devstack/procs"
+	"devstack/view"
 )
 
 // progress is how far a stack has come, in a word and in one line.
@@ -20,11 +20,11 @@ const maxNamed = 5
 
 // progressOf compares what is wanted with what is there. Not wanted is what somebody has stopped, and what does not start by
 // itself and nobody has started. A process that has done its work is as good as ready.
-func progressOf(want *desired, services []infra.Service, processes []procs.Process) progress {
+func progressOf(want *desired, services []view.ServiceDetails, processes []procs.Process) progress {
 	var open []string
 	servicesReady := 0
 	for _, name := range want.Services {
-		i := slices.IndexFunc(services, func(s infra.Service) bool { return s.Name == name })
+		i := slices.IndexFunc(services, func(s view.ServiceDetails) bool { return s.Name == name })
 		if i >= 0 && services[i].Ready {
 			servicesReady++
 			continue
@@ -39,12 +39,12 @@ func progressOf(want *desired, services []infra.Service, processes []procs.Proce
 		wanted, done, errored := app.Count(), 0, false
 		for _, p := range processes {
 			switch {
-			case p.App != app.Name || p.Leaving:
+			case p.Name != app.Name || p.Leaving:
 			case p.Ready || completed(p):
 				done++
 			case stoppedByHand(p):
 				wanted--
-			case p.State == procs.Errored:
+			case p.Status == view.Errored:
 				errored = true
 			}
 		}
@@ -72,8 +72,8 @@ func progressOf(want *desired, services []infra.Service, processes []procs.Proce
 
 // stoppedByHand says whether somebody has stopped this one instance of an app that is wanted.
 func stoppedByHand(p procs.Process) bool {
-	n := len(p.Exits)
-	return p.State == procs.Stopped && n > 0 && p.Exits[n-1].Reason == procs.Manual
+	exit := p.LastExit()
+	return p.Status == view.Stopped && exit != nil && exit.Reason == view.Manual
 }
 
 // progress is how far this stack has come.

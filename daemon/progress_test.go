@@ -5,41 +5,43 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/daemon/preflight"
-	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 func TestProgressOf(t *testing.T) {
 	online := func(app string, instance int) procs.Process {
-		return procs.Process{App: app, Instance: instance, State: procs.Online, Ready: true, Pid: 7}
+		return processOf(view.Process{Name: app, Instance: instance, Status: view.Online, Ready: true, Pid: new(7)})
 	}
-	all := []procs.Process{online("web", 0), online("agent", 0), online("last", 0), online("last", 1), {App: "extra", State: procs.Stopped}}
+	all := []procs.Process{online("web", 0), online("agent", 0), online("last", 0), online("last", 1), processOf(view.Process{Name: "extra", Status: view.Stopped})}
 	but := func(i int, p procs.Process) []procs.Process {
 		list := append([]procs.Process{}, all...)
-		p.App, p.Instance = list[i].App, list[i].Instance
+		p.Name, p.Instance = list[i].Name, list[i].Instance
 		list[i] = p
 		return list
 	}
-	exited := func(code int, reason procs.Reason) []procs.Exit { return []procs.Exit{{Code: code, Reason: reason}} }
-	redis := []infra.Service{{Name: "redis", Ready: true}, {Name: "others", Ready: false}}
+	exited := func(code int, reason view.Reason) []view.ExitRecord {
+		return []view.ExitRecord{{Exit: view.Exit{Code: new(code), Reason: reason}}}
+	}
+	redis := []view.ServiceDetails{serviceOf(view.Service{Name: "redis", Ready: true}), serviceOf(view.Service{Name: "others", Ready: false})}
 	for name, tc := range map[string]struct {
 		will      will
 		services  []string
-		there     []infra.Service
+		there     []view.ServiceDetails
 		processes []procs.Process
 		ready     bool
 		status    string
 	}{
 		"all":                {processes: all, ready: true, status: "4/4 processes ready"},
 		"none yet":           {status: "0/4 processes ready: waiting for web, agent, last"},
-		"one launching":      {processes: but(3, procs.Process{State: procs.Launching, Pid: 8}), status: "3/4 processes ready: waiting for last"},
-		"one errored":        {processes: but(0, procs.Process{State: procs.Errored}), status: "3/4 processes ready: waiting for web (errored)"},
-		"one crashed":        {processes: but(0, procs.Process{State: procs.Stopped, Exits: exited(1, procs.Crash)}), status: "3/4 processes ready: waiting for web"},
-		"one done":           {processes: but(0, procs.Process{State: procs.Stopped, Exits: exited(0, procs.Crash)}), ready: true, status: "4/4 processes ready"},
-		"one instance ended": {processes: but(3, procs.Process{State: procs.Stopped, Exits: exited(0, procs.Manual)}), ready: true, status: "3/3 processes ready"},
-		"one leaving":        {processes: append([]procs.Process{{App: "last", Instance: 2, Leaving: true}}, all...), ready: true, status: "4/4 processes ready"},
-		"one app stopped":    {will: will{Stopped: set("agent")}, processes: but(1, procs.Process{State: procs.Stopped}), ready: true, status: "3/3 processes ready"},
+		"one launching":      {processes: but(3, processOf(view.Process{Status: view.Launching, Pid: new(8)})), status: "3/4 processes ready: waiting for last"},
+		"one errored":        {processes: but(0, processOf(view.Process{Status: view.Errored})), status: "3/4 processes ready: waiting for web (errored)"},
+		"one crashed":        {processes: but(0, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: exited(1, view.Crash)})), status: "3/4 processes ready: waiting for web"},
+		"one done":           {processes: but(0, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: exited(0, view.Crash)})), ready: true, status: "4/4 processes ready"},
+		"one instance ended": {processes: but(3, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: exited(0, view.Manual)})), ready: true, status: "3/3 processes ready"},
+		"one leaving":        {processes: append([]procs.Process{{ProcessDetails: view.ProcessDetails{Process: view.Process{Name: "last", Instance: 2}}, Leaving: true}}, all...), ready: true, status: "4/4 processes ready"},
+		"one app stopped":    {will: will{Stopped: set("agent")}, processes: but(1, processOf(view.Process{Status: view.Stopped})), ready: true, status: "3/3 processes ready"},
 		"one more started":   {will: will{Started: set("extra")}, processes: all, status: "4/5 processes ready: waiting for extra"},
 		"services":           {services: []string{"redis"}, there: redis, processes: all, ready: true, status: "4/4 processes ready, 1/1 services ready"},
 		"a service missing":  {services: []string{"db", "redis"}, there: redis, processes: all, status: "4/4 processes ready, 1/2 services ready: waiting for db"},

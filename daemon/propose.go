@@ -15,6 +15,7 @@ import (
 	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // proposal is an `up` that nothing stands in the way of. It has touched nothing yet.
@@ -200,7 +201,7 @@ func (d *Daemon) portOwner(ctx context.Context, app stack.App) (port int, owner 
 		for _, p := range d.procs.Snapshot() {
 			for _, a := range d.desired.Stack.Apps {
 				// Between two launches its socket is held open.
-				if p.App == app.Name && p.State != procs.Stopped && p.State != procs.Errored && a.Name == app.Name {
+				if p.Name == app.Name && p.Status != view.Stopped && p.Status != view.Errored && a.Name == app.Name {
 					mine[a.Instance(p.Instance).Port] = true
 				}
 			}
@@ -221,7 +222,7 @@ func (d *Daemon) portOwner(ctx context.Context, app stack.App) (port int, owner 
 // useContainers makes the proposal's containers the daemon's.
 func (d *Daemon) useContainers(p *proposal) {
 	if p.want.NoInfra && p.project != nil {
-		d.setContainers(nil, newWire(p.project, d.serviceEvent))
+		d.setContainers(nil, newWire(p.project, d.publish))
 		return
 	}
 	d.setContainers(p.engine, nil)
@@ -233,7 +234,7 @@ func (d *Daemon) dryRun(p *proposal) *api.Result {
 	var b strings.Builder
 	switch {
 	case p.engine != nil:
-		b.WriteString(p.planText())
+		b.WriteString(p.plan.String())
 	case p.want.NoInfra:
 		b.WriteString("no container is touched\n")
 	}
@@ -252,23 +253,15 @@ func (d *Daemon) dryRun(p *proposal) *api.Result {
 	return &api.Result{Plan: b.String(), Notes: p.notes(), Failures: []api.Failure{}}
 }
 
-// planText is the plan of the services, in the words of what runs them.
-func (p *proposal) planText() string {
-	if p.want.Infra == driverNative {
-		return strings.ReplaceAll(p.plan.String(), "Container", "Server")
-	}
-	return p.plan.String()
-}
-
 // planApps says what `up` would do with each app, one line each: start, restart, keep, leave or remove.
 func planApps(old, next []stack.App, names []string, processes []procs.Process) []string {
 	lines := []string{}
 	for _, app := range next {
 		was := slices.IndexFunc(old, func(a stack.App) bool { return a.Name == app.Name })
-		is := slices.IndexFunc(processes, func(p procs.Process) bool { return p.App == app.Name })
-		stopped := is < 0 || processes[is].State == procs.Stopped || processes[is].State == procs.Errored
+		is := slices.IndexFunc(processes, func(p procs.Process) bool { return p.Name == app.Name })
+		stopped := is < 0 || processes[is].Status == view.Stopped || processes[is].Status == view.Errored
 		named := slices.Contains(names, app.Name)
-		done := is >= 0 && processes[is].State == procs.Stopped && processes[is].Ready
+		done := is >= 0 && processes[is].Status == view.Stopped && processes[is].Ready
 		changed := was >= 0 && old[was].Hash != app.Hash
 		scaled := was >= 0 && old[was].Count() != app.Count()
 		switch {

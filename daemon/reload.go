@@ -91,7 +91,7 @@ func (d *Daemon) reloadNow(ctx context.Context, req api.ActionRequest) *api.Resu
 func stoppedFirst(st *stack.Stack, s selection) []string {
 	var unheld, unchecked []string
 	for _, app := range st.Apps {
-		first := slices.ContainsFunc(s.processes, func(p procs.Process) bool { return p.App == app.Name && p.Ready && !p.Overlaps })
+		first := slices.ContainsFunc(s.processes, func(p procs.Process) bool { return p.Name == app.Name && p.Ready && !p.Overlaps })
 		switch {
 		case !first:
 		case app.HoldsSockets() && !app.RunsNode():
@@ -115,7 +115,7 @@ func (d *Daemon) roll(ctx context.Context, st *stack.Stack, s selection) []api.F
 	var apps sync.WaitGroup
 	failed := make([]*api.Failure, len(st.Apps))
 	for i, app := range st.Apps {
-		mine := slices.DeleteFunc(slices.Clone(s.processes), func(p procs.Process) bool { return p.App != app.Name })
+		mine := slices.DeleteFunc(slices.Clone(s.processes), func(p procs.Process) bool { return p.Name != app.Name })
 		apps.Go(func() { failed[i] = d.rollApp(ctx, app, mine) })
 	}
 	apps.Wait()
@@ -162,7 +162,7 @@ func (d *Daemon) reloadOne(ctx context.Context, app stack.App, instance int) *ap
 	return d.awaitProcess(ctx, app, instance, func(now procs.Process) (*api.Failure, bool) {
 		if now.Rejected.Gen > before.Newest {
 			f := rejection(app, now)
-			return &f, now.Retiring == nil
+			return &f, now.Retiring == 0
 		}
 		services, processes := d.snapshot()
 		v := judge(g, services, processes)
@@ -176,7 +176,7 @@ func (d *Daemon) reloadOne(ctx context.Context, app stack.App, instance int) *ap
 			f := v.pending[0]
 			f.Message = "the new one did not get ready: " + f.Message
 			return &f, false
-		case now.Heir != nil || now.Retiring != nil:
+		case now.Successor != nil || now.Retiring != 0:
 			return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, now) + "is replaced, and the old one still answers"}, false
 		}
 		return nil, true
@@ -186,7 +186,7 @@ func (d *Daemon) reloadOne(ctx context.Context, app stack.App, instance int) *ap
 // untilAlone waits until an instance has one launch at most.
 func (d *Daemon) untilAlone(ctx context.Context, app stack.App, instance int) *api.Failure {
 	return d.awaitProcess(ctx, app, instance, func(now procs.Process) (*api.Failure, bool) {
-		if now.Heir == nil && now.Retiring == nil {
+		if now.Successor == nil && now.Retiring == 0 {
 			return nil, true
 		}
 		return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, now) + "is still being reloaded by an earlier command"}, false
@@ -216,20 +216,18 @@ func (d *Daemon) awaitProcess(ctx context.Context, app stack.App, instance int, 
 // rejection says why a successor did not take over.
 func rejection(app stack.App, p procs.Process) api.Failure {
 	f := api.Failure{Resource: app.Name, Exit: api.ExitProcess, LastLines: []string{}, LogFile: app.Instance(p.Instance).ErrorFile}
-	var last procs.Exit
-	if n := len(p.Exits); n > 0 && p.HeirError == "" {
-		last = p.Exits[n-1]
-		f.LastLines = last.LastLines
+	if exit := p.LastExit(); exit != nil && p.SuccessorError == "" {
+		f.LastLines = exit.LastLines
 	}
 	switch {
-	case p.HeirError != "":
-		f.Message = p.HeirError
+	case p.SuccessorError != "":
+		f.Message = p.SuccessorError
 	case p.Rejected.Late:
 		f.Message = fmt.Sprintf("the new one was not ready within %s", patience(app))
 	case p.Rejected.WasReady:
-		f.Message = "the new one " + ending(p, last) + " within a second of being ready"
+		f.Message = "the new one " + ending(p) + " within a second of being ready"
 	default:
-		f.Message = "the new one " + ending(p, last) + " before it was ready"
+		f.Message = "the new one " + ending(p) + " before it was ready"
 	}
 	f.Message = which(app, p) + f.Message + "; the old one goes on"
 	return f

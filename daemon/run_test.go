@@ -17,6 +17,7 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/procs/keeper"
+	"devstack/view"
 )
 
 // TestMain lets the test binary be the keeper and the daemon of the tests below: both are as real as in the product.
@@ -198,7 +199,7 @@ func TestDaemonMayBeKilled(t *testing.T) {
 	}
 	r.mustUp()
 	agent := r.process("agent")
-	if len(agent.Exits) != 1 || agent.Restarts != 1 || agent.Exits[0].Signal == nil || *agent.Exits[0].Signal != "SIGKILL" {
+	if len(agent.Exits) != 1 || agent.Restarts != 1 || agent.Exits[0].Signal != "SIGKILL" {
 		t.Errorf("exits %+v, %d restarts", agent.Exits, agent.Restarts)
 	}
 	if got := r.pids()["web"]; got != before["web"] {
@@ -320,7 +321,7 @@ func TestRestartAndEvents(t *testing.T) {
 	}
 	// A number of a former daemon leads to a gap.
 	for e, err := range r.client.Events(t.Context(), 1) {
-		if err != nil || e.Kind != api.KindGap {
+		if err != nil || e.Kind != view.KindGap {
 			t.Errorf("%+v, %v", e, err)
 		}
 		break

@@ -22,8 +22,8 @@ type selection struct {
 func (s selection) apps() []string {
 	var names []string
 	for _, p := range s.processes {
-		if !slices.Contains(names, p.App) {
-			names = append(names, p.App)
+		if !slices.Contains(names, p.Name) {
+			names = append(names, p.Name)
 		}
 	}
 	return names
@@ -90,13 +90,13 @@ func meant(word string, processes []procs.Process) ([]procs.Process, *api.Error)
 		if err != nil {
 			return nil, &api.Error{Exit: api.ExitUsage, Message: word + " is no regular expression: " + err.Error(), Hint: "Go's syntax, between slashes"}
 		}
-		return some(func(p procs.Process) bool { return re.MatchString(p.App) }), nil
+		return some(func(p procs.Process) bool { return re.MatchString(p.Name) }), nil
 	}
 	for _, is := range []func(procs.Process) bool{
-		func(p procs.Process) bool { return word == p.App },
+		func(p procs.Process) bool { return word == p.Name },
 		func(p procs.Process) bool { return word == p.Namespace },
 		func(p procs.Process) bool { return word == strconv.Itoa(p.ID) },
-		func(p procs.Process) bool { matches, err := path.Match(word, p.App); return err == nil && matches },
+		func(p procs.Process) bool { matches, err := path.Match(word, p.Name); return err == nil && matches },
 	} {
 		if found := some(is); len(found) > 0 {
 			return found, nil

@@ -11,6 +11,7 @@ import (
 	"devstack/daemon/api"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 func sampleStack() *stack.Stack {
@@ -36,14 +37,14 @@ func TestPick(t *testing.T) {
 	st := sampleStack()
 	st.Apps = append(st.Apps, stack.App{Name: "3"}, stack.App{Name: "extras"})
 	processes := []procs.Process{
-		{ID: 0, App: "web", Namespace: "default"},
-		{ID: 1, App: "agent-a", Namespace: "default"},
-		{ID: 2, App: "agent-b", Namespace: "default", Instance: 0},
-		{ID: 3, App: "tool", Namespace: "extras"},
-		{ID: 4, App: "3", Namespace: "numbers"},
-		{ID: 5, App: "agent-b", Namespace: "default", Instance: 1},
-		{ID: 6, App: "agent-b", Namespace: "default", Instance: 2, Leaving: true},
-		{ID: 7, App: "extras", Namespace: "default"},
+		processOf(view.Process{ID: 0, Name: "web", Namespace: "default"}),
+		processOf(view.Process{ID: 1, Name: "agent-a", Namespace: "default"}),
+		processOf(view.Process{ID: 2, Name: "agent-b", Namespace: "default", Instance: 0}),
+		processOf(view.Process{ID: 3, Name: "tool", Namespace: "extras"}),
+		processOf(view.Process{ID: 4, Name: "3", Namespace: "numbers"}),
+		processOf(view.Process{ID: 5, Name: "agent-b", Namespace: "default", Instance: 1}),
+		{ProcessDetails: view.ProcessDetails{Process: view.Process{ID: 6, Name: "agent-b", Namespace: "default", Instance: 2}}, Leaving: true},
+		processOf(view.Process{ID: 7, Name: "extras", Namespace: "default"}),
 	}
 	for _, tc := range []struct {
 		name     string
@@ -134,7 +135,7 @@ func TestPlanApps(t *testing.T) {
 	next[0].Hash = "2"
 	next = next[:3]
 	processes := []procs.Process{
-		{App: "web", State: procs.Online}, {App: "agent-a", State: procs.Stopped}, {App: "agent-b", State: procs.Online}, {App: "tool", State: procs.Stopped},
+		processOf(view.Process{Name: "web", Status: view.Online}), processOf(view.Process{Name: "agent-a", Status: view.Stopped}), processOf(view.Process{Name: "agent-b", Status: view.Online}), processOf(view.Process{Name: "tool", Status: view.Stopped}),
 	}
 	want := []string{
 		"process:web, restart, its definition or environment changed",
@@ -154,7 +155,7 @@ func TestPlanApps(t *testing.T) {
 		t.Errorf("more instances: %q", got)
 	}
 	next[0].OneShot = true
-	done := []procs.Process{{App: "web", State: procs.Stopped, Ready: true}}
+	done := []procs.Process{processOf(view.Process{Name: "web", Status: view.Stopped, Ready: true})}
 	if got := planApps(next[:1], next[:1], []string{"web"}, done); !strings.Contains(got[0], "has done its work") {
 		t.Errorf("a one_shot that succeeded: %q", got)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // maxBody is the largest request: a caller's whole environment fits.
@@ -93,8 +94,8 @@ func (s *server) state(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		ids := picked.ids()
-		state.Services = []api.Service{}
-		state.Processes = slices.DeleteFunc(state.Processes, func(p api.Process) bool { return !slices.Contains(ids, p.ID) })
+		state.Services = []view.Service{}
+		state.Processes = slices.DeleteFunc(state.Processes, func(p view.Process) bool { return !slices.Contains(ids, p.ID) })
 	}
 	reply(w, state)
 }
@@ -132,7 +133,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	for {
 		events, more := s.d.bus.after(since)
 		for _, e := range events {
-			if out.send(e) != nil {
+			if out.send(api.Event{Event: e}) != nil {
 				return
 			}
 			since = e.Seq
@@ -179,7 +180,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, since uint64, re
 		events, more := s.d.bus.after(since)
 		for _, e := range events {
 			since = e.Seq
-			_ = out.send(e) // a client that left does not end the action
+			_ = out.send(api.Event{Event: e}) // a client that left does not end the action
 		}
 		select {
 		case <-more:
@@ -190,10 +191,10 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, since uint64, re
 			events, _ := s.d.bus.after(since)
 			for _, e := range events {
 				since = e.Seq
-				_ = out.send(e)
+				_ = out.send(api.Event{Event: e})
 			}
 			res.Failures, res.Notes = orEmpty(res.Failures), orEmpty(res.Notes)
-			_ = out.send(api.Event{Seq: since, Time: time.Now(), Kind: api.KindResult, Result: res})
+			_ = out.send(api.Event{Event: view.Event{Seq: since, Time: time.Now(), Kind: view.KindResult}, Result: res})
 			return
 		}
 	}

@@ -9,18 +9,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"devstack/daemon/api"
-	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // The shapes are part of the contract: nulls and empty lists, never absent keys.
 func TestStateShape(t *testing.T) {
+	redis := view.NewService("redis")
+	redis.Driver, redis.Image = driverDocker, "redis:7"
+	web := procs.Idle(stack.App{Name: "web", Namespace: "default", WaitReady: true}, 0, 0)
 	got, err := json.MarshalIndent(stateOf(
 		&stack.Stack{Project: "p", Profile: "dev"}, driverDocker,
 		&api.Daemon{Pid: 1, Version: "v"},
-		[]infra.Service{{Name: "redis", Driver: "docker", Image: "redis:7", State: "absent", Health: infra.Stopped, EngineHealth: "none"}},
-		[]procs.Process{{App: "web", Namespace: "default", State: procs.Stopped, ReadyBy: "ipc", Memory: -1, CPU: -1}}, at(0),
+		[]view.ServiceDetails{redis}, []procs.Process{web}, at(0),
 	), "", " ")
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +46,7 @@ func TestStateShape(t *testing.T) {
    "health": "stopped",
    "engine_health": "none",
    "ready": false,
+   "ready_by": null,
    "ports": [],
    "restarts": 0,
    "started_at": null,
@@ -80,33 +83,16 @@ func TestStateShape(t *testing.T) {
 	}
 }
 
-func TestServiceView(t *testing.T) {
-	v := serviceView(infra.Service{State: "running", Memory: 7 << 20, CPU: 0})
-	if v.MemoryBytes == nil || *v.MemoryBytes != 7<<20 || v.CPUPercent == nil || *v.CPUPercent != 0 {
-		t.Errorf("view %+v", v)
+func TestUptimeIsOfTheMomentOfTheAnswer(t *testing.T) {
+	v := processView(processOf(view.Process{StartedAt: new(at(10))}), at(12))
+	if *v.UptimeMS != 2000 {
+		t.Errorf("up for %d ms", *v.UptimeMS)
 	}
-	v = serviceView(infra.Service{State: "running", Memory: -1, CPU: -1})
-	if v.MemoryBytes != nil || v.CPUPercent != nil {
-		t.Errorf("what is not known is %v, %v", *v.MemoryBytes, *v.CPUPercent)
+	if v := processView(processOf(view.Process{StartedAt: new(at(10))}), at(9)); *v.UptimeMS != 0 {
+		t.Errorf("up for %d ms although the clock was set back", *v.UptimeMS)
 	}
-}
-
-func TestProcessView(t *testing.T) {
-	v := processView(procs.Process{
-		App: "web", Pid: 42, StartedAt: at(10), Memory: 1 << 20, CPU: 0, State: procs.Online,
-		Exits: []procs.Exit{{Code: -1, Signal: 9, Reason: procs.Crash, At: at(9)}},
-	}, at(12))
-	if *v.Pid != 42 || *v.UptimeMS != 2000 || *v.MemoryBytes != 1<<20 || *v.CPUPercent != 0 {
-		t.Errorf("view %+v", v)
-	}
-	if v.Exit.Code != nil || *v.Exit.Signal != "SIGKILL" {
-		t.Errorf("a death by signal has no code: %+v", v.Exit)
-	}
-	if e := exitView(procs.Exit{Code: -1, Unknown: true}); e.Code != nil || e.Signal != nil {
-		t.Errorf("an unknown exit has neither: %+v", e)
-	}
-	if e := exitView(procs.Exit{Code: 0}); e.Code == nil || *e.Code != 0 {
-		t.Errorf("exit 0: %+v", e)
+	if v := processView(processOf(view.Process{}), at(12)); v.UptimeMS != nil {
+		t.Errorf("up for %d ms although it does not run", *v.UptimeMS)
 	}
 }
 
@@ -120,7 +106,7 @@ func TestDescribeMasksSecrets(t *testing.T) {
 			{Key: "HOME", Value: "/inherited", Origin: "shell"},
 		},
 	}}}
-	d, refused := describe(st, "web", map[string][]string{"web": {"redis"}}, nil, []procs.Process{{App: "web"}}, time.Now())
+	d, refused := describe(st, "web", map[string][]string{"web": {"redis"}}, nil, []procs.Process{processOf(view.Process{Name: "web"})}, time.Now())
 	if refused != nil {
 		t.Fatal(refused)
 	}

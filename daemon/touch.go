@@ -42,9 +42,9 @@ func (d *Daemon) signal(ctx context.Context, req api.SignalRequest) *api.Result 
 		case err == nil:
 			sent++
 		case errors.Is(err, syscall.ESRCH):
-			notes = append(notes, fmt.Sprintf("%s (id %d) is %s: nothing to signal", p.App, p.ID, p.State))
+			notes = append(notes, fmt.Sprintf("%s (id %d) is %s: nothing to signal", p.Name, p.ID, p.Status))
 		default:
-			failures = append(failures, api.Failure{Resource: p.App, Exit: api.ExitBug, Message: err.Error()})
+			failures = append(failures, api.Failure{Resource: p.Name, Exit: api.ExitBug, Message: err.Error()})
 		}
 	}
 	r := d.conclude(failures, nil, notes)
@@ -66,11 +66,11 @@ func (d *Daemon) flush(_ context.Context, req api.ActionRequest) *api.Result {
 	failures := []api.Failure{}
 	for _, p := range s.processes {
 		for _, app := range st.Apps {
-			if app.Name != p.App {
+			if app.Name != p.Name {
 				continue
 			}
 			if err := procs.Flush(app, p.Instance, d.home.StateDir); err != nil {
-				failures = append(failures, api.Failure{Resource: p.App, Exit: api.ExitBug, Message: err.Error()})
+				failures = append(failures, api.Failure{Resource: p.Name, Exit: api.ExitBug, Message: err.Error()})
 			}
 		}
 	}

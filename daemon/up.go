@@ -12,6 +12,7 @@ import (
 	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // defaultTimeout is how long an action waits for everything to be ready.
@@ -44,7 +45,7 @@ func (d *Daemon) up(ctx context.Context, req api.UpRequest) *api.Result {
 	}
 	d.rememberDriver(p)
 	g := goal{services: p.services, apps: p.selected, began: began}
-	d.bus.publish(api.Event{Kind: api.KindOrder, To: strings.Join(g.order(p.want.Stack), ", ")})
+	d.bus.publish(view.Event{Kind: view.KindOrder, To: strings.Join(g.order(p.want.Stack), ", ")})
 	broken := d.raiseContainers(ctx, p)
 	g.after, g.removed = d.runApps(p.want.Stack, p.apps)
 	return d.await(ctx, g, broken, timeout(req.Timeout), p.notes())
@@ -75,14 +76,14 @@ func (d *Daemon) runApps(st *stack.Stack, names []string) (after map[int]int64, 
 		if !slices.Contains(names, app.Name) {
 			continue
 		}
-		mine := slices.DeleteFunc(slices.Clone(before), func(p procs.Process) bool { return p.App != app.Name })
+		mine := slices.DeleteFunc(slices.Clone(before), func(p procs.Process) bool { return p.Name != app.Name })
 		anew := slices.Contains(changes.Changed, app.Name)
-		unfinished := func(p procs.Process) bool { return p.State != procs.Stopped || !p.Ready }
+		unfinished := func(p procs.Process) bool { return p.Status != view.Stopped || !p.Ready }
 		if app.OneShot && len(mine) >= app.Count() && !anew && !slices.ContainsFunc(mine, unfinished) {
 			continue
 		}
 		for _, p := range mine {
-			if anew || p.State == procs.Stopped {
+			if anew || p.Status == view.Stopped {
 				after[p.ID] = p.Generation
 			}
 		}
@@ -177,12 +178,12 @@ func (d *Daemon) addLastLines(failures []api.Failure) {
 	}
 	st := want.Stack
 	for _, p := range d.procs.Snapshot() {
-		f := slices.IndexFunc(failures, func(f api.Failure) bool { return f.Resource == p.App && f.Exit == api.ExitTimeout })
-		app := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == p.App })
-		if f < 0 || app < 0 || p.State != procs.Launching || len(failures[f].LastLines) > 0 {
+		f := slices.IndexFunc(failures, func(f api.Failure) bool { return f.Resource == p.Name && f.Exit == api.ExitTimeout })
+		app := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == p.Name })
+		if f < 0 || app < 0 || p.Status != view.Launching || p.StartedAt == nil || len(failures[f].LastLines) > 0 {
 			continue
 		}
-		failures[f].LastLines = procs.LastLines(procs.SourceOf(st.Apps[app], p.Instance, nil), d.home.StateDir, procs.ExitLines, p.StartedAt)
+		failures[f].LastLines = procs.LastLines(procs.SourceOf(st.Apps[app], p.Instance, nil), d.home.StateDir, procs.ExitLines, *p.StartedAt)
 	}
 }
 

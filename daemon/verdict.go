@@ -4,15 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"devstack/daemon/api"
-	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // goal is what an action waits for: these services and all instances of these apps, ready.
@@ -48,7 +45,7 @@ func (v verdict) settled() bool { return len(v.pending) == 0 }
 
 // judge compares a goal with what is there. A process that crashed since the action began counts as failed while it
 // waits for its next restart: an action does not wait out ten restarts, but it does wait for the others.
-func judge(g goal, services []infra.Service, processes []procs.Process) verdict {
+func judge(g goal, services []view.ServiceDetails, processes []procs.Process) verdict {
 	var v verdict
 	bad := map[string]bool{}
 	if g.broken != nil {
@@ -57,7 +54,7 @@ func judge(g goal, services []infra.Service, processes []procs.Process) verdict 
 		}
 	}
 	for _, name := range g.services {
-		i := slices.IndexFunc(services, func(s infra.Service) bool { return s.Name == name })
+		i := slices.IndexFunc(services, func(s view.ServiceDetails) bool { return s.Name == name })
 		if i < 0 {
 			v.wait(name, "is not there yet")
 			continue
@@ -68,7 +65,7 @@ func judge(g goal, services []infra.Service, processes []procs.Process) verdict 
 	for _, app := range g.apps {
 		found := false
 		for _, p := range processes {
-			if p.App != app.Name || g.only != nil && !g.only[p.ID] && !p.Leaving {
+			if p.Name != app.Name || g.only != nil && !g.only[p.ID] && !p.Leaving {
 				continue
 			}
 			found = true
@@ -76,7 +73,7 @@ func judge(g goal, services []infra.Service, processes []procs.Process) verdict 
 				v.wait(app.Name, fmt.Sprintf("instance %d is no longer wanted and not gone yet", p.Instance))
 				continue
 			}
-			if p.State == procs.Waiting {
+			if p.Status == view.Waiting {
 				waiting[app.Name] = p.WaitingFor
 				continue
 			}
@@ -91,7 +88,7 @@ func judge(g goal, services []infra.Service, processes []procs.Process) verdict 
 		}
 	}
 	for _, name := range g.removed {
-		if slices.ContainsFunc(processes, func(p procs.Process) bool { return p.App == name }) {
+		if slices.ContainsFunc(processes, func(p procs.Process) bool { return p.Name == name }) {
 			v.wait(name, "is no longer in the file and not gone yet")
 		}
 	}
@@ -111,7 +108,7 @@ func (v *verdict) fail(f api.Failure, bad map[string]bool) {
 	v.failures = append(v.failures, f)
 }
 
-func (v *verdict) service(s infra.Service, broken bool, bad map[string]bool) {
+func (v *verdict) service(s view.ServiceDetails, broken bool, bad map[string]bool) {
 	f := api.Failure{Resource: s.Name, Exit: api.ExitEngine}
 	if n := len(s.Exits); n > 0 {
 		f.LastLines = s.Exits[n-1].LastLines
@@ -121,7 +118,7 @@ func (v *verdict) service(s infra.Service, broken bool, bad map[string]bool) {
 	case s.StoppedBy != "":
 		f.Message = because("was stopped meanwhile", s.Detail)
 		v.fail(f, bad)
-	case s.Health == infra.Unhealthy:
+	case s.Health == view.HealthUnhealthy:
 		f.Message = because("cannot get healthy", s.Detail)
 		v.fail(f, bad)
 	case broken && s.State != "running": // no further step was begun
@@ -133,35 +130,31 @@ func (v *verdict) service(s infra.Service, broken bool, bad map[string]bool) {
 }
 
 func (v *verdict) process(app stack.App, p procs.Process, began time.Time, bad map[string]bool) {
-	var last procs.Exit
-	fresh := false // last belongs to this action
-	if n := len(p.Exits); n > 0 {
-		last = p.Exits[n-1]
-		fresh = !last.At.Before(began)
-	}
+	exit := p.LastExit()
+	fresh := exit != nil && !exit.At.Before(began) // it belongs to this action
 	failure := api.Failure{Resource: app.Name, Exit: api.ExitProcess}
 	switch {
 	case p.Ready:
 		return
-	case p.State == procs.Errored:
-		failure.LastLines = last.LastLines
-		failure.Message = ending(p, last) + " and is errored: it is not restarted any more"
-	case p.State == procs.Stopped && (fresh || p.LastError != ""):
-		failure.LastLines = last.LastLines
-		failure.Message = ending(p, last) + " before it was ready"
-	case p.State == procs.WaitingRestart && fresh && last.Reason != procs.Manual:
-		failure.LastLines = last.LastLines
-		failure.Message = ending(p, last) + " and goes on being restarted"
-	case p.State == procs.WaitingRestart && p.LastError != "":
-		failure.Message = ending(p, last) + "; it is tried again"
-	case p.State == procs.Launching && p.Late:
+	case p.Status == view.Errored:
+		failure.LastLines = lastLines(p)
+		failure.Message = ending(p) + " and is errored: it is not restarted any more"
+	case p.Status == view.Stopped && (fresh || p.LastError != ""):
+		failure.LastLines = lastLines(p)
+		failure.Message = ending(p) + " before it was ready"
+	case p.Status == view.WaitingRestart && fresh && exit.Reason != view.Manual:
+		failure.LastLines = lastLines(p)
+		failure.Message = ending(p) + " and goes on being restarted"
+	case p.Status == view.WaitingRestart && p.LastError != "":
+		failure.Message = ending(p) + "; it is tried again"
+	case p.Status == view.Launching && p.Late:
 		failure.Exit = api.ExitTimeout
 		failure.Message = because(fmt.Sprintf("runs and was not ready within %s", patience(app)), lastProbe(p))
-	case p.State == procs.Launching:
+	case p.Status == view.Launching:
 		v.wait(app.Name, which(app, p)+because("is not ready yet", lastProbe(p)))
 		return
 	default:
-		v.wait(app.Name, which(app, p)+because("is "+string(p.State), lastProbe(p)))
+		v.wait(app.Name, which(app, p)+because("is "+string(p.Status), lastProbe(p)))
 		return
 	}
 	failure.Message = which(app, p) + failure.Message
@@ -220,22 +213,31 @@ func lastProbe(p procs.Process) string {
 }
 
 // ending says in words how a process came to its end.
-func ending(p procs.Process, last procs.Exit) string {
+func ending(p procs.Process) string {
+	exit := p.LastExit()
 	switch {
 	case p.LastError != "":
-		return p.LastError
-	case len(p.Exits) == 0:
+		return string(p.LastError)
+	case exit == nil:
 		return "it never ran"
-	case last.Reason == procs.Memory:
+	case exit.Reason == view.Memory:
 		return "was ended for its memory"
-	case last.Reason == procs.Manual:
+	case exit.Reason == view.Manual:
 		return "was stopped by another command"
-	case last.Unknown:
+	case exit.Signal != "":
+		return "was killed by " + string(exit.Signal)
+	case exit.Code == nil:
 		return "exited with an unknown status"
-	case last.Signal != 0:
-		return "was killed by " + signalName(last.Signal)
 	}
-	return fmt.Sprintf("exited with code %d", last.Code)
+	return fmt.Sprintf("exited with code %d", *exit.Code)
+}
+
+// lastLines are what the launch that ended last has said.
+func lastLines(p procs.Process) []string {
+	if exit := p.LastExit(); exit != nil {
+		return exit.LastLines
+	}
+	return nil
 }
 
 // exitCode is the code that reports all failures, and puts those that it speaks of first: the first is the cause.
@@ -255,12 +257,4 @@ func exitCode(failures []api.Failure) api.Code {
 		return 1
 	})
 	return code
-}
-
-// signalName is SIGKILL for 9.
-func signalName(n int) string {
-	if name := unix.SignalName(syscall.Signal(n)); name != "" {
-		return name
-	}
-	return fmt.Sprintf("signal %d", n)
 }

@@ -9,23 +9,23 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/infra"
-	"devstack/probe"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // at is second s of an action that began at second 100.
 func at(s int64) time.Time { return time.Unix(s, 0) }
 
 func TestJudge(t *testing.T) {
-	crashed := []procs.Exit{{Code: 1, Reason: procs.Crash, At: at(101), LastLines: []string{"boom"}}}
-	old := []procs.Exit{{Code: 1, Reason: procs.Crash, At: at(50), LastLines: []string{"long ago"}}}
+	crashed := []view.ExitRecord{{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(101)}, LastLines: []string{"boom"}}}
+	old := []view.ExitRecord{{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(50)}, LastLines: []string{"long ago"}}}
 	web := stack.App{Name: "web", ListenTimeout: 30 * time.Second, ErrorFile: "/logs/web-error.log"}
 	agent := stack.App{Name: "agent"}
 	pair := stack.App{Name: "pair", Instances: 2}
 	for _, tc := range []struct {
 		name      string
-		services  []infra.Service
+		services  []view.ServiceDetails
 		processes []procs.Process
 		apps      []stack.App
 		pending   []string
@@ -39,109 +39,107 @@ func TestJudge(t *testing.T) {
 	}{
 		{name: "nothing wanted"},
 		{
-			name: "all ready", apps: []stack.App{web}, services: []infra.Service{{Name: "redis", Ready: true}},
-			processes: []procs.Process{{App: "web", State: procs.Online, Ready: true}},
+			name: "all ready", apps: []stack.App{web}, services: []view.ServiceDetails{serviceOf(view.Service{Name: "redis", Ready: true})},
+			processes: []procs.Process{processOf(view.Process{Name: "web", Status: view.Online, Ready: true})},
 		},
 		{name: "not there yet", apps: []stack.App{web}, pending: []string{"web"}},
 		{
 			name: "launching", apps: []stack.App{web}, pending: []string{"web"},
-			processes: []procs.Process{{App: "web", State: procs.Launching, StartedAt: at(101)}},
+			processes: []procs.Process{processOf(view.Process{Name: "web", Status: view.Launching, StartedAt: new(at(101))})},
 		},
 		{
 			name: "launching again after a crash", apps: []stack.App{web}, pending: []string{"web"},
-			processes: []procs.Process{{App: "web", State: procs.Launching, StartedAt: at(102), Exits: crashed}},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Launching, StartedAt: new(at(102))}, Exits: crashed})},
 		},
 		{
 			name: "listen_timeout passed", apps: []stack.App{web}, failed: []string{"web=6"}, contains: "30s: refused",
-			processes: []procs.Process{{
-				App: "web", State: procs.Launching, Late: true, Probes: []procs.ProbeRecord{{Result: probe.Result{Detail: "refused"}}},
-			}},
+			processes: []procs.Process{{ProcessDetails: view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Launching}, Probes: []view.Probe{{Detail: "refused"}}}, Late: true}},
 		},
 		{
 			name: "crash loop with delay", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "exited with code 1 and goes on",
-			processes: []procs.Process{{App: "web", State: procs.WaitingRestart, Exits: crashed}},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.WaitingRestart}, Exits: crashed})},
 		},
 		{
 			name: "crashed before this action", apps: []stack.App{web}, pending: []string{"web"},
-			processes: []procs.Process{{App: "web", State: procs.WaitingRestart, Exits: old}},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.WaitingRestart}, Exits: old})},
 		},
 		{
 			name: "errored", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "errored",
-			processes: []procs.Process{{App: "web", State: procs.Errored, Exits: old}},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Errored}, Exits: old})},
 		},
 		{
 			name: "cannot even start", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "no such file",
-			processes: []procs.Process{{App: "web", State: procs.Errored, LastError: "no such file"}},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Errored}, LastError: "no such file"})},
 		},
 		{
 			name: "stopped and about to start", apps: []stack.App{web}, pending: []string{"web"},
-			processes: []procs.Process{{App: "web", State: procs.Stopped, Exits: old}},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Stopped}, Exits: old})},
 		},
 		{
 			name: "a one-shot that succeeded", apps: []stack.App{{Name: "web", OneShot: true}},
-			processes: []procs.Process{{App: "web", State: procs.Stopped, Ready: true, Exits: []procs.Exit{{At: at(50)}}}},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Stopped, Ready: true}, Exits: []view.ExitRecord{{Exit: view.Exit{Code: new(0), At: at(50)}}}})},
 		},
 		{
 			name: "one instance of two", apps: []stack.App{web}, pending: []string{"web"},
-			processes: []procs.Process{{App: "web", Ready: true}, {App: "web", Instance: 1, State: procs.Stopping}},
+			processes: []procs.Process{processOf(view.Process{Name: "web", Ready: true}), processOf(view.Process{Name: "web", Instance: 1, Status: view.Stopping})},
 		},
 		{
 			name: "blocked through another app", apps: []stack.App{web, agent, {Name: "later"}}, failed: []string{"web=7"},
 			blocked: []string{"agent", "later"},
 			processes: []procs.Process{
-				{App: "web", State: procs.WaitingRestart, Exits: crashed},
-				{App: "agent", State: procs.Waiting, WaitingFor: []string{"web"}},
-				{App: "later", State: procs.Waiting, WaitingFor: []string{"agent"}},
+				detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.WaitingRestart}, Exits: crashed}),
+				processOf(view.Process{Name: "agent", Status: view.Waiting, WaitingFor: []string{"web"}}),
+				processOf(view.Process{Name: "later", Status: view.Waiting, WaitingFor: []string{"agent"}}),
 			},
 		},
 		{
-			name: "waiting for what still comes", apps: []stack.App{agent}, services: []infra.Service{{Name: "redis", Health: infra.Starting}},
-			processes: []procs.Process{{App: "agent", State: procs.Waiting, WaitingFor: []string{"redis"}}},
+			name: "waiting for what still comes", apps: []stack.App{agent}, services: []view.ServiceDetails{serviceOf(view.Service{Name: "redis", Health: view.HealthStarting})},
+			processes: []procs.Process{processOf(view.Process{Name: "agent", Status: view.Waiting, WaitingFor: []string{"redis"}})},
 			pending:   []string{"redis", "agent"},
 		},
 		{
 			name: "unhealthy service", apps: []stack.App{agent}, failed: []string{"redis=5"}, blocked: []string{"agent"}, contains: "wrong password",
-			services:  []infra.Service{{Name: "redis", Health: infra.Unhealthy, Detail: "wrong password"}},
-			processes: []procs.Process{{App: "agent", State: procs.Waiting, WaitingFor: []string{"redis"}}},
+			services:  []view.ServiceDetails{{Service: view.Service{Name: "redis", Health: view.HealthUnhealthy}, Detail: "wrong password"}},
+			processes: []procs.Process{processOf(view.Process{Name: "agent", Status: view.Waiting, WaitingFor: []string{"redis"}})},
 		},
 		{
 			name: "a container could not be started", apps: []stack.App{agent}, failed: []string{"redis=5"}, blocked: []string{"postgres", "agent"},
 			broken:    &infra.Error{Kind: infra.Failed, Service: "redis", Message: "cannot start"},
-			services:  []infra.Service{{Name: "redis", State: "created"}, {Name: "postgres", State: "absent"}},
-			processes: []procs.Process{{App: "agent", State: procs.Waiting, WaitingFor: []string{"postgres"}}},
+			services:  []view.ServiceDetails{serviceOf(view.Service{Name: "redis", State: "created"}), serviceOf(view.Service{Name: "postgres", State: "absent"})},
+			processes: []procs.Process{processOf(view.Process{Name: "agent", Status: view.Waiting, WaitingFor: []string{"postgres"}})},
 			contains:  "cannot start",
 		},
 		{
 			name: "an app that was removed from the file", removed: []string{"old", "older"}, pending: []string{"old"},
-			processes: []procs.Process{{App: "old", State: procs.Stopping}},
+			processes: []procs.Process{processOf(view.Process{Name: "old", Status: view.Stopping})},
 		},
 		{
 			name: "the launch before a restart", apps: []stack.App{web}, after: map[int]int64{0: 3}, pending: []string{"web"},
-			processes: []procs.Process{{App: "web", State: procs.Online, Ready: true, Generation: 3}},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Online, Ready: true}, Generation: 3})},
 		},
 		{
 			name: "the launch after a restart", apps: []stack.App{web}, after: map[int]int64{0: 3},
-			processes: []procs.Process{{App: "web", State: procs.Online, Ready: true, Generation: 4}},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Online, Ready: true}, Generation: 4})},
 		},
 		{
 			name: "all instances count", apps: []stack.App{pair}, failed: []string{"pair=7"}, contains: "instance 1 exited with code 1",
 			processes: []procs.Process{
-				{App: "pair", State: procs.Online, Ready: true}, {App: "pair", ID: 1, Instance: 1, State: procs.Errored, Exits: crashed},
+				processOf(view.Process{Name: "pair", Status: view.Online, Ready: true}), detailsOf(view.ProcessDetails{Process: view.Process{Name: "pair", ID: 1, Instance: 1, Status: view.Errored}, Exits: crashed}),
 			},
 		},
 		{
 			name: "one instance was asked for", apps: []stack.App{pair}, only: map[int]bool{0: true},
 			processes: []procs.Process{
-				{App: "pair", State: procs.Online, Ready: true}, {App: "pair", ID: 1, Instance: 1, State: procs.Errored, Exits: crashed},
+				processOf(view.Process{Name: "pair", Status: view.Online, Ready: true}), detailsOf(view.ProcessDetails{Process: view.Process{Name: "pair", ID: 1, Instance: 1, Status: view.Errored}, Exits: crashed}),
 			},
 		},
 		{
 			name: "an instance on its way out", apps: []stack.App{pair}, only: map[int]bool{}, pending: []string{"pair"},
-			processes: []procs.Process{{App: "pair", State: procs.Online, Ready: true}, {App: "pair", ID: 2, Instance: 2, State: procs.Stopping, Leaving: true}},
+			processes: []procs.Process{processOf(view.Process{Name: "pair", Status: view.Online, Ready: true}), {ProcessDetails: view.ProcessDetails{Process: view.Process{Name: "pair", ID: 2, Instance: 2, Status: view.Stopping}}, Leaving: true}},
 		},
 		{
 			name: "stopped meanwhile", apps: nil, failed: []string{"redis=5"}, contains: "stopped meanwhile",
-			services: []infra.Service{{Name: "redis", State: "exited", StoppedBy: "other"}},
+			services: []view.ServiceDetails{serviceOf(view.Service{Name: "redis", State: "exited", StoppedBy: "other"})},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // PM2 forgets to watch when its daemon is gone, and for ever after a `stop`.
@@ -34,7 +34,7 @@ func TestWatchRestartsAndSaysWhy(t *testing.T) {
 			}
 			seq = e.Seq
 			stopping = stopping || e.To == "stopping" && e.Cause == cause
-			if stopping && e.Kind == api.KindProcess && e.To == "online" {
+			if stopping && e.Kind == view.KindProcess && e.To == "online" {
 				return
 			}
 		}
@@ -48,10 +48,10 @@ func TestWatchRestartsAndSaysWhy(t *testing.T) {
 		t.Errorf("why: %+v, %v", why, err)
 	}
 	web := r.process("web")
-	if web.RestartsBy != (api.RestartsBy{Watch: 2}) || web.Restarts != 2 || web.UnstableRestarts != 0 || len(web.Exits) != 2 {
+	if web.RestartsBy != (view.Restarts{Watch: 2}) || web.Restarts != 2 || web.UnstableRestarts != 0 || len(web.Exits) != 2 {
 		t.Fatalf("restarts %d %+v, unstable %d, exits %+v", web.Restarts, web.RestartsBy, web.UnstableRestarts, web.Exits)
 	}
-	if e := web.Exits[1]; e.Reason != "watch" || e.Cause == nil || !strings.Contains(*e.Cause, "src/b.js") {
+	if e := web.Exits[1]; e.Reason != "watch" || !strings.Contains(string(e.Cause), "src/b.js") {
 		t.Errorf("exit %+v", e)
 	}
 }

@@ -7,13 +7,13 @@ import (
 	"strings"
 
 	"devstack/daemon/api"
-	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 func (s *server) why(w http.ResponseWriter, r *http.Request) {
-	v := view{}
+	v := facts{}
 	v.st, v.services, v.processes = s.d.looks()
 	answer, refused := v.why(r.PathValue("name"))
 	if refused != nil {
@@ -23,15 +23,15 @@ func (s *server) why(w http.ResponseWriter, r *http.Request) {
 	reply(w, answer)
 }
 
-// view is what reasons are made of.
-type view struct {
+// facts are what reasons are made of.
+type facts struct {
 	st        *stack.Stack
-	services  []infra.Service
+	services  []view.ServiceDetails
 	processes []procs.Process
 }
 
 // why is the reasons for what is meant by a word: a service, or processes as in every command.
-func (v view) why(word string) (*api.Why, *api.Error) {
+func (v facts) why(word string) (*api.Why, *api.Error) {
 	if v.st == nil {
 		return nil, unknownName(nil, word)
 	}
@@ -46,22 +46,22 @@ func (v view) why(word string) (*api.Why, *api.Error) {
 	}
 	out.Kind = "process"
 	for _, p := range chosen.processes {
-		if app, ok := v.app(p.App); ok {
+		if app, ok := v.app(p.Name); ok {
 			out.Instances = append(out.Instances, v.whyProcess(app, p))
 		}
 	}
 	return out, nil
 }
 
-func (v view) service(name string) (infra.Service, bool) {
-	i := slices.IndexFunc(v.services, func(s infra.Service) bool { return s.Name == name })
+func (v facts) service(name string) (view.ServiceDetails, bool) {
+	i := slices.IndexFunc(v.services, func(s view.ServiceDetails) bool { return s.Name == name })
 	if i < 0 {
-		return infra.Service{}, false
+		return view.ServiceDetails{}, false
 	}
 	return v.services[i], true
 }
 
-func (v view) app(name string) (stack.App, bool) {
+func (v facts) app(name string) (stack.App, bool) {
 	i := slices.IndexFunc(v.st.Apps, func(a stack.App) bool { return a.Name == name })
 	if i < 0 {
 		return stack.App{}, false
@@ -69,36 +69,34 @@ func (v view) app(name string) (stack.App, bool) {
 	return v.st.Apps[i], true
 }
 
-func (v view) whyProcess(app stack.App, p procs.Process) api.WhyInstance {
-	details := describeProcess(app, p, nil, p.StartedAt)
+func (v facts) whyProcess(app stack.App, p procs.Process) api.WhyInstance {
 	out := api.WhyInstance{
-		Name: p.App, Instance: p.Instance, Status: string(p.State), Ready: p.Ready, Reason: processReason(app, p), WaitsFor: v.appBlockers(app, p),
-		Restarts: p.Restarts, Causes: restartCauses(p.RestartsBy), NextRestartAt: details.NextRestartAt,
-		LastFailure: lastFailure(details.Exits), LastProbe: last(details.Probes), LogFile: app.Instance(p.Instance).ErrorFile,
+		Name: p.Name, Instance: p.Instance, Status: string(p.Status), Ready: p.Ready, Reason: processReason(app, p), WaitsFor: v.appBlockers(app, p),
+		Restarts: p.Restarts, Causes: restartCauses(p.RestartsBy), NextRestartAt: p.NextRestartAt,
+		LastFailure: lastFailure(maskedExits(p.Exits)), LastProbe: last(maskedProbes(p.Probes)), LogFile: app.Instance(p.Instance).ErrorFile,
 	}
-	if exit := last(p.Exits); p.State == procs.Stopped && exit != nil && exit.Reason == procs.Manual {
-		out.StoppedBy, out.StoppedAt = orNull("devstack"), orNull(exit.At)
+	if exit := p.LastExit(); p.Status == view.Stopped && exit != nil && exit.Reason == view.Manual {
+		out.StoppedBy, out.StoppedAt = view.ByDevstack, &exit.At
 	}
 	return out
 }
 
-func (v view) whyService(s infra.Service) api.WhyInstance {
-	details := describeService(s, v.services)
+func (v facts) whyService(s view.ServiceDetails) api.WhyInstance {
 	out := api.WhyInstance{
 		Name: s.Name, Status: serviceStatus(s), Ready: s.Ready, Reason: serviceReason(s), WaitsFor: v.serviceBlockers(s),
-		StoppedBy: orNull(s.StoppedBy), StoppedAt: orNull(s.StoppedAt), Restarts: s.Restarts, Causes: countCauses(details.Exits),
-		RepairAttempts: s.RepairAttempts, LastFailure: lastFailure(details.Exits), LastProbe: last(details.Probes),
+		StoppedBy: s.StoppedBy, StoppedAt: s.StoppedAt, Restarts: s.Restarts, Causes: countCauses(s.Exits),
+		RepairAttempts: s.RepairAttempts, LastFailure: lastFailure(s.Exits), LastProbe: last(maskedProbes(s.Probes)),
 	}
-	if exit := last(details.Exits); out.StoppedAt == nil && s.StoppedBy != "" && exit != nil {
+	if exit := last(s.Exits); out.StoppedAt == nil && s.StoppedBy != "" && exit != nil {
 		out.StoppedAt = &exit.At
 	}
 	return out
 }
 
 // appBlockers are the closed gates of a process that waits, each with what it waits for itself.
-func (v view) appBlockers(app stack.App, p procs.Process) []api.Blocker {
+func (v facts) appBlockers(app stack.App, p procs.Process) []api.Blocker {
 	blockers := []api.Blocker{}
-	if p.State != procs.Waiting {
+	if p.Status != view.Waiting {
 		return blockers
 	}
 	for _, d := range app.DependsOn {
@@ -110,13 +108,13 @@ func (v view) appBlockers(app stack.App, p procs.Process) []api.Blocker {
 }
 
 // serviceBlockers are the dependencies that keep a container from being started.
-func (v view) serviceBlockers(s infra.Service) []api.Blocker {
+func (v facts) serviceBlockers(s view.ServiceDetails) []api.Blocker {
 	blockers := []api.Blocker{}
 	if s.State == "running" || s.StoppedBy != "" {
 		return blockers
 	}
 	for _, d := range s.DependsOn {
-		dep := stack.Dependency{Name: d.Name, Service: true, Condition: stack.Condition(d.Condition)}
+		dep := serviceDependency(d)
 		if !open(dep, v.services, nil) {
 			blockers = append(blockers, v.blocker(dep))
 		}
@@ -125,7 +123,7 @@ func (v view) serviceBlockers(s infra.Service) []api.Blocker {
 }
 
 // blocker is one closed gate; the graph has no cycles, so this ends.
-func (v view) blocker(d stack.Dependency) api.Blocker {
+func (v facts) blocker(d stack.Dependency) api.Blocker {
 	b := api.Blocker{Name: d.Name, Kind: "process", Condition: string(d.Condition), Status: "absent", Reason: "is not there yet", WaitsFor: []api.Blocker{}}
 	if d.Service {
 		b.Kind = "service"
@@ -136,8 +134,8 @@ func (v view) blocker(d stack.Dependency) api.Blocker {
 	}
 	app, _ := v.app(d.Name)
 	for _, p := range v.processes {
-		if p.App == d.Name && !processOpen(d.Condition, p) {
-			b.Status, b.Reason, b.WaitsFor = string(p.State), processReason(app, p), v.appBlockers(app, p)
+		if p.Name == d.Name && !processOpen(d.Condition, p) {
+			b.Status, b.Reason, b.WaitsFor = string(p.Status), processReason(app, p), v.appBlockers(app, p)
 			break
 		}
 	}
@@ -145,14 +143,14 @@ func (v view) blocker(d stack.Dependency) api.Blocker {
 }
 
 // serviceStatus is the one word for a container: its health while it runs.
-func serviceStatus(s infra.Service) string {
+func serviceStatus(s view.ServiceDetails) string {
 	if s.State == "running" {
 		return string(s.Health)
 	}
 	return s.State
 }
 
-func serviceReason(s infra.Service) string {
+func serviceReason(s view.ServiceDetails) string {
 	detail := stack.MaskText(s.Detail)
 	switch {
 	case s.State == "unknown":
@@ -175,21 +173,21 @@ func serviceReason(s infra.Service) string {
 
 // processReason says why a process is in its state.
 func processReason(app stack.App, p procs.Process) string {
-	switch p.State {
-	case procs.Waiting:
+	switch p.Status {
+	case view.Waiting:
 		return "waits for " + strings.Join(p.WaitingFor, ", ")
-	case procs.Launching:
+	case view.Launching:
 		if p.Late {
 			return because(fmt.Sprintf("runs and was not ready within %s", patience(app)), stack.MaskText(lastProbe(p)))
 		}
-		return because("was launched and is not ready yet (judged by "+p.ReadyBy+")", stack.MaskText(lastProbe(p)))
-	case procs.Online:
+		return because("was launched and is not ready yet (judged by "+string(p.ReadyBy)+")", stack.MaskText(lastProbe(p)))
+	case view.Online:
 		return onlineReason(app, p)
-	case procs.Stopping:
+	case view.Stopping:
 		return "is being stopped"
-	case procs.WaitingRestart:
+	case view.WaitingRestart:
 		return restartReason(app, p)
-	case procs.Errored:
+	case view.Errored:
 		return erroredReason(app, p)
 	}
 	return stoppedReason(app, p)
@@ -207,30 +205,29 @@ func onlineReason(app stack.App, p procs.Process) string {
 	if reload := reloadReason(app, p); reload != "" {
 		return "runs and is ready; " + reload
 	}
-	if exit := last(p.Exits); exit != nil && exit.Cause != "" && exit.Reason != procs.Manual {
-		return because("runs and is ready; it was restarted", stack.MaskText(exit.Cause))
+	if exit := p.LastExit(); exit != nil && exit.Cause != "" && exit.Reason != view.Manual {
+		return because("runs and is ready; it was restarted", stack.MaskText(string(exit.Cause)))
 	}
 	return "runs and is ready"
 }
 
 // reloadReason says of a reload that is under way how far it is, and of the last one why it failed; else it is empty.
 func reloadReason(app stack.App, p procs.Process) string {
-	heir, retiring := p.Heir, p.Retiring
-	switch {
-	case heir != nil && heir.Pid == 0:
+	switch next := p.Successor; {
+	case next != nil && next.Pid == nil:
 		return "a reload is under way: its successor is about to be launched"
-	case heir != nil && heir.Ready:
-		return fmt.Sprintf("a reload is under way: its successor, pid %d, is ready and takes over in a moment", heir.Pid)
-	case heir != nil:
-		return fmt.Sprintf("a reload is under way: its successor, pid %d, is not ready yet (judged by %s)", heir.Pid, p.ReadyBy)
-	case retiring != nil && retiring.Generation < p.Generation:
-		return fmt.Sprintf("a reload is under way: the launch before it, pid %d, answers its last requests", retiring.Pid)
+	case next != nil && next.Ready:
+		return fmt.Sprintf("a reload is under way: its successor, pid %d, is ready and takes over in a moment", *next.Pid)
+	case next != nil:
+		return fmt.Sprintf("a reload is under way: its successor, pid %d, is not ready yet (judged by %s)", *next.Pid, p.ReadyBy)
+	case p.RetiringPid != nil && p.Retiring < p.Generation:
+		return fmt.Sprintf("a reload is under way: the launch before it, pid %d, answers its last requests", *p.RetiringPid)
 	case p.Rejected.Gen <= p.Generation:
 		return ""
 	case p.Rejected.Late:
 		return fmt.Sprintf("the last reload failed: the new one was not ready within %s", patience(app))
-	case p.HeirError != "":
-		return "the last reload failed: the new one cannot be launched: " + p.HeirError
+	case p.SuccessorError != "":
+		return "the last reload failed: the new one cannot be launched: " + p.SuccessorError
 	case p.Rejected.WasReady:
 		return "the last reload failed: the new one did not stay ready for a second"
 	}
@@ -239,67 +236,60 @@ func reloadReason(app stack.App, p procs.Process) string {
 
 func restartReason(app stack.App, p procs.Process) string {
 	if p.LastError != "" {
-		return "cannot be launched: " + p.LastError + "; it is tried again"
+		return "cannot be launched: " + string(p.LastError) + "; it is tried again"
 	}
-	how := newestEnding(p)
-	if p.Unstable == 0 {
+	how := ending(p)
+	if p.UnstableRestarts == 0 {
 		return how + " and is about to be restarted"
 	}
 	limit := "there is no limit"
 	if app.MaxRestarts >= 0 {
 		limit = fmt.Sprintf("after %d it is given up", app.MaxRestarts+1)
 	}
-	return fmt.Sprintf("%s and is about to be restarted: unstable exit %d in a row, %s", how, p.Unstable, limit)
+	return fmt.Sprintf("%s and is about to be restarted: unstable exit %d in a row, %s", how, p.UnstableRestarts, limit)
 }
 
 func erroredReason(app stack.App, p procs.Process) string {
 	switch {
 	case p.LastError != "":
-		return "cannot be launched: " + p.LastError
+		return "cannot be launched: " + string(p.LastError)
 	case app.OneShot && !app.Autorestart:
-		return newestEnding(p) + " and is not tried again (one_shot)"
+		return ending(p) + " and is not tried again (one_shot)"
 	}
 	return fmt.Sprintf("%s and is not restarted any more: %d exits in a row within %s of the launch (max_restarts %d, min_uptime %s)",
-		newestEnding(p), p.Unstable, app.MinUptime, app.MaxRestarts, app.MinUptime)
+		ending(p), p.UnstableRestarts, app.MinUptime, app.MaxRestarts, app.MinUptime)
 }
 
 func stoppedReason(app stack.App, p procs.Process) string {
-	exit := last(p.Exits)
+	exit := p.LastExit()
 	switch {
 	case p.Ready:
 		return "has done its work (one_shot)"
 	case p.LastError != "":
-		return "cannot be launched: " + p.LastError
+		return "cannot be launched: " + string(p.LastError)
 	case exit == nil && !app.Autostart:
 		return "is not started unless it is named (autostart: false)"
 	case exit == nil:
 		return "was never launched: it was stopped before the stack came up again, or not among what was started"
-	case exit.Reason == procs.Manual:
+	case exit.Reason == view.Manual:
 		return "was stopped by a command"
 	case !app.Autorestart:
-		return newestEnding(p) + " and is not restarted (autorestart: false)"
-	case slices.Contains(app.StopExitCodes, exit.Code):
-		return newestEnding(p) + ", one of its stop_exit_codes"
+		return ending(p) + " and is not restarted (autorestart: false)"
+	case exit.Code != nil && slices.Contains(app.StopExitCodes, *exit.Code):
+		return ending(p) + ", one of its stop_exit_codes"
 	}
-	return newestEnding(p) + ", and a command stopped it before its restart"
-}
-
-func newestEnding(p procs.Process) string {
-	if exit := last(p.Exits); exit != nil {
-		return ending(p, *exit)
-	}
-	return ending(p, procs.Exit{})
+	return ending(p) + ", and a command stopped it before its restart"
 }
 
 // restartCauses are the causes that an instance was restarted for, the most frequent first.
-func restartCauses(by procs.Restarts) []api.CauseCount {
+func restartCauses(by view.Restarts) []api.CauseCount {
 	all := []api.CauseCount{
-		{Cause: "crash", Count: by.Crash},
-		{Cause: "manual", Count: by.Manual},
-		{Cause: "watch", Count: by.Watch},
-		{Cause: "memory", Count: by.Memory},
-		{Cause: "cron", Count: by.Cron},
-		{Cause: "liveness", Count: by.Liveness},
+		{Cause: view.Crash, Count: by.Crash},
+		{Cause: view.Manual, Count: by.Manual},
+		{Cause: view.Watch, Count: by.Watch},
+		{Cause: view.Memory, Count: by.Memory},
+		{Cause: view.Cron, Count: by.Cron},
+		{Cause: view.Liveness, Count: by.Liveness},
 	}
 	all = slices.DeleteFunc(all, func(c api.CauseCount) bool { return c.Count == 0 })
 	slices.SortStableFunc(all, func(a, b api.CauseCount) int { return b.Count - a.Count })
@@ -307,7 +297,7 @@ func restartCauses(by procs.Restarts) []api.CauseCount {
 }
 
 // countCauses counts exits by their cause, the most frequent first.
-func countCauses(exits []api.ExitRecord) []api.CauseCount {
+func countCauses(exits []view.ExitRecord) []api.CauseCount {
 	counts := []api.CauseCount{}
 	for _, e := range exits {
 		i := slices.IndexFunc(counts, func(c api.CauseCount) bool { return c.Cause == e.Reason })
@@ -322,10 +312,10 @@ func countCauses(exits []api.ExitRecord) []api.CauseCount {
 }
 
 // lastFailure is the newest exit that nobody asked for and that was no success.
-func lastFailure(exits []api.ExitRecord) *api.ExitRecord {
+func lastFailure(exits []view.ExitRecord) *view.ExitRecord {
 	for i := len(exits) - 1; i >= 0; i-- {
-		asked := slices.Contains([]string{"manual", "watch", "cron"}, exits[i].Reason)
-		if success := exits[i].Code != nil && *exits[i].Code == 0; !asked && (!success || exits[i].Reason != "crash") {
+		asked := slices.Contains([]view.Reason{view.Manual, view.Watch, view.Cron}, exits[i].Reason)
+		if !asked && (!exits[i].Succeeded() || exits[i].Reason != view.Crash) {
 			return &exits[i]
 		}
 	}

@@ -8,13 +8,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"devstack/daemon/api"
-	"devstack/infra"
-	"devstack/probe"
 	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
-func reasons(t *testing.T, v view, word string) *api.Why {
+func reasons(t *testing.T, v facts, word string) *api.Why {
 	t.Helper()
 	w, refused := v.why(word)
 	if refused != nil {
@@ -24,8 +23,8 @@ func reasons(t *testing.T, v view, word string) *api.Why {
 }
 
 func TestWhyOfAProcess(t *testing.T) {
-	crash := procs.Exit{Code: 1, Reason: procs.Crash, At: at(5), LastLines: []string{"boom"}}
-	manual := procs.Exit{Code: -1, Signal: 15, Reason: procs.Manual, At: at(7)}
+	crash := view.ExitRecord{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(5)}, LastLines: []string{"boom"}}
+	manual := view.ExitRecord{Exit: view.Exit{Signal: "SIGTERM", Reason: view.Manual, At: at(7)}}
 	for _, tc := range []struct {
 		name    string
 		app     stack.App
@@ -33,78 +32,74 @@ func TestWhyOfAProcess(t *testing.T) {
 		says    string
 		stopper string
 	}{
-		{"ready", stack.App{}, procs.Process{State: procs.Online, Ready: true}, "runs and is ready", ""},
+		{"ready", stack.App{}, processOf(view.Process{Status: view.Online, Ready: true}), "runs and is ready", ""},
 		{
 			"its dependency went away",
 			stack.App{},
-			procs.Process{State: procs.Online, Ready: true, WaitingFor: []string{"redis"}},
+			processOf(view.Process{Status: view.Online, Ready: true, WaitingFor: []string{"redis"}}),
 			"would wait for redis", "",
 		},
 		{
 			"not ready yet",
 			stack.App{},
-			procs.Process{State: procs.Launching, ReadyBy: "healthcheck", Probes: []procs.ProbeRecord{{Result: probe.Result{Detail: "refused"}}}},
+			detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Launching, ReadyBy: "healthcheck"}, Probes: []view.Probe{{Detail: "refused"}}}),
 			"judged by healthcheck): refused", "",
 		},
-		{"late", stack.App{ListenTimeout: time.Second}, procs.Process{State: procs.Launching, Late: true}, "not ready within 1s", ""},
+		{"late", stack.App{ListenTimeout: time.Second}, procs.Process{ProcessDetails: view.ProcessDetails{Process: view.Process{Status: view.Launching}}, Late: true}, "not ready within 1s", ""},
 		{
 			"crashed",
 			stack.App{MaxRestarts: 10},
-			procs.Process{State: procs.WaitingRestart, Unstable: 2, Exits: []procs.Exit{crash}},
+			detailsOf(view.ProcessDetails{Process: view.Process{Status: view.WaitingRestart, UnstableRestarts: 2}, Exits: []view.ExitRecord{crash}}),
 			"exited with code 1 and is about to be restarted: unstable exit 2 in a row, after 11", "",
 		},
 		{
 			"no limit",
 			stack.App{MaxRestarts: -1},
-			procs.Process{State: procs.WaitingRestart, Unstable: 2, Exits: []procs.Exit{crash}},
+			detailsOf(view.ProcessDetails{Process: view.Process{Status: view.WaitingRestart, UnstableRestarts: 2}, Exits: []view.ExitRecord{crash}}),
 			"there is no limit", "",
 		},
 		{
 			"errored",
 			stack.App{MaxRestarts: 3, MinUptime: time.Second},
-			procs.Process{State: procs.Errored, Unstable: 4, Exits: []procs.Exit{crash}},
+			detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Errored, UnstableRestarts: 4}, Exits: []view.ExitRecord{crash}}),
 			"4 exits in a row within 1s of the launch (max_restarts 3", "",
 		},
-		{"no program", stack.App{}, procs.Process{State: procs.Errored, LastError: "no such file"}, "cannot be launched: no such file", ""},
-		{"stopped by hand", stack.App{}, procs.Process{State: procs.Stopped, Exits: []procs.Exit{crash, manual}}, "stopped by a command", "devstack"},
-		{"autostart", stack.App{}, procs.Process{State: procs.Stopped}, "autostart: false", ""},
-		{"never", stack.App{Autostart: true}, procs.Process{State: procs.Stopped}, "never launched", ""},
-		{"no autorestart", stack.App{}, procs.Process{State: procs.Stopped, Exits: []procs.Exit{crash}}, "autorestart: false", ""},
+		{"no program", stack.App{}, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Errored}, LastError: "no such file"}), "cannot be launched: no such file", ""},
+		{"stopped by hand", stack.App{}, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: []view.ExitRecord{crash, manual}}), "stopped by a command", "devstack"},
+		{"autostart", stack.App{}, processOf(view.Process{Status: view.Stopped}), "autostart: false", ""},
+		{"never", stack.App{Autostart: true}, processOf(view.Process{Status: view.Stopped}), "never launched", ""},
+		{"no autorestart", stack.App{}, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: []view.ExitRecord{crash}}), "autorestart: false", ""},
 		{
 			"stop_exit_codes",
 			stack.App{Autorestart: true, StopExitCodes: []int{1}},
-			procs.Process{State: procs.Stopped, Exits: []procs.Exit{crash}},
+			detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: []view.ExitRecord{crash}}),
 			"stop_exit_codes", "",
 		},
 		{
 			"stopped in its backoff",
 			stack.App{Autorestart: true},
-			procs.Process{State: procs.Stopped, Exits: []procs.Exit{crash}},
+			detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: []view.ExitRecord{crash}}),
 			"stopped it before its restart", "",
 		},
-		{"done", stack.App{OneShot: true}, procs.Process{State: procs.Stopped, Ready: true, Exits: []procs.Exit{{}}}, "has done its work", ""},
+		{"done", stack.App{OneShot: true}, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped, Ready: true}, Exits: []view.ExitRecord{{}}}), "has done its work", ""},
 	} {
-		tc.app.Name, tc.process.App = "web", "web"
-		v := view{st: &stack.Stack{Apps: []stack.App{tc.app}}, processes: []procs.Process{tc.process}}
+		tc.app.Name, tc.process.Name = "web", "web"
+		v := facts{st: &stack.Stack{Apps: []stack.App{tc.app}}, processes: []procs.Process{tc.process}}
 		got := reasons(t, v, "web").Instances[0]
-		stopper := ""
-		if got.StoppedBy != nil {
-			stopper = *got.StoppedBy
-		}
-		if !strings.Contains(got.Reason, tc.says) || stopper != tc.stopper {
-			t.Errorf("%s: %q, stopped by %q", tc.name, got.Reason, stopper)
+		if !strings.Contains(got.Reason, tc.says) || string(got.StoppedBy) != tc.stopper {
+			t.Errorf("%s: %q, stopped by %q", tc.name, got.Reason, got.StoppedBy)
 		}
 	}
 }
 
 func TestWhyCountsCausesAndKeepsTheLastFailure(t *testing.T) {
-	exits := []procs.Exit{
-		{Code: 1, Reason: procs.Crash, At: at(1)},
-		{Code: 2, Reason: procs.Crash, At: at(2), LastLines: []string{"boom"}},
-		{Code: 0, Reason: procs.Crash, At: at(3)},
-		{Code: -1, Signal: 15, Reason: procs.Manual, At: at(4)},
+	exits := []view.ExitRecord{
+		{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(1)}},
+		{Exit: view.Exit{Code: new(2), Reason: view.Crash, At: at(2)}, LastLines: []string{"boom"}},
+		{Exit: view.Exit{Code: new(0), Reason: view.Crash, At: at(3)}},
+		{Exit: view.Exit{Signal: "SIGTERM", Reason: view.Manual, At: at(4)}},
 	}
-	v := view{st: &stack.Stack{Apps: []stack.App{{Name: "web"}}}, processes: []procs.Process{{App: "web", State: procs.Stopped, Exits: exits, RestartsBy: procs.Restarts{Manual: 1, Crash: 3}}}}
+	v := facts{st: &stack.Stack{Apps: []stack.App{{Name: "web"}}}, processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Stopped}, Exits: exits, RestartsBy: view.Restarts{Manual: 1, Crash: 3}})}}
 	got := reasons(t, v, "web").Instances[0]
 	if d := cmp.Diff([]api.CauseCount{{Cause: "crash", Count: 3}, {Cause: "manual", Count: 1}}, got.Causes); d != "" {
 		t.Error(d)
@@ -118,10 +113,10 @@ func TestWhyCountsCausesAndKeepsTheLastFailure(t *testing.T) {
 	if w, refused := v.why("nobody"); refused == nil || refused.Exit != api.ExitUsage {
 		t.Errorf("reasons for what is not there: %+v, %v", w, refused)
 	}
-	if w, refused := (view{}).why("web"); refused == nil || refused.Exit != api.ExitNotRunning {
+	if w, refused := (facts{}).why("web"); refused == nil || refused.Exit != api.ExitNotRunning {
 		t.Errorf("reasons while nothing runs: %+v, %v", w, refused)
 	}
-	v.processes = append(v.processes, procs.Process{App: "web", Instance: 1, ID: 7})
+	v.processes = append(v.processes, processOf(view.Process{Name: "web", Instance: 1, ID: 7}))
 	if one := reasons(t, v, "7").Instances; len(one) != 1 || one[0].Instance != 1 || one[0].Name != "web" {
 		t.Errorf("by id: %+v", one)
 	}
@@ -132,19 +127,19 @@ func TestWhyFollowsTheChain(t *testing.T) {
 	healthy := func(name string, service bool) stack.Dependency {
 		return stack.Dependency{Name: name, Service: service, Condition: stack.Healthy}
 	}
-	v := view{
+	v := facts{
 		st: &stack.Stack{Apps: []stack.App{
 			{Name: "agent", DependsOn: []stack.Dependency{healthy("redis", true), healthy("api", false)}},
 			{Name: "api", DependsOn: []stack.Dependency{healthy("postgres", true)}},
 		}},
-		services: []infra.Service{
-			{Name: "redis", State: "running", Ready: true},
-			{Name: "postgres", State: "exited", StoppedBy: "other", StoppedAt: at(9), RepairAttempts: 2, Detail: "postgres://u:hunter2@db/x"},
-			{Name: "proxy", State: "created", DependsOn: []infra.Dependency{{Name: "postgres", Condition: "service_healthy"}}},
+		services: []view.ServiceDetails{
+			serviceOf(view.Service{Name: "redis", State: "running", Ready: true}),
+			{Service: view.Service{Name: "postgres", State: "exited", StoppedBy: "other"}, StoppedAt: new(at(9)), RepairAttempts: 2, Detail: "postgres://u:hunter2@db/x"},
+			{Service: view.Service{Name: "proxy", State: "created"}, DependsOn: []view.DependsOn{{Name: "postgres", Condition: "service_healthy"}}},
 		},
 		processes: []procs.Process{
-			{App: "agent", State: procs.Waiting, WaitingFor: []string{"api"}},
-			{App: "api", State: procs.Waiting, WaitingFor: []string{"postgres"}},
+			processOf(view.Process{Name: "agent", Status: view.Waiting, WaitingFor: []string{"api"}}),
+			processOf(view.Process{Name: "api", Status: view.Waiting, WaitingFor: []string{"postgres"}}),
 		},
 	}
 	waits := reasons(t, v, "agent").Instances[0].WaitsFor
@@ -158,7 +153,7 @@ func TestWhyFollowsTheChain(t *testing.T) {
 		t.Errorf("proxy waits for %+v", proxy)
 	}
 	got := reasons(t, v, "postgres")
-	if s := got.Instances[0]; got.Kind != "service" || *s.StoppedBy != "other" || !s.StoppedAt.Equal(at(9)) || s.RepairAttempts != 2 {
+	if s := got.Instances[0]; got.Kind != "service" || s.StoppedBy != "other" || !s.StoppedAt.Equal(at(9)) || s.RepairAttempts != 2 {
 		t.Errorf("postgres: %+v", s)
 	}
 	v.services = withUnseen(v.services, []string{"queue", "redis"})
@@ -172,20 +167,20 @@ func TestWhyFollowsTheChain(t *testing.T) {
 }
 
 func TestWhyOfAReload(t *testing.T) {
-	serving := procs.Process{State: procs.Online, Ready: true, ReadyBy: "ipc", Generation: 3}
+	serving := detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Online, Ready: true, ReadyBy: "ipc"}, Generation: 3})
 	for says, change := range map[string]func(*procs.Process){
-		"its successor is about to be launched":               func(p *procs.Process) { p.Heir = &procs.Beside{Generation: 4} },
-		"pid 12, is not ready yet (judged by ipc)":            func(p *procs.Process) { p.Heir = &procs.Beside{Generation: 4, Pid: 12} },
-		"pid 12, is ready and takes over in a moment":         func(p *procs.Process) { p.Heir = &procs.Beside{Generation: 4, Pid: 12, Ready: true} },
-		"pid 11, answers its last requests":                   func(p *procs.Process) { p.Retiring = &procs.Beside{Generation: 2, Pid: 11} },
+		"its successor is about to be launched":               func(p *procs.Process) { p.Successor = &view.Successor{} },
+		"pid 12, is not ready yet (judged by ipc)":            func(p *procs.Process) { p.Successor = &view.Successor{Pid: new(12)} },
+		"pid 12, is ready and takes over in a moment":         func(p *procs.Process) { p.Successor = &view.Successor{Pid: new(12), Ready: true} },
+		"pid 11, answers its last requests":                   func(p *procs.Process) { p.Retiring, p.RetiringPid = 2, new(11) },
 		"failed: the new one was not ready within 30s":        func(p *procs.Process) { p.Rejected = procs.Rejection{Gen: 4, Late: true} },
 		"failed: the new one did not stay ready for a second": func(p *procs.Process) { p.Rejected = procs.Rejection{Gen: 4, WasReady: true} },
 		"failed: the new one ended before it was ready":       func(p *procs.Process) { p.Rejected = procs.Rejection{Gen: 4} },
 		"failed: the new one cannot be launched: no such file": func(p *procs.Process) {
-			p.Rejected, p.HeirError = procs.Rejection{Gen: 4}, "no such file"
+			p.Rejected, p.SuccessorError = procs.Rejection{Gen: 4}, "no such file"
 		},
 		"failed: the new one ended before": func(p *procs.Process) { // and is still on its way out
-			p.Rejected, p.Retiring = procs.Rejection{Gen: 4}, &procs.Beside{Generation: 4, Pid: 12}
+			p.Rejected, p.Retiring, p.RetiringPid = procs.Rejection{Gen: 4}, 4, new(12)
 		},
 	} {
 		p := serving

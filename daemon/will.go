@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"devstack/daemon/api"
-	"devstack/procs"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // will is what commands have decided about apps and no file says: that one stays stopped, or that one with autostart: false
@@ -219,8 +219,8 @@ func (d *Daemon) decide(st *stack.Stack, req api.UpRequest) (decision, error) {
 func (d *Daemon) stayStopped(ctx context.Context, s selection) *api.Result {
 	next, names, ids := d.desiredCopy(), s.apps(), s.ids()
 	for _, p := range d.procs.Snapshot() {
-		if !p.Leaving && !slices.Contains(ids, p.ID) && (p.State != procs.Stopped || p.Pid != 0) {
-			names = slices.DeleteFunc(names, func(name string) bool { return name == p.App })
+		if !p.Leaving && !slices.Contains(ids, p.ID) && (p.Status != view.Stopped || p.Pid != nil) {
+			names = slices.DeleteFunc(names, func(name string) bool { return name == p.Name })
 		}
 	}
 	next.Will = next.Will.stopped(names...)

@@ -11,6 +11,7 @@ import (
 
 	"devstack/infra"
 	"devstack/probe"
+	"devstack/view"
 )
 
 // wire watches services that somebody else runs (`up --no-infra`): it asks each server that it can speak to, over its
@@ -18,31 +19,30 @@ import (
 type wire struct {
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
-	publish func(infra.Event)
+	publish func(view.Event)
 	probes  map[string]probe.Probe // of the servers that it can speak to
 
 	mu   sync.Mutex
-	list []infra.Service
+	list []view.ServiceDetails
 }
 
 // All that can be seen of a service from outside, in Docker's words.
 const (
 	seen   = "running"
-	unseen = "absent"
+	unseen = view.Absent
 )
 
 // newWire begins to ask at once, and goes on until Close.
-func newWire(p *types.Project, publish func(infra.Event)) *wire {
+func newWire(p *types.Project, publish func(view.Event)) *wire {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &wire{cancel: cancel, publish: publish, probes: infra.WireOnly(p)}
 	for i, name := range infra.Order(p) {
-		s := infra.Service{
-			Name: name, Driver: "none", Image: p.Services[name].Image, State: unseen, Health: infra.Starting, EngineHealth: "none",
-			Ports: infra.DeclaredPorts(p.Services[name]), Memory: -1, CPU: -1,
-		}
+		s := view.NewService(name)
+		s.Driver, s.Image, s.State, s.Health = driverNone, p.Services[name].Image, unseen, view.HealthStarting
+		s.Ports = append(s.Ports, infra.DeclaredPorts(p.Services[name])...)
 		ask := w.probes[name]
 		if ask == nil {
-			s.State, s.Ready, s.Health, s.Detail = seen, true, infra.Healthy, "taken for ready: run by somebody else, and no protocol that devstack speaks"
+			s.State, s.Ready, s.Health, s.Detail = seen, true, view.HealthHealthy, "taken for ready: run by somebody else, and no protocol that devstack speaks"
 		}
 		w.list = append(w.list, s)
 		if ask != nil {
@@ -76,7 +76,7 @@ func (w *wire) watch(ctx context.Context, i int, p probe.Probe) {
 // check asks one server once, now; what cannot be asked is taken for what it is.
 func (w *wire) check(ctx context.Context, name string) probe.Result {
 	w.mu.Lock()
-	i := slices.IndexFunc(w.list, func(s infra.Service) bool { return s.Name == name })
+	i := slices.IndexFunc(w.list, func(s view.ServiceDetails) bool { return s.Name == name })
 	if i < 0 {
 		w.mu.Unlock()
 		return probe.Result{Detail: "no service is named " + name}
@@ -109,24 +109,23 @@ func (w *wire) saw(i int, r probe.Result) {
 	w.mu.Lock()
 	s := &w.list[i]
 	before := s.Ready
-	s.State, s.Ready, s.Detail, s.Health = unseen, r.Ready, r.Detail, infra.Starting
+	s.State, s.Ready, s.Detail, s.Health = unseen, r.Ready, r.Detail, view.HealthStarting
 	switch {
 	case r.Ready:
-		s.State, s.Health = seen, infra.Healthy
+		s.State, s.Health = seen, view.HealthHealthy
 	case r.Broken:
-		s.Health = infra.Unhealthy
+		s.Health = view.HealthUnhealthy
 	}
-	s.Probes = append(slices.Clone(s.Probes), infra.ProbeRecord{At: time.Now(), Result: r})
+	s.Probes = append(slices.Clone(s.Probes), view.Probe{At: time.Now(), Ready: r.Ready, Detail: r.Detail})
 	s.Probes = s.Probes[max(0, len(s.Probes)-5):]
 	name := s.Name
 	w.mu.Unlock()
-	words := map[bool]string{true: "ready", false: "not ready"}
 	if before != r.Ready || r.Broken {
-		w.publish(infra.Event{Service: name, Kind: "ready", From: words[before], To: words[r.Ready], Cause: r.Detail})
+		w.publish(view.Event{Resource: name, Kind: view.KindReady, From: view.ReadyWord(before), To: view.ReadyWord(r.Ready), Cause: r.Detail})
 	}
 }
 
-func (w *wire) Snapshot() []infra.Service {
+func (w *wire) Snapshot() []view.ServiceDetails {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := slices.Clone(w.list)

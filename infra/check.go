@@ -20,10 +20,10 @@ func (i *Infra) Check(ctx context.Context, service string) probe.Result {
 		i.mu.Unlock()
 		return probe.Result{Detail: "no service is named " + service}
 	}
-	c, view, oneShot := t.container, t.view, t.oneShot
+	c, known, oneShot := t.container, t.view, t.oneShot
 	i.mu.Unlock()
 	if c.State != "running" || oneShot {
-		return probe.Result{Ready: view.Ready, Detail: view.Detail}
+		return probe.Result{Ready: known.Ready, Detail: known.Detail}
 	}
 	g := gateOf(c, func(ctx context.Context, argv []string) (Execution, error) { return i.driver.Exec(ctx, c.ID, argv) })
 	return g.once(ctx, checkSchedule(c.HealthWait).Timeout)

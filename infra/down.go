@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/view"
 )
 
 // Down stops and removes the project's containers, dependents first, then its networks, and its volumes only when asked.
@@ -22,8 +24,8 @@ func (i *Infra) Down(ctx context.Context, p *types.Project, project string, volu
 	defer give()
 	i.unwatch()
 	i.changeAll(func(t *tracked) {
-		t.wanted, t.view.StoppedBy = false, byDevstack
-		t.down(Stopped, "stopped by devstack")
+		t.wanted, t.view.StoppedBy = false, view.ByDevstack
+		t.down(view.HealthStopped, "stopped by devstack")
 	})
 	obs, err := i.driver.Observe(ctx, project, nil)
 	if err != nil {
@@ -36,7 +38,7 @@ func (i *Infra) Down(ctx context.Context, p *types.Project, project string, volu
 			if obs.Volumes[name].Labels[LabelProject] != project {
 				continue
 			}
-			failures = append(failures, i.doing("RemoveVolume volume:"+name, func() error { return i.driver.RemoveVolume(ctx, name) }))
+			failures = append(failures, i.doing("", view.Step{Verb: "remove", Object: "volume", Name: name}, func() error { return i.driver.RemoveVolume(ctx, name) }))
 		}
 	}
 	if err := errors.Join(failures...); err != nil {
@@ -105,15 +107,15 @@ func (i *Infra) removeAll(ctx context.Context, all []Container, volumes bool) []
 
 func (i *Infra) remove(ctx context.Context, c Container, volumes bool) error {
 	if running(c.State) {
-		if err := i.doing(string(OpStop)+" service:"+c.Service, func() error { return i.driver.StopContainer(ctx, c.ID) }); err != nil {
+		if err := i.doing(c.Service, Op{Kind: OpStop, Service: c.Service}.step(i.driver.Object()), func() error { return i.driver.StopContainer(ctx, c.ID) }); err != nil {
 			return err
 		}
 	}
-	err := i.doing(string(OpRemove)+" service:"+c.Service, func() error { return i.driver.RemoveContainer(ctx, c.ID, volumes) })
+	err := i.doing(c.Service, Op{Kind: OpRemove, Service: c.Service}.step(i.driver.Object()), func() error { return i.driver.RemoveContainer(ctx, c.ID, volumes) })
 	if err == nil {
 		i.change(c.Service, func(t *tracked) {
 			t.gone()
-			t.down(Stopped, "stopped by devstack")
+			t.down(view.HealthStopped, "stopped by devstack")
 		})
 	}
 	return err
@@ -140,7 +142,7 @@ func (i *Infra) removeNetworks(ctx context.Context, p *types.Project, project st
 			if n.Labels[LabelProject] != project || usedByOthers(obs.Containers, leaving, n) {
 				continue
 			}
-			errs = append(errs, i.doing("RemoveNetwork network:"+name, func() error { return i.driver.RemoveNetwork(ctx, n.ID) }))
+			errs = append(errs, i.doing("", view.Step{Verb: "remove", Object: "network", Name: name}, func() error { return i.driver.RemoveNetwork(ctx, n.ID) }))
 		}
 	}
 	return errs
@@ -157,14 +159,14 @@ func usedByOthers(all, leaving []Container, n Network) bool {
 }
 
 // doing tells about one step outside of a plan.
-func (i *Infra) doing(what string, f func() error) error {
-	_, service, _ := strings.Cut(what, "service:")
-	i.tell(Event{Service: service, Kind: "op", To: "started", Message: what})
+func (i *Infra) doing(service string, step view.Step, f func() error) error {
+	e := view.Event{Resource: service, Kind: view.KindOp, To: "started", Message: step.String(), Step: &step}
+	i.tell(e)
 	err := f()
+	e.From, e.To = "started", "done"
 	if err != nil {
-		i.tell(Event{Service: service, Kind: "op", From: "started", To: "failed", Message: what, Cause: err.Error()})
-		return err
+		e.To, e.Cause = "failed", err.Error()
 	}
-	i.tell(Event{Service: service, Kind: "op", From: "started", To: "done", Message: what})
-	return nil
+	i.tell(e)
+	return err
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/view"
 )
 
 // ErrNotFound is what a Driver returns for a container that does not exist (any more).
@@ -13,8 +15,10 @@ var ErrNotFound = errors.New("no such container")
 
 // Driver does what a Plan says, one engine call per method, and decides nothing.
 type Driver interface {
-	// Name is what Service.Driver says.
+	// Name is what the Driver of a service says.
 	Name() string
+	// Object is what this driver runs a service in, in words for people: container, server.
+	Object() string
 	// Check names everything in p that this driver cannot do, each an *Error (Unsupported), joined; nil: nothing.
 	Check(p *types.Project) error
 	// Observe is everything that planning needs, in one go. p may be nil: then only what carries the project's labels.
@@ -87,7 +91,7 @@ type Container struct {
 	Tty        bool
 	Policy     string // restart policy
 
-	Ports    []Port
+	Ports    []view.PublishedPort
 	Networks map[string]string // name -> ID; an empty ID means not attached yet
 	Mounts   []Mount
 	Data     string // where the data are, for people; empty: in the container or in Mounts
@@ -115,7 +119,7 @@ type Other struct {
 	Name    string
 	Project string // Compose project; empty: none
 	State   string
-	Ports   []Port
+	Ports   []view.PublishedPort
 }
 
 // Network is one network of the engine.

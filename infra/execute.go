@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/view"
 )
 
 // execution runs one Plan. It carries no decision: every step is one call of the driver, or one wait for a gate.
@@ -14,7 +16,7 @@ type execution struct {
 	driver  Driver
 	project *types.Project
 	obs     Observed
-	publish func(Event)
+	publish func(view.Event)
 	started func(service, id string)                                     // a container runs
 	wait    func(ctx context.Context, service string, kind OpKind) error // a gate is open
 
@@ -33,7 +35,7 @@ func (x *execution) Execute(ctx context.Context, plan Plan) error {
 		}
 	}
 	for _, w := range plan.Warnings {
-		x.publish(Event{Kind: "warning", Message: w})
+		x.publish(view.Event{Kind: view.KindWarning, Message: w})
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -68,8 +70,8 @@ func (x *execution) Execute(ctx context.Context, plan Plan) error {
 // step does one step and tells about it. A step that was begun is finished, also when another one fails meanwhile: half a
 // call would leave what nobody knows. Pulls and waits end with ctx.
 func (x *execution) step(ctx context.Context, o Op) error {
-	event := Event{Service: o.Service, Kind: "op", Cause: o.Cause, Message: string(o.Kind) + " " + o.resource()}
-	event.To = "started"
+	step := o.step(x.driver.Object())
+	event := view.Event{Resource: o.Service, Kind: view.KindOp, To: "started", Cause: o.Cause, Message: step.String(), Step: &step}
 	x.publish(event)
 	err := x.do(ctx, o)
 	event.From, event.To = "started", "done"
@@ -81,30 +83,7 @@ func (x *execution) step(ctx context.Context, o Op) error {
 	if err == nil || errors.As(err, &known) || ctx.Err() != nil {
 		return err
 	}
-	return &Error{Kind: Failed, Service: o.Service, Message: fmt.Sprintf("cannot %s %s: %v", o.Kind.verb(), o.resource(), err)}
-}
-
-// verb is for sentences.
-func (k OpKind) verb() string {
-	switch k {
-	case OpPull:
-		return "pull"
-	case OpCreateNetwork, OpCreateVolume, OpCreateContainer:
-		return "create"
-	case OpRemoveNetwork, OpRemove:
-		return "remove"
-	case OpStart:
-		return "start"
-	case OpStop:
-		return "stop"
-	case OpRename:
-		return "rename"
-	case OpConnect:
-		return "attach to its network"
-	case OpDisconnect:
-		return "detach from its network"
-	}
-	return "wait for"
+	return &Error{Kind: Failed, Service: o.Service, Message: fmt.Sprintf("cannot %s: %v", step, err)}
 }
 
 func (x *execution) do(ctx context.Context, o Op) error {
@@ -112,7 +91,10 @@ func (x *execution) do(ctx context.Context, o Op) error {
 	switch o.Kind {
 	case OpPull:
 		return x.driver.Pull(ctx, x.project.Services[o.Service], func(current, total int64) {
-			x.publish(Event{Service: o.Service, Kind: "pull", Message: o.Name, Current: current, Total: total})
+			x.publish(view.Event{
+				Resource: o.Service, Kind: view.KindPull, Message: o.Name,
+				Progress: &view.Progress{Current: current, Total: total, Detail: o.Name},
+			})
 		})
 	case OpCreateNetwork:
 		id, err := x.driver.CreateNetwork(whole, x.project, o.Key)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"devstack/probe"
+	"devstack/view"
 )
 
 // arm begins to probe a running container, unless this very start of it is probed or ready already. A container that runs
@@ -18,7 +19,7 @@ func (i *Infra) arm(t *tracked, c Container) {
 	delete(t.ours, c.ID)
 	t.events = nil
 	t.view.StoppedBy, t.wanted, t.done = "", true, false
-	t.view.Ready, t.view.Health, t.view.Detail = false, Starting, "just started"
+	t.view.Ready, t.view.Health, t.view.Detail = false, view.HealthStarting, "just started"
 	if t.oneShot {
 		t.view.Detail = "at work"
 	}
@@ -62,7 +63,7 @@ func (i *Infra) Confirm(ctx context.Context, services ...string) {
 					return
 				}
 				t.looked(r, time.Now())
-				t.view.Ready, t.view.Health, t.view.Detail = false, Starting, r.Detail
+				t.view.Ready, t.view.Health, t.view.Detail = false, view.HealthStarting, r.Detail
 				i.beginProbing(t, c)
 			})
 		})
@@ -76,12 +77,12 @@ func (i *Infra) follow(t *tracked, c Container) {
 		return
 	}
 	if c.EngineHealth == "unhealthy" {
-		t.view.Ready, t.view.Health = false, Unhealthy
+		t.view.Ready, t.view.Health = false, view.HealthUnhealthy
 		t.view.Detail = "the engine's healthcheck fails: " + first(c.HealthOutput, "no output")
 		return
 	}
-	if t.view.Health != Healthy {
-		t.view.Ready, t.view.Health, t.view.Detail = true, Healthy, "the engine's healthcheck passes"
+	if t.view.Health != view.HealthHealthy {
+		t.view.Ready, t.view.Health, t.view.Detail = true, view.HealthHealthy, "the engine's healthcheck passes"
 	}
 }
 
@@ -122,7 +123,7 @@ func (i *Infra) probe(ctx context.Context, c Container, own *openGate) {
 			return
 		}
 		own.passed = true
-		t.view.Ready, t.view.Health, t.view.Detail = true, Healthy, first(check.Detail, wire.Detail)
+		t.view.Ready, t.view.Health, t.view.Detail = true, view.HealthHealthy, first(check.Detail, wire.Detail)
 	})
 }
 
@@ -146,9 +147,9 @@ func (i *Infra) looked(service string, own *openGate, r probe.Result) {
 		t.looked(r, time.Now())
 		switch {
 		case r.Broken:
-			t.view.Health, t.view.Detail = Unhealthy, r.Detail
+			t.view.Health, t.view.Detail = view.HealthUnhealthy, r.Detail
 		case !r.Ready:
-			t.view.Health, t.view.Detail = Starting, r.Detail
+			t.view.Health, t.view.Detail = view.HealthStarting, r.Detail
 		}
 	})
 }

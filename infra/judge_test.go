@@ -1,6 +1,10 @@
 package infra
 
-import "testing"
+import (
+	"testing"
+
+	"devstack/view"
+)
 
 func TestJudgeDeath(t *testing.T) {
 	event := func(action, signal string) EngineEvent { return EngineEvent{Action: action, Signal: signal} }
@@ -13,14 +17,14 @@ func TestJudgeDeath(t *testing.T) {
 		{"docker stop, before the stop event", death{Events: []EngineEvent{event("kill", "15"), die}, State: "exited"}, decided},
 		{"docker stop", death{Events: []EngineEvent{event("kill", "15"), die, stop}, State: "exited"}, decided},
 		{"docker stop that ran into its grace period", death{Events: []EngineEvent{event("kill", "15"), event("kill", "9"), die, stop}, State: "exited"}, decided},
-		{"docker compose down", death{Events: []EngineEvent{event("kill", "15"), die, stop, destroy}, State: absent}, decided},
+		{"docker compose down", death{Events: []EngineEvent{event("kill", "15"), die, stop, destroy}, State: view.Absent}, decided},
 		{"docker stop with a stop signal of its own", death{Events: []EngineEvent{event("kill", "2"), die}, State: "exited", StopSignal: "SIGINT"}, decided},
 		{"SIGTERM to a container whose stop signal is another", death{Events: []EngineEvent{event("kill", "15"), die}, State: "exited", StopSignal: "SIGINT"}, repair},
 		{"docker kill -s TERM", death{Events: []EngineEvent{event("kill", "15"), die}, State: "exited"}, decided},
 		{"docker kill", death{Events: []EngineEvent{event("kill", "9"), die}, State: "exited", ExitCode: 137}, repair},
 		{"docker kill where SIGKILL is the stop signal", death{Events: []EngineEvent{event("kill", "9"), die}, State: "exited", StopSignal: "KILL"}, repair},
 		{"docker stop where SIGKILL is the stop signal", death{Events: []EngineEvent{event("kill", "9"), die, stop}, State: "exited", StopSignal: "KILL"}, decided},
-		{"docker rm -f", death{Events: []EngineEvent{event("kill", "9"), die, destroy}, State: absent}, repair},
+		{"docker rm -f", death{Events: []EngineEvent{event("kill", "9"), die, destroy}, State: view.Absent}, repair},
 		{"docker rm -f, while it is removed", death{Events: []EngineEvent{event("kill", "9"), die}, State: "removing"}, repair},
 		{"a crash without a restart policy", death{Events: []EngineEvent{die}, State: "exited", ExitCode: 1}, repair},
 		{"a clean exit of a server", death{Events: []EngineEvent{die}, State: "exited"}, repair},

@@ -6,22 +6,22 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/view"
 )
 
 // Look is one look at a project that nobody keeps: each running container is asked once whether it is ready.
-func Look(ctx context.Context, d Driver, p *types.Project) ([]Service, error) {
+func Look(ctx context.Context, d Driver, p *types.Project) ([]view.ServiceDetails, error) {
 	obs, err := d.Observe(ctx, p.Name, p)
 	if err != nil {
 		return nil, err
 	}
 	names := Order(p)
-	out := make([]Service, len(names))
+	out := make([]view.ServiceDetails, len(names))
 	var work sync.WaitGroup
 	for n, name := range names {
 		work.Go(func() {
-			t := tracked{ours: map[string]bool{}}
-			t.gone()
-			t.view.Health, t.view.Memory, t.view.CPU = Stopped, -1, -1
+			t := tracked{ours: map[string]bool{}, view: view.NewService(name)}
 			t.define(d.Name(), p, p.Services[name])
 			for _, c := range obs.Containers {
 				if c.Service == name && (t.container.ID == "" || c.State == "running") {
@@ -41,7 +41,7 @@ func (t *tracked) askOnce(ctx context.Context, d Driver) {
 	c := t.container
 	switch {
 	case c.State == "exited" && t.oneShot && c.ExitCode == 0:
-		t.view.Ready, t.view.Health, t.view.Detail = true, Healthy, "completed"
+		t.view.Ready, t.view.Health, t.view.Detail = true, view.HealthHealthy, "completed"
 		t.died(exitOf(c))
 		return
 	case c.State != "running":
@@ -50,7 +50,7 @@ func (t *tracked) askOnce(ctx context.Context, d Driver) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	g := gateOf(c, func(ctx context.Context, argv []string) (Execution, error) { return d.Exec(ctx, c.ID, argv) })
-	t.view.Ready, t.view.Health, t.view.Detail = true, Healthy, "running"
+	t.view.Ready, t.view.Health, t.view.Detail = true, view.HealthHealthy, "running"
 	if g.wire != nil {
 		r := g.wire.Check(ctx)
 		t.looked(r, time.Now())
@@ -62,6 +62,6 @@ func (t *tracked) askOnce(ctx context.Context, d Driver) {
 		t.view.Ready, t.view.Detail = r.Ready, r.Detail
 	}
 	if !t.view.Ready {
-		t.view.Health = Unhealthy
+		t.view.Health = view.HealthUnhealthy
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/view"
 )
 
 // Infra keeps one project's containers. Its methods may be called from several goroutines; Up, Start, Stop, Restart and Down
@@ -16,7 +18,7 @@ import (
 type Infra struct {
 	driver  Driver
 	log     *slog.Logger
-	publish func(Event)
+	publish func(view.Event)
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -41,7 +43,7 @@ type Infra struct {
 
 // New is an Infra with nothing to keep yet. publish gets every change, in order; it must return soon and may call Snapshot,
 // but nothing that acts.
-func New(d Driver, log *slog.Logger, publish func(Event)) *Infra {
+func New(d Driver, log *slog.Logger, publish func(view.Event)) *Infra {
 	i := &Infra{
 		driver: d, log: log, publish: publish,
 		turn: make(chan struct{}, 1), tracked: map[string]*tracked{}, changed: make(chan struct{}),
@@ -96,6 +98,7 @@ func (i *Infra) plan(ctx context.Context, p *types.Project, w Wanted) (Plan, Obs
 		return Plan{}, obs, err
 	}
 	plan, err := Reconcile(p, obs, w)
+	plan.Object = i.driver.Object()
 	if err != nil {
 		return plan, obs, err
 	}
@@ -141,8 +144,7 @@ func (i *Infra) adopt(p *types.Project) {
 	for _, name := range i.order {
 		t := i.tracked[name]
 		if t == nil {
-			t = &tracked{ours: map[string]bool{}}
-			t.view.State, t.view.Health, t.view.EngineHealth = absent, Stopped, "none"
+			t = &tracked{ours: map[string]bool{}, view: view.NewService(name)}
 			i.tracked[name] = t
 		}
 		t.define(i.driver.Name(), p, p.Services[name])
@@ -183,20 +185,20 @@ func (i *Infra) await(ctx context.Context, service string, kind OpKind) error {
 	for {
 		i.mu.Lock()
 		t, changed := i.tracked[service], i.changed
-		var view Service
+		var s view.ServiceDetails
 		done := false
 		if t != nil {
-			view, done = t.view, t.done
+			s, done = t.view, t.done
 		}
 		i.mu.Unlock()
 		switch {
 		case t == nil:
 			return &Error{Failed, service, fmt.Sprintf("service %s is gone", service), ""}
-		case kind == OpWaitHealthy && view.Ready, kind == OpWaitCompleted && done:
+		case kind == OpWaitHealthy && s.Ready, kind == OpWaitCompleted && done:
 			return nil
-		case view.StoppedBy != "" || view.Health == Unhealthy:
+		case s.StoppedBy != "" || s.Health == view.HealthUnhealthy:
 			return &Error{
-				Failed, service, fmt.Sprintf("service %s cannot get ready: %s", service, first(view.Detail, string(view.Health))),
+				Failed, service, fmt.Sprintf("service %s cannot get ready: %s", service, first(s.Detail, string(s.Health))),
 				"devstack logs " + service,
 			}
 		}
@@ -223,7 +225,7 @@ func (i *Infra) stop(ctx context.Context, service string) error {
 	ran := false
 	if !i.change(service, func(t *tracked) {
 		id, ran = t.container.ID, running(t.container.State)
-		t.wanted, t.view.StoppedBy = false, byDevstack
+		t.wanted, t.view.StoppedBy = false, view.ByDevstack
 		t.ours[id] = true
 		t.closeGate()
 	}) {
@@ -240,7 +242,7 @@ func (i *Infra) stop(ctx context.Context, service string) error {
 		lines := i.lastLines(ctx, id)
 		i.change(service, func(t *tracked) {
 			exit := exitOf(t.container)
-			exit.By, exit.LastLines = byDevstack, lines
+			exit.Reason, exit.LastLines = view.Manual, lines
 			t.died(exit)
 		})
 	}
@@ -305,8 +307,8 @@ func (i *Infra) Resume(ctx context.Context, p *types.Project, stopped map[string
 	i.adopt(p)
 	for _, name := range Order(p) {
 		i.change(name, func(t *tracked) {
-			t.view.StoppedBy = stopped[name]
-			t.wanted = stopped[name] != byDevstack
+			t.view.StoppedBy = view.Text(stopped[name])
+			t.wanted = stopped[name] != view.ByDevstack
 		})
 	}
 	i.watchFrom(p.Name, since)
@@ -314,14 +316,14 @@ func (i *Infra) Resume(ctx context.Context, p *types.Project, stopped map[string
 }
 
 // Snapshot is every service, dependencies first, from memory.
-func (i *Infra) Snapshot() []Service {
+func (i *Infra) Snapshot() []view.ServiceDetails {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	out := make([]Service, 0, len(i.order))
+	out := make([]view.ServiceDetails, 0, len(i.order))
 	for _, name := range i.order {
 		if t := i.tracked[name]; t != nil {
 			v := t.snapshot()
-			v.Memory, v.CPU = i.usage(t.container)
+			v.MemoryBytes, v.CPUPercent = i.usage(t.container)
 			out = append(out, v)
 		}
 	}
@@ -335,7 +337,7 @@ func (i *Infra) Stopped() map[string]string {
 	out := map[string]string{}
 	for name, t := range i.tracked {
 		if t.view.StoppedBy != "" {
-			out[name] = t.view.StoppedBy
+			out[name] = string(t.view.StoppedBy)
 		}
 	}
 	return out

@@ -1,9 +1,12 @@
 package infra
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+
+	"devstack/view"
 )
 
 // OpKind is one kind of step; each is one engine call, or one wait.
@@ -54,16 +57,48 @@ func (o Op) resource() string {
 	return "service:" + o.Service
 }
 
+// step is the step in words; object is what runs a service.
+func (o Op) step(object string) view.Step {
+	switch o.Kind {
+	case OpPull:
+		return view.Step{Verb: "pull", Object: "image", Name: o.Name}
+	case OpCreateNetwork:
+		return view.Step{Verb: "create", Object: "network", Name: o.Key}
+	case OpRemoveNetwork:
+		return view.Step{Verb: "remove", Object: "network", Name: o.Key}
+	case OpCreateVolume:
+		return view.Step{Verb: "create", Object: "volume", Name: o.Key}
+	case OpConnect:
+		return view.Step{Verb: "connect", Object: object, Name: o.Service}
+	case OpDisconnect:
+		return view.Step{Verb: "disconnect", Object: object, Name: o.Service}
+	case OpCreateContainer:
+		return view.Step{Verb: "create", Object: object, Name: o.Service}
+	case OpStart:
+		return view.Step{Verb: "start", Object: object, Name: o.Service}
+	case OpStop:
+		return view.Step{Verb: "stop", Object: object, Name: o.Service}
+	case OpRemove:
+		return view.Step{Verb: "remove", Object: object, Name: o.Service}
+	case OpRename:
+		return view.Step{Verb: "rename", Object: object, Name: o.Service}
+	case OpWaitCompleted:
+		return view.Step{Verb: "await completion of", Object: "service", Name: o.Service}
+	}
+	return view.Step{Verb: "await health of", Object: "service", Name: o.Service}
+}
+
 // Plan is a graph of steps, in an order in which every step comes after those it needs.
 type Plan struct {
 	Ops      []Op
 	Warnings []string
+	Object   string // what runs a service, in words: container (where it is empty), server
 }
 
 // Empty says that there is nothing to do.
 func (p Plan) Empty() bool { return len(p.Ops) == 0 }
 
-// String has one step per line: "[1,2] -> #3 service:db, CreateContainer, no existing container".
+// String has one step per line: "[1,2] -> #3 service:db, create container, no existing container".
 func (p Plan) String() string {
 	if p.Empty() {
 		return "nothing to do: all containers run as the Compose file wants them\n"
@@ -74,7 +109,8 @@ func (p Plan) String() string {
 		for i, id := range o.After {
 			after[i] = fmt.Sprint(id)
 		}
-		fmt.Fprintf(&b, "[%s] -> #%d %s, %s, %s\n", strings.Join(after, ","), o.ID, o.resource(), o.Kind, o.Cause)
+		step := o.step(cmp.Or(p.Object, "container"))
+		fmt.Fprintf(&b, "[%s] -> #%d %s, %s %s, %s\n", strings.Join(after, ","), o.ID, o.resource(), step.Verb, step.Object, o.Cause)
 	}
 	return b.String()
 }

@@ -12,12 +12,14 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	gopsutil "github.com/shirou/gopsutil/v4/net"
 	"github.com/shirou/gopsutil/v4/process"
+
+	"devstack/view"
 )
 
 // wantedPort is a fixed port that a service is about to publish.
 type wantedPort struct {
 	service string
-	Port
+	view.PublishedPort
 	held bool // by the service's own container, which goes before
 }
 
@@ -26,7 +28,7 @@ func portConflicts(ctx context.Context, p *types.Project, obs Observed, plan Pla
 	var taken []error
 	for _, w := range wantedPorts(p, obs, plan) {
 		owner := containerWith(w, obs)
-		if owner == "" && !w.held && w.Protocol == "tcp" && listening(ctx, w.Port) {
+		if owner == "" && !w.held && w.Protocol == "tcp" && listening(ctx, w.PublishedPort) {
 			owner = processWith(ctx, w.HostPort)
 		}
 		if owner == "" {
@@ -75,7 +77,7 @@ func containerWith(w wantedPort, obs Observed) string {
 }
 
 // overlaps says that two published ports cannot both be had.
-func (w wantedPort) overlaps(o Port) bool {
+func (w wantedPort) overlaps(o view.PublishedPort) bool {
 	if w.HostPort != o.HostPort || w.Protocol != o.Protocol {
 		return false
 	}
@@ -85,7 +87,7 @@ func (w wantedPort) overlaps(o Port) bool {
 func everywhere(ip string) bool { return ip == "" || ip == "0.0.0.0" || ip == "::" }
 
 // listening tries the port as the engine will.
-func listening(ctx context.Context, p Port) bool {
+func listening(ctx context.Context, p view.PublishedPort) bool {
 	hosts := []string{p.HostIP}
 	if p.HostIP == "" {
 		hosts = []string{"0.0.0.0", "::"}

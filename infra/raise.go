@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/view"
 )
 
 // Boot is Up for all services but those that somebody had stopped, which a restart of the machine does not take back. stopped
@@ -20,7 +22,7 @@ func (i *Infra) Boot(ctx context.Context, p *types.Project, stopped map[string]s
 	i.adopt(p)
 	for _, name := range Order(p) {
 		i.change(name, func(t *tracked) {
-			t.view.StoppedBy, t.wanted = stopped[name], stopped[name] != byDevstack
+			t.view.StoppedBy, t.wanted = view.Text(stopped[name]), stopped[name] != view.ByDevstack
 			t.busy = true // no repair: what is down is started below, in order
 		})
 	}

@@ -113,63 +113,63 @@ func TestReconcile(t *testing.T) {
 		{"nothing is there", func(_ *types.Project, o *Observed) {
 			o.Containers, o.Networks, o.Volumes = nil, nil, nil
 		}, `
-[] -> #1 volume:data, CreateVolume, not found
-[] -> #2 network:default, CreateNetwork, not found
-[1,2] -> #3 service:db, CreateContainer, no existing container
-[3] -> #4 service:db, StartContainer, just created
-[2] -> #5 service:seed, CreateContainer, no existing container
-[4] -> #6 service:db, WaitHealthy, seed depends on it
-[5,6] -> #7 service:seed, StartContainer, just created
-[2] -> #8 service:app, CreateContainer, no existing container
-[7] -> #9 service:seed, WaitCompleted, app depends on it
-[4,8,9] -> #10 service:app, StartContainer, just created
+[] -> #1 volume:data, create volume, not found
+[] -> #2 network:default, create network, not found
+[1,2] -> #3 service:db, create container, no existing container
+[3] -> #4 service:db, start container, just created
+[2] -> #5 service:seed, create container, no existing container
+[4] -> #6 service:db, await health of service, seed depends on it
+[5,6] -> #7 service:seed, start container, just created
+[2] -> #8 service:app, create container, no existing container
+[7] -> #9 service:seed, await completion of service, app depends on it
+[4,8,9] -> #10 service:app, start container, just created
 `},
 		{"an image is missing: nothing is made before it is there", func(_ *types.Project, o *Observed) {
 			o.Containers, o.Networks = nil, nil
 			delete(o.Images, "db:1")
 		}, `
-[] -> #1 image:db:1, PullImage, not on this machine
-[1] -> #2 network:default, CreateNetwork, not found
-[1,2] -> #3 service:db, CreateContainer, no existing container
-[3] -> #4 service:db, StartContainer, just created
-[1,2] -> #5 service:seed, CreateContainer, no existing container
-[4] -> #6 service:db, WaitHealthy, seed depends on it
-[5,6] -> #7 service:seed, StartContainer, just created
-[1,2] -> #8 service:app, CreateContainer, no existing container
-[7] -> #9 service:seed, WaitCompleted, app depends on it
-[4,8,9] -> #10 service:app, StartContainer, just created
+[] -> #1 image:db:1, pull image, not on this machine
+[1] -> #2 network:default, create network, not found
+[1,2] -> #3 service:db, create container, no existing container
+[3] -> #4 service:db, start container, just created
+[1,2] -> #5 service:seed, create container, no existing container
+[4] -> #6 service:db, await health of service, seed depends on it
+[5,6] -> #7 service:seed, start container, just created
+[1,2] -> #8 service:app, create container, no existing container
+[7] -> #9 service:seed, await completion of service, app depends on it
+[4,8,9] -> #10 service:app, start container, just created
 `},
 		{"one was stopped", func(_ *types.Project, o *Observed) {
 			o.container("db").State = "exited"
-		}, "[] -> #1 service:db, StartContainer, exited\n"},
+		}, "[] -> #1 service:db, start container, exited\n"},
 		{"the engine restarts one", func(_ *types.Project, o *Observed) {
 			o.container("db").State = "restarting"
 		}, nothing},
 		{"one is paused", func(_ *types.Project, o *Observed) {
 			o.container("db").State = "paused"
-		}, "[] -> #1 service:db, StartContainer, paused\n"},
+		}, "[] -> #1 service:db, start container, paused\n"},
 		{"a one-shot has done its work", func(_ *types.Project, o *Observed) {
 			o.container("seed").State = "exited"
 		}, nothing},
 		{"a one-shot has failed", func(_ *types.Project, o *Observed) {
 			o.container("seed").State, o.container("seed").ExitCode = "exited", 1
 		}, `
-[] -> #1 service:db, WaitHealthy, seed depends on it
-[1] -> #2 service:seed, StartContainer, exited
+[] -> #1 service:db, await health of service, seed depends on it
+[1] -> #2 service:seed, start container, exited
 `},
 		{"a changed definition, and a dependent that restarts with it", func(p *types.Project, _ *Observed) {
 			s := p.Services["db"]
 			s.User = "1000"
 			p.Services["db"] = s
 		}, `
-[] -> #1 service:db, CreateContainer, the definition changed
-[1] -> #2 service:db, StopContainer, replaced by #1
-[2] -> #3 service:db, RemoveContainer, replaced by #1
-[3] -> #4 service:db, RenameContainer, replaced by #1
-[4] -> #5 service:db, StartContainer, recreated
-[] -> #6 service:app, StopContainer, what it depends on is recreated
-[] -> #7 service:seed, WaitCompleted, app depends on it
-[5,6,7] -> #8 service:app, StartContainer, what it depends on is recreated
+[] -> #1 service:db, create container, the definition changed
+[1] -> #2 service:db, stop container, replaced by #1
+[2] -> #3 service:db, remove container, replaced by #1
+[3] -> #4 service:db, rename container, replaced by #1
+[4] -> #5 service:db, start container, recreated
+[] -> #6 service:app, stop container, what it depends on is recreated
+[] -> #7 service:seed, await completion of service, app depends on it
+[5,6,7] -> #8 service:app, start container, what it depends on is recreated
 `},
 		{"another version's hash of the same container", func(_ *types.Project, o *Observed) {
 			c := o.container("seed")
@@ -180,11 +180,11 @@ func TestReconcile(t *testing.T) {
 			c.State = "exited"
 			c.Labels[LabelHash], c.Labels[LabelVersion] = "other", "2.20.0"
 		}, `
-[] -> #1 service:app, CreateContainer, the definition changed
-[1] -> #2 service:app, RemoveContainer, replaced by #1
-[2] -> #3 service:app, RenameContainer, replaced by #1
-[] -> #4 service:seed, WaitCompleted, app depends on it
-[3,4] -> #5 service:app, StartContainer, recreated
+[] -> #1 service:app, create container, the definition changed
+[1] -> #2 service:app, remove container, replaced by #1
+[2] -> #3 service:app, rename container, replaced by #1
+[] -> #4 service:seed, await completion of service, app depends on it
+[3,4] -> #5 service:app, start container, recreated
 `},
 		{"how it is pulled is no part of the container", func(p *types.Project, _ *Observed) {
 			s := p.Services["db"]
@@ -195,11 +195,11 @@ func TestReconcile(t *testing.T) {
 			o.Images["seed:1"] = Image{ID: "sha256:new"}
 			o.container("seed").State = "created"
 		}, `
-[] -> #1 service:seed, CreateContainer, the image changed
-[1] -> #2 service:seed, RemoveContainer, replaced by #1
-[2] -> #3 service:seed, RenameContainer, replaced by #1
-[] -> #4 service:db, WaitHealthy, seed depends on it
-[3,4] -> #5 service:seed, StartContainer, recreated
+[] -> #1 service:seed, create container, the image changed
+[1] -> #2 service:seed, remove container, replaced by #1
+[2] -> #3 service:seed, rename container, replaced by #1
+[] -> #4 service:db, await health of service, seed depends on it
+[3,4] -> #5 service:seed, start container, recreated
 `},
 		{"a network that was removed and made again by somebody", func(_ *types.Project, o *Observed) {
 			o.remove("seed")
@@ -207,16 +207,16 @@ func TestReconcile(t *testing.T) {
 			o.Networks["p_default"][0].ID = "net-new"
 			o.container("db").State = "exited"
 		}, `
-[] -> #1 service:db, CreateContainer, attached to an older network p_default
-[1] -> #2 service:db, RemoveContainer, replaced by #1
-[2] -> #3 service:db, RenameContainer, replaced by #1
-[3] -> #4 service:db, StartContainer, recreated
-[] -> #5 service:seed, CreateContainer, no existing container
-[4] -> #6 service:db, WaitHealthy, seed depends on it
-[5,6] -> #7 service:seed, StartContainer, just created
-[] -> #8 service:app, CreateContainer, no existing container
-[7] -> #9 service:seed, WaitCompleted, app depends on it
-[4,8,9] -> #10 service:app, StartContainer, just created
+[] -> #1 service:db, create container, attached to an older network p_default
+[1] -> #2 service:db, remove container, replaced by #1
+[2] -> #3 service:db, rename container, replaced by #1
+[3] -> #4 service:db, start container, recreated
+[] -> #5 service:seed, create container, no existing container
+[4] -> #6 service:db, await health of service, seed depends on it
+[5,6] -> #7 service:seed, start container, just created
+[] -> #8 service:app, create container, no existing container
+[7] -> #9 service:seed, await completion of service, app depends on it
+[4,8,9] -> #10 service:app, start container, just created
 `},
 		{"a changed network", func(p *types.Project, o *Observed) {
 			o.remove("seed")
@@ -225,23 +225,23 @@ func TestReconcile(t *testing.T) {
 			delete(p.Services, "app")
 			p.Networks["default"] = types.NetworkConfig{Name: "p_default", Internal: true}
 		}, `
-[] -> #1 service:db, StopContainer, the definition of the network changed
-[1] -> #2 service:db, DisconnectNetwork, the definition of the network changed
-[2] -> #3 network:default, RemoveNetwork, the definition of the network changed
-[3] -> #4 network:default, CreateNetwork, the definition of the network changed
-[4] -> #5 service:db, ConnectNetwork, the definition of the network changed
-[1,5] -> #6 service:db, StartContainer, stopped for its new network
+[] -> #1 service:db, stop container, the definition of the network changed
+[1] -> #2 service:db, disconnect container, the definition of the network changed
+[2] -> #3 network:default, remove network, the definition of the network changed
+[3] -> #4 network:default, create network, the definition of the network changed
+[4] -> #5 service:db, connect container, the definition of the network changed
+[1,5] -> #6 service:db, start container, stopped for its new network
 `},
 		{"a second container of a service", func(_ *types.Project, o *Observed) {
 			spare := *o.container("db")
 			spare.ID, spare.Name, spare.State = "spare", "p-db-2", "created"
 			o.Containers = append([]Container{spare}, o.Containers...)
-		}, "[] -> #1 service:db, RemoveContainer, a second container of the service\n"},
+		}, "[] -> #1 service:db, remove container, a second container of the service\n"},
 		{"a network of the same name twice", func(_ *types.Project, o *Observed) {
 			second := o.Networks["p_default"][0]
 			second.ID = "net-second"
 			o.Networks["p_default"] = append(o.Networks["p_default"], second)
-		}, "[] -> #1 network:default, RemoveNetwork, a second network of the same name\n"},
+		}, "[] -> #1 network:default, remove network, a second network of the same name\n"},
 		{"ports that the engine picks are picked one after the other", func(p *types.Project, o *Observed) {
 			delete(p.Services, "seed")
 			for _, name := range []string{"app", "db"} {
@@ -251,10 +251,10 @@ func TestReconcile(t *testing.T) {
 			}
 			o.Containers = nil
 		}, `
-[] -> #1 service:app, CreateContainer, no existing container
-[1] -> #2 service:app, StartContainer, just created
-[] -> #3 service:db, CreateContainer, no existing container
-[2,3] -> #4 service:db, StartContainer, just created
+[] -> #1 service:app, create container, no existing container
+[1] -> #2 service:app, start container, just created
+[] -> #3 service:db, create container, no existing container
+[2,3] -> #4 service:db, start container, just created
 `},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -281,7 +281,7 @@ func TestReconcileOfOneServiceDoesNotWaitForOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "[] -> #1 service:app, CreateContainer, no existing container\n[1] -> #2 service:app, StartContainer, just created\n"
+	want := "[] -> #1 service:app, create container, no existing container\n[1] -> #2 service:app, start container, just created\n"
 	if got := plan.String(); got != want {
 		t.Errorf("the plan is\n%swant\n%s", got, want)
 	}

@@ -3,6 +3,8 @@ package infra
 import (
 	"context"
 	"time"
+
+	"devstack/view"
 )
 
 // Backoff of repairs, and how long a container must have lived for the next death to count as the first.
@@ -30,7 +32,7 @@ func (i *Infra) repair(service string) {
 			return
 		}
 		begin, t.repairing = true, true
-		if n := len(t.view.Exits); n > 0 && t.view.Exits[n-1].Uptime >= stableAfter {
+		if n := len(t.view.Exits); n > 0 && t.view.Exits[n-1].UptimeMS >= stableAfter.Milliseconds() {
 			t.failures = 0
 		}
 	})
@@ -82,7 +84,7 @@ func (i *Infra) repairOnce(service string) (again bool) {
 		}
 	})
 	if err != nil {
-		i.tell(Event{Service: service, Kind: "warning", Message: "cannot bring back " + service + ": " + err.Error()})
+		i.tell(view.Event{Resource: service, Kind: view.KindWarning, Message: "cannot bring back " + service + ": " + err.Error()})
 	}
 	return err != nil
 }

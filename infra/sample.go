@@ -97,13 +97,19 @@ func (i *Infra) sampled() (containers []Container, samples map[string]sample) {
 	return containers, i.samples
 }
 
-// usage is Memory and CPU of Service; i.mu is held.
-func (i *Infra) usage(c Container) (memory int64, cpu float64) {
+// usage is what a running container consumes, nil where it is not known; i.mu is held.
+func (i *Infra) usage(c Container) (memory *int64, cpu *float64) {
 	s, ok := i.samples[c.ID]
 	if !ok || c.State != "running" || !s.started.Equal(c.StartedAt) {
-		return -1, -1
+		return nil, nil
 	}
-	return s.Memory, s.percent
+	if s.Memory >= 0 {
+		memory = &s.Memory
+	}
+	if s.percent >= 0 {
+		cpu = &s.percent
+	}
+	return memory, cpu
 }
 
 // percent is the share of one core that was spent between two samples of one run; -1 if they do not tell.

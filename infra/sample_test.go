@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"devstack/view"
 )
 
 func TestPercent(t *testing.T) {
@@ -52,7 +54,7 @@ func (d *quarterBusy) Stats(context.Context, string) (Stats, error) {
 func watchedRedis(t *testing.T) (i *Infra, d *quarterBusy) {
 	t.Helper()
 	d = &quarterBusy{}
-	i = New(d, slog.New(slog.DiscardHandler), func(Event) {})
+	i = New(d, slog.New(slog.DiscardHandler), func(view.Event) {})
 	i.order = []string{"redis", "postgres"}
 	i.tracked["redis"] = &tracked{container: Container{ID: "1", State: "running", StartedAt: time.Now()}}
 	i.tracked["postgres"] = &tracked{container: Container{ID: "2", State: "exited"}}
@@ -63,15 +65,23 @@ func watchedRedis(t *testing.T) (i *Infra, d *quarterBusy) {
 	return i, d
 }
 
+// has looks at what the services consume; -1 is unknown, and what does not run is always unknown.
 func has(t *testing.T, i *Infra, when string, memory int64, cpu float64) {
 	t.Helper()
 	all := i.Snapshot()
-	if got := all[0]; got.Memory != memory || got.CPU != cpu {
-		t.Errorf("%s: memory %d, cpu %v; want %d, %v", when, got.Memory, got.CPU, memory, cpu)
+	if got := all[0]; orMinus(got.MemoryBytes) != memory || orMinus(got.CPUPercent) != cpu {
+		t.Errorf("%s: memory %d, cpu %v; want %d, %v", when, orMinus(got.MemoryBytes), orMinus(got.CPUPercent), memory, cpu)
 	}
-	if got := all[1]; got.Memory != -1 || got.CPU != -1 {
-		t.Errorf("%s: a container that does not run has memory %d, cpu %v", when, got.Memory, got.CPU)
+	if got := all[1]; got.MemoryBytes != nil || got.CPUPercent != nil {
+		t.Errorf("%s: a container that does not run has memory %d, cpu %v", when, *got.MemoryBytes, *got.CPUPercent)
 	}
+}
+
+func orMinus[T int64 | float64](v *T) T {
+	if v == nil {
+		return -1
+	}
+	return *v
 }
 
 // pass lets virtual time go on.

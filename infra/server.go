@@ -12,6 +12,7 @@ import (
 	"github.com/mattn/go-shellwords"
 
 	"devstack/probe"
+	"devstack/view"
 )
 
 // The servers whose protocol devstack speaks.
@@ -166,7 +167,7 @@ func atoi(s string, otherwise int) int {
 }
 
 // published is the address on this host where a container's TCP port answers; empty: it is not published.
-func published(ports []Port, container int) string {
+func published(ports []view.PublishedPort, container int) string {
 	for _, p := range ports {
 		if p.ContainerPort != container || p.Protocol != "tcp" || p.HostPort == 0 {
 			continue
@@ -208,11 +209,11 @@ func WireOnly(p *types.Project) map[string]probe.Probe {
 }
 
 // DeclaredPorts are the fixed ports that the Compose file publishes.
-func DeclaredPorts(s types.ServiceConfig) []Port {
-	var out []Port
+func DeclaredPorts(s types.ServiceConfig) []view.PublishedPort {
+	var out []view.PublishedPort
 	for _, port := range s.Ports {
 		if n, err := strconv.Atoi(port.Published); err == nil {
-			out = append(out, Port{HostIP: port.HostIP, HostPort: n, ContainerPort: int(port.Target), Protocol: first(port.Protocol, "tcp")})
+			out = append(out, view.PublishedPort{HostIP: port.HostIP, HostPort: n, ContainerPort: int(port.Target), Protocol: first(port.Protocol, "tcp")})
 		}
 	}
 	return out

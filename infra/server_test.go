@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"devstack/view"
 )
 
 func TestServerOf(t *testing.T) {
@@ -70,8 +72,8 @@ func TestLoginOf(t *testing.T) {
 }
 
 func TestPublished(t *testing.T) {
-	ports := []Port{
-		{"", 0, 1, "tcp"}, {"0.0.0.0", 100, 1, "udp"}, {"0.0.0.0", 101, 1, "tcp"}, {"::", 102, 2, "tcp"}, {"127.0.0.2", 103, 3, "tcp"}, {"", 104, 4, "tcp"},
+	ports := []view.PublishedPort{
+		port("", 0, 1, "tcp"), port("0.0.0.0", 100, 1, "udp"), port("0.0.0.0", 101, 1, "tcp"), port("::", 102, 2, "tcp"), port("127.0.0.2", 103, 3, "tcp"), port("", 104, 4, "tcp"),
 	}
 	for container, want := range map[int]string{1: "127.0.0.1:101", 2: "[::1]:102", 3: "127.0.0.2:103", 4: "127.0.0.1:104", 5: ""} {
 		if got := published(ports, container); got != want {
@@ -93,7 +95,7 @@ func (c *commands) run(_ context.Context, argv []string) (Execution, error) {
 }
 
 func TestGateOf(t *testing.T) {
-	ports := []Port{{"127.0.0.1", 1, 6379, "tcp"}, {"127.0.0.1", 1, 5432, "tcp"}}
+	ports := []view.PublishedPort{port("127.0.0.1", 1, 6379, "tcp"), port("127.0.0.1", 1, 5432, "tcp")}
 	for _, test := range []struct {
 		name  string
 		c     Container
@@ -204,17 +206,17 @@ func TestWireOnly(t *testing.T) {
 
 func TestPortsThatOverlap(t *testing.T) {
 	for _, test := range []struct {
-		a, b Port
+		a, b view.PublishedPort
 		want bool
 	}{
-		{Port{"", 1, 0, "tcp"}, Port{"127.0.0.1", 1, 0, "tcp"}, true},
-		{Port{"127.0.0.1", 1, 0, "tcp"}, Port{"0.0.0.0", 1, 0, "tcp"}, true},
-		{Port{"127.0.0.1", 1, 0, "tcp"}, Port{"127.0.0.1", 1, 0, "tcp"}, true},
-		{Port{"127.0.0.1", 1, 0, "tcp"}, Port{"127.0.0.2", 1, 0, "tcp"}, false},
-		{Port{"", 1, 0, "tcp"}, Port{"", 2, 0, "tcp"}, false},
-		{Port{"", 1, 0, "tcp"}, Port{"", 1, 0, "udp"}, false},
+		{port("", 1, 0, "tcp"), port("127.0.0.1", 1, 0, "tcp"), true},
+		{port("127.0.0.1", 1, 0, "tcp"), port("0.0.0.0", 1, 0, "tcp"), true},
+		{port("127.0.0.1", 1, 0, "tcp"), port("127.0.0.1", 1, 0, "tcp"), true},
+		{port("127.0.0.1", 1, 0, "tcp"), port("127.0.0.2", 1, 0, "tcp"), false},
+		{port("", 1, 0, "tcp"), port("", 2, 0, "tcp"), false},
+		{port("", 1, 0, "tcp"), port("", 1, 0, "udp"), false},
 	} {
-		if got := (wantedPort{Port: test.a}).overlaps(test.b); got != test.want {
+		if got := (wantedPort{PublishedPort: test.a}).overlaps(test.b); got != test.want {
 			t.Errorf("%+v and %+v overlap: %t, want %t", test.a, test.b, got, test.want)
 		}
 	}
@@ -226,4 +228,8 @@ func TestRepairDelay(t *testing.T) {
 			t.Errorf("after %d failures: %s, want %s", failures, got, want)
 		}
 	}
+}
+
+func port(hostIP string, host, container int, protocol string) view.PublishedPort {
+	return view.PublishedPort{HostIP: hostIP, HostPort: host, ContainerPort: container, Protocol: protocol}
 }

@@ -10,18 +10,12 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"devstack/probe"
-)
-
-// Words of Service.
-const (
-	absent     = "absent"
-	byDevstack = "devstack"
-	byOther    = "other"
+	"devstack/view"
 )
 
 // tracked is one service as it is kept in memory.
 type tracked struct {
-	view      Service
+	view      view.ServiceDetails
 	container Container // as last seen; its ID is empty while there is none
 	oneShot   bool
 
@@ -50,9 +44,9 @@ func (t *tracked) define(driver string, p *types.Project, s types.ServiceConfig)
 	t.oneShot = OneShot(p, s)
 	v := &t.view
 	v.Name, v.Driver, v.Image, v.ContainerName = s.Name, driver, ImageName(p.Name, s), ContainerName(p.Name, s)
-	v.DependsOn, v.Volumes, v.Networks = nil, nil, nil
+	v.DependsOn, v.Volumes, v.Networks = []view.DependsOn{}, []string{}, []string{}
 	for _, name := range sorted(s.DependsOn) {
-		v.DependsOn = append(v.DependsOn, Dependency{name, s.DependsOn[name].Condition})
+		v.DependsOn = append(v.DependsOn, view.DependsOn{Name: name, Condition: s.DependsOn[name].Condition})
 	}
 	for _, mount := range s.Volumes {
 		v.Volumes = append(v.Volumes, first(mount.Source, "(anonymous)")+":"+mount.Target)
@@ -66,11 +60,11 @@ func (t *tracked) define(driver string, p *types.Project, s types.ServiceConfig)
 }
 
 // snapshot is a copy that shares nothing that changes.
-func (t *tracked) snapshot() Service {
+func (t *tracked) snapshot() view.ServiceDetails {
 	v := t.view
 	v.RepairAttempts = t.failures
-	if v.StoppedBy == byOther {
-		v.StoppedAt = t.decidedAt
+	if v.StoppedBy == view.ByOther {
+		v.StoppedAt = orNull(t.decidedAt)
 	}
 	v.Ports, v.Probes, v.Exits = slices.Clone(v.Ports), slices.Clone(v.Probes), slices.Clone(v.Exits)
 	v.DependsOn, v.Volumes, v.Networks = slices.Clone(v.DependsOn), slices.Clone(v.Volumes), slices.Clone(v.Networks)
@@ -91,15 +85,15 @@ func (t *tracked) fill(c Container) {
 	}
 	t.container = c
 	v := &t.view
-	v.ID, v.ContainerName, v.State, v.EngineHealth = c.ID, c.Name, c.State, c.EngineHealth
-	v.Image, v.StartedAt = c.Image, c.StartedAt
+	v.ID, v.ContainerName, v.State, v.EngineHealth = view.Text(c.ID), c.Name, c.State, c.EngineHealth
+	v.Image, v.StartedAt = c.Image, orNull(c.StartedAt)
 	if len(c.Ports) > 0 {
 		v.Ports = c.Ports
 	}
 }
 
 // down is the verdict about a container that does not run.
-func (t *tracked) down(health Health, detail string) {
+func (t *tracked) down(health view.Health, detail string) {
 	t.closeGate()
 	t.view.Ready, t.view.Health, t.view.Detail = false, health, detail
 }
@@ -107,23 +101,24 @@ func (t *tracked) down(health Health, detail string) {
 // gone notes that there is no container.
 func (t *tracked) gone() {
 	t.container = Container{}
-	t.view.ID, t.view.State, t.view.EngineHealth = "", absent, "none"
+	t.view.ID, t.view.State, t.view.EngineHealth = "", view.Absent, "none"
 }
 
 // looked keeps one probe result. A result that only repeats the last one replaces it.
 func (t *tracked) looked(r probe.Result, at time.Time) {
 	records := t.view.Probes
-	if n := len(records); n > 0 && records[n-1].Result == r {
+	if n := len(records); n > 0 && records[n-1].Ready == r.Ready && records[n-1].Detail == r.Detail {
 		records = records[:n-1]
 	}
-	records = append(slices.Clone(records), ProbeRecord{At: at, Result: r})
+	records = append(slices.Clone(records), view.Probe{At: at, Ready: r.Ready, Detail: r.Detail})
 	t.view.Probes = records[max(0, len(records)-5):]
 }
 
-// died keeps one death. A look at the container and the engine's event may both tell of the same one: of the same start.
-func (t *tracked) died(e Exit) {
+// died keeps one death. A look at the container and the engine's event may both tell of the same one: of the same start, which
+// milliseconds do not tell exactly.
+func (t *tracked) died(e view.ExitRecord) {
 	exits := slices.Clone(t.view.Exits)
-	if n := len(exits); n > 0 && e.Uptime > 0 && exits[n-1].began().Equal(e.began()) {
+	if n := len(exits); n > 0 && e.UptimeMS > 0 && began(exits[n-1]).Sub(began(e)).Abs() <= time.Millisecond {
 		if len(e.LastLines) == 0 {
 			e.LastLines = exits[n-1].LastLines
 		}
@@ -131,6 +126,19 @@ func (t *tracked) died(e Exit) {
 	}
 	exits = append(exits, e)
 	t.view.Exits = exits[max(0, len(exits)-20):]
+}
+
+// began is when the run had started.
+func began(e view.ExitRecord) time.Time {
+	return e.At.Add(-time.Duration(e.UptimeMS) * time.Millisecond)
+}
+
+// orNull is nil for zero.
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 // change applies f to one service and publishes what became different. It says whether the service is known.
@@ -162,27 +170,26 @@ func (i *Infra) changeAll(f func(*tracked)) {
 }
 
 // tell publishes an event that changes no service.
-func (i *Infra) tell(e Event) {
+func (i *Infra) tell(e view.Event) {
 	i.telling.Lock()
 	defer i.telling.Unlock()
 	i.publish(e)
 }
 
-func differences(before, after Service) []Event {
-	var out []Event
+func differences(before, after view.ServiceDetails) []view.Event {
+	var out []view.Event
 	cause := after.Detail
 	if after.StoppedBy != "" {
-		cause = "stopped by " + after.StoppedBy
+		cause = "stopped by " + string(after.StoppedBy)
 	}
 	if before.State != after.State {
-		out = append(out, Event{Service: after.Name, Kind: "service", From: before.State, To: after.State, Cause: cause})
+		out = append(out, view.Event{Resource: after.Name, Kind: view.KindService, From: before.State, To: after.State, Cause: cause})
 	}
 	if before.Health != after.Health {
-		out = append(out, Event{Service: after.Name, Kind: "service", From: string(before.Health), To: string(after.Health), Cause: cause})
+		out = append(out, view.Event{Resource: after.Name, Kind: view.KindService, From: string(before.Health), To: string(after.Health), Cause: cause})
 	}
 	if before.Ready != after.Ready {
-		words := map[bool]string{true: "ready", false: "not ready"}
-		out = append(out, Event{Service: after.Name, Kind: "ready", From: words[before.Ready], To: words[after.Ready], Cause: cause})
+		out = append(out, view.Event{Resource: after.Name, Kind: view.KindReady, From: view.ReadyWord(before.Ready), To: view.ReadyWord(after.Ready), Cause: cause})
 	}
 	return out
 }
@@ -194,7 +201,7 @@ func (i *Infra) refresh(ctx context.Context, service, id string) {
 		i.change(service, func(t *tracked) {
 			if t.container.ID == id {
 				t.gone()
-				t.down(Stopped, "the container was removed")
+				t.down(view.HealthStopped, "the container was removed")
 			}
 		})
 		return
@@ -219,27 +226,37 @@ func (i *Infra) see(c Container) {
 			}
 			t.closeGate()
 			t.done = true
-			t.view.Health, t.view.Ready, t.view.Detail = Healthy, true, "completed"
+			t.view.Health, t.view.Ready, t.view.Detail = view.HealthHealthy, true, "completed"
 		case c.State == "exited" && t.oneShot:
-			t.down(Unhealthy, fmt.Sprintf("ended with exit code %d", c.ExitCode))
+			t.down(view.HealthUnhealthy, fmt.Sprintf("ended with exit code %d", c.ExitCode))
 		case c.State == "paused":
-			t.down(Stopped, "paused")
+			t.down(view.HealthStopped, "paused")
 		case c.State == "restarting":
-			t.down(Starting, fmt.Sprintf("ended with exit code %d, the engine restarts it", c.ExitCode))
+			t.down(view.HealthStarting, fmt.Sprintf("ended with exit code %d, the engine restarts it", c.ExitCode))
 		case t.view.StoppedBy != "":
-			t.down(Stopped, "stopped by "+t.view.StoppedBy)
+			t.down(view.HealthStopped, "stopped by "+string(t.view.StoppedBy))
 		default:
-			t.down(Stopped, fmt.Sprintf("%s, exit code %d", c.State, c.ExitCode))
+			t.down(view.HealthStopped, fmt.Sprintf("%s, exit code %d", c.State, c.ExitCode))
 		}
 	})
 }
 
-func exitOf(c Container) Exit {
-	e := Exit{Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt}
-	if c.FinishedAt.After(c.StartedAt) {
-		e.Uptime = c.FinishedAt.Sub(c.StartedAt)
-	} else {
-		e.At = c.StartedAt // it ended before the engine had noted that it began
+func exitOf(c Container) view.ExitRecord {
+	at, uptime := c.FinishedAt, c.FinishedAt.Sub(c.StartedAt)
+	if uptime <= 0 {
+		at, uptime = c.StartedAt, 0 // it ended before the engine had noted that it began
+	}
+	return exited(c.ExitCode, c.OOMKilled, at, uptime)
+}
+
+// exited is an exit that nobody is known to have asked for; code -1: nobody knows it.
+func exited(code int, outOfMemory bool, at time.Time, uptime time.Duration) view.ExitRecord {
+	e := view.ExitRecord{Exit: view.Exit{Reason: view.Crash, At: at}, UptimeMS: uptime.Milliseconds(), LastLines: []string{}}
+	if code >= 0 {
+		e.Code = &code
+	}
+	if outOfMemory {
+		e.Reason = view.Memory
 	}
 	return e
 }

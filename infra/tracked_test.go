@@ -3,15 +3,18 @@ package infra
 import (
 	"testing"
 	"time"
+
+	"devstack/view"
 )
 
 // A look at a container that has ended and the engine's event about it come in either order.
 func TestOneDeathIsKeptOnce(t *testing.T) {
 	start := time.Unix(1000, 0)
-	look := Exit{At: start.Add(7 * time.Millisecond), Uptime: 7 * time.Millisecond}
-	event := Exit{At: start.Add(27 * time.Millisecond), Uptime: 27 * time.Millisecond, LastLines: []string{"OK"}}
-	later := Exit{At: start.Add(time.Minute), Uptime: time.Second}
-	for _, order := range [][]Exit{{look, event, later}, {event, look, later}} {
+	look := exited(0, false, start.Add(7*time.Millisecond+600), 7*time.Millisecond+600)
+	event := exited(0, false, start.Add(27*time.Millisecond), 27*time.Millisecond)
+	event.LastLines = []string{"OK"}
+	later := exited(0, false, start.Add(time.Minute), time.Second)
+	for _, order := range [][]view.ExitRecord{{look, event, later}, {event, look, later}} {
 		var got tracked
 		for _, e := range order {
 			got.died(e)
@@ -26,7 +29,8 @@ func TestOneDeathIsKeptOnce(t *testing.T) {
 func TestALifeThatWasTooShortForTheEngineIsKeptOnce(t *testing.T) {
 	noted := time.Unix(1000, 0)
 	look := exitOf(Container{State: "exited", StartedAt: noted, FinishedAt: noted.Add(-time.Millisecond)})
-	event := Exit{At: noted.Add(33 * time.Millisecond), Uptime: 33 * time.Millisecond, LastLines: []string{"OK"}}
+	event := exited(0, false, noted.Add(33*time.Millisecond), 33*time.Millisecond)
+	event.LastLines = []string{"OK"}
 	var got tracked
 	got.died(look)
 	got.died(event)

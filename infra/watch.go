@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"devstack/view"
 )
 
 // Pauses between attempts to reach the engine.
@@ -39,7 +41,7 @@ func (i *Infra) watch(ctx context.Context, project string, since time.Time) {
 		}
 		if err == nil {
 			if lost {
-				i.tell(Event{Kind: "warning", Message: "the container engine answers again"})
+				i.tell(view.Event{Kind: view.KindWarning, Message: "the container engine answers again"})
 			}
 			pause, lost = firstReconnect, false
 			for e := range events {
@@ -52,7 +54,7 @@ func (i *Infra) watch(ctx context.Context, project string, since time.Time) {
 		}
 		if !lost {
 			lost = true
-			i.tell(Event{Kind: "warning", Message: "the container engine does not answer: keeping the last known state"})
+			i.tell(view.Event{Kind: view.KindWarning, Message: "the container engine does not answer: keeping the last known state"})
 			i.forgive(time.Now())
 		}
 		select {
@@ -66,7 +68,7 @@ func (i *Infra) watch(ctx context.Context, project string, since time.Time) {
 // forgive takes back that somebody stopped a container where it was the engine, on its own way down.
 func (i *Infra) forgive(now time.Time) {
 	i.changeAll(func(t *tracked) {
-		if t.view.StoppedBy == byOther && now.Sub(t.decidedAt) < shutdownTime {
+		if t.view.StoppedBy == view.ByOther && now.Sub(t.decidedAt) < shutdownTime {
 			t.view.StoppedBy, t.events = "", nil
 		}
 	})
@@ -182,45 +184,46 @@ func (i *Infra) inspectDeath(ctx context.Context, e EngineEvent) {
 		i.mu.Lock()
 		c = i.tracked[e.Service].container
 		i.mu.Unlock()
-		c.State = absent
+		c.State = view.Absent
 	}
-	exit := Exit{Code: e.ExitCode, OOM: c.OOMKilled, At: e.At}
+	outOfMemory, uptime := c.OOMKilled, time.Duration(0)
 	i.mu.Lock()
 	if was := i.tracked[e.Service].container; !was.StartedAt.IsZero() && e.At.After(was.StartedAt) {
-		exit.Uptime = e.At.Sub(was.StartedAt)
+		uptime = e.At.Sub(was.StartedAt)
 	}
 	for _, past := range i.tracked[e.Service].events {
-		exit.OOM = exit.OOM || past.Action == "oom"
+		outOfMemory = outOfMemory || past.Action == "oom"
 	}
 	i.mu.Unlock()
+	exit := exited(e.ExitCode, outOfMemory, e.At, uptime)
 	exit.LastLines = i.lastLines(ctx, e.Container)
 	c.ExitCode = e.ExitCode
 	i.died(ctx, e.Service, c, exit)
 }
 
 // died notes a death and does what follows from it.
-func (i *Infra) died(ctx context.Context, service string, c Container, exit Exit) {
+func (i *Infra) died(ctx context.Context, service string, c Container, exit view.ExitRecord) {
 	i.change(service, func(t *tracked) {
 		if c.State == "running" { // the engine was quicker than our look
 			t.fill(c)
 			i.arm(t, c)
 		} else {
 			t.view.State, t.container.State, t.container.ExitCode = c.State, c.State, c.ExitCode
-			t.down(Stopped, deathDetail(exit))
+			t.down(view.HealthStopped, deathDetail(exit))
 		}
 		t.died(exit)
 	})
 	i.judge(service)
 }
 
-func deathDetail(e Exit) string {
+func deathDetail(e view.ExitRecord) string {
 	switch {
-	case e.OOM:
-		return fmt.Sprintf("out of memory, exit code %d", e.Code)
-	case e.Code < 0:
+	case e.Code == nil:
 		return "ended, nobody knows how"
+	case e.Reason == view.Memory:
+		return fmt.Sprintf("out of memory, exit code %d", *e.Code)
 	}
-	return fmt.Sprintf("ended with exit code %d", e.Code)
+	return fmt.Sprintf("ended with exit code %d", *e.Code)
 }
 
 // judge decides about a container that does not run, by the events since its start.
@@ -230,29 +233,29 @@ func (i *Infra) judge(service string) {
 		if t.container.State == "running" || t.gate != nil {
 			return
 		}
-		by := ""
+		asked := false
 		switch v := judgeDeath(death{t.events, t.view.State, t.container.ExitCode, t.container.StopSignal, t.oneShot}); {
 		case !t.wanted:
-			by = byDevstack
-			t.view.StoppedBy = byDevstack
-			t.down(Stopped, "stopped by devstack")
-		case t.view.StoppedBy == byOther, v == decided:
-			by = byOther
-			t.view.StoppedBy, t.decidedAt = byOther, time.Now()
-			t.down(Stopped, "stopped by another command than devstack's")
+			asked = true
+			t.view.StoppedBy = view.ByDevstack
+			t.down(view.HealthStopped, "stopped by devstack")
+		case t.view.StoppedBy == view.ByOther, v == decided:
+			asked = true
+			t.view.StoppedBy, t.decidedAt = view.ByOther, time.Now()
+			t.down(view.HealthStopped, "stopped by another command than devstack's")
 		case v == engineTurn:
-			t.down(Starting, t.view.Detail+", the engine restarts it")
+			t.down(view.HealthStarting, t.view.Detail+", the engine restarts it")
 		case v == completed:
 			t.done = true
-			t.view.Ready, t.view.Health, t.view.Detail = true, Healthy, "completed"
+			t.view.Ready, t.view.Health, t.view.Detail = true, view.HealthHealthy, "completed"
 		case v == failed:
-			t.down(Unhealthy, t.view.Detail)
+			t.down(view.HealthUnhealthy, t.view.Detail)
 		default:
-			t.view.Health = Starting
+			t.view.Health = view.HealthStarting
 			start = true
 		}
-		if n := len(t.view.Exits); n > 0 && by != "" {
-			t.view.Exits[n-1].By = by
+		if n := len(t.view.Exits); n > 0 && asked {
+			t.view.Exits[n-1].Reason = view.Manual
 		}
 	})
 	if start {
@@ -264,7 +267,7 @@ func (i *Infra) judge(service string) {
 func (i *Infra) removed(service string) {
 	i.change(service, func(t *tracked) {
 		if t.view.StoppedBy == "" {
-			t.down(Stopped, "the container was removed")
+			t.down(view.HealthStopped, "the container was removed")
 		}
 	})
 	i.judge(service)
@@ -276,9 +279,9 @@ func (i *Infra) lastLines(ctx context.Context, id string) []string {
 	defer cancel()
 	lines, err := i.driver.Logs(ctx, id, LogOptions{Tail: 20})
 	if err != nil {
-		return nil
+		return []string{}
 	}
-	var out []string
+	out := []string{}
 	for l := range lines {
 		out = append(out, l.Text)
 	}

@@ -4,30 +4,32 @@ import (
 	"log/slog"
 	"testing"
 	"time"
+
+	"devstack/view"
 )
 
 func TestAnEngineThatShutsDownIsNotSomebodyWhoStopped(t *testing.T) {
 	now := time.Now()
-	i := New(nil, slog.New(slog.DiscardHandler), func(Event) {})
+	i := New(nil, slog.New(slog.DiscardHandler), func(view.Event) {})
 	defer i.Close()
 	i.order = []string{"just now", "long ago", "ours"}
 	for name, tr := range map[string]*tracked{
-		"just now": {view: Service{StoppedBy: byOther}, decidedAt: now.Add(-2 * time.Second)},
-		"long ago": {view: Service{StoppedBy: byOther}, decidedAt: now.Add(-time.Minute)},
-		"ours":     {view: Service{StoppedBy: byDevstack}},
+		"just now": {view: view.ServiceDetails{Service: view.Service{StoppedBy: view.ByOther}}, decidedAt: now.Add(-2 * time.Second)},
+		"long ago": {view: view.ServiceDetails{Service: view.Service{StoppedBy: view.ByOther}}, decidedAt: now.Add(-time.Minute)},
+		"ours":     {view: view.ServiceDetails{Service: view.Service{StoppedBy: view.ByDevstack}}},
 	} {
 		i.tracked[name] = tr
 	}
 	i.forgive(now)
 	stopped := i.Stopped()
-	if len(stopped) != 2 || stopped["long ago"] != byOther || stopped["ours"] != byDevstack {
+	if len(stopped) != 2 || stopped["long ago"] != view.ByOther || stopped["ours"] != view.ByDevstack {
 		t.Errorf("stopped are %v, want what was decided long before, and ours", stopped)
 	}
 }
 
 func TestEventsOfAnEarlierRunOrOfOurOwnDoingMeanNothing(t *testing.T) {
 	start := time.Now()
-	i := New(nil, slog.New(slog.DiscardHandler), func(Event) {})
+	i := New(nil, slog.New(slog.DiscardHandler), func(view.Event) {})
 	defer i.Close()
 	i.tracked["db"] = &tracked{container: Container{ID: "now", StartedAt: start}, ours: map[string]bool{"replaced": true}}
 	for _, test := range []struct {

@@ -32,7 +32,7 @@ func (m *Manager) sendTo(ev Event, cause string, ids []int) {
 
 // Reload gives one instance a definition, its own copy of app, and runs it anew with it; its siblings keep theirs.
 // Where two launches can serve side by side, the new one takes over once it has been ready for a second, or the old one
-// stays; snapshots tell which (Heir, Retiring, Rejected). Else it is stopped first. A stopped instance is run.
+// stays; snapshots tell which (Successor, Retiring, Rejected). Else it is stopped first. A stopped instance is run.
 func (m *Manager) Reload(id int, app stack.App) {
 	for _, s := range m.byID(id) {
 		s.inbox.put(func() { s.reload(app.Instance(s.instance)) })
@@ -47,8 +47,8 @@ func (m *Manager) Signal(ctx context.Context, id int, sig syscall.Signal) error 
 	}
 	s := found[0]
 	p := s.snapshot()
-	if p.Pid == 0 {
-		return fmt.Errorf("cannot signal %s, it is %s: %w", s.name, p.State, syscall.ESRCH)
+	if p.Pid == nil {
+		return fmt.Errorf("cannot signal %s, it is %s: %w", s.name, p.Status, syscall.ESRCH)
 	}
 	return m.opts.Keeper.Signal(ctx, keeper.SignalReq{Key: s.key(p.Generation), Signal: int(sig)})
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"devstack/stack"
+	"devstack/view"
 )
 
 // PM2 starts what was stopped when its cron_restart is due.
@@ -15,30 +16,30 @@ func TestCronRestart(t *testing.T) {
 		stopped.CronRestart = nightly.CronRestart
 		m.Apply([]stack.App{nightly, plain, stopped})
 		m.Start("nightly", "plain", "stopped")
-		wantState(t, m, "stopped", Launching)
+		wantState(t, m, "stopped", view.Launching)
 		m.Stop("stopped")
 		begun := time.Now().UTC() // synctest begins at midnight UTC
 		pass(3*time.Hour - time.Second)
-		if p := wantState(t, m, "nightly", Online); p.Restarts != 0 {
+		if p := wantState(t, m, "nightly", view.Online); p.Restarts != 0 {
 			t.Errorf("restarted %d times before 3:00, since %s", p.Restarts, begun)
 		}
 		pass(24 * time.Hour)
-		p := wantState(t, m, "nightly", Online)
-		if p.RestartsBy != (Restarts{Cron: 1}) || p.Unstable != 0 || !p.StartedAt.Equal(begun.Add(3*time.Hour)) {
-			t.Errorf("restarts %+v, unstable %d, started at %s", p.RestartsBy, p.Unstable, p.StartedAt)
+		p := wantState(t, m, "nightly", view.Online)
+		if p.RestartsBy != (view.Restarts{Cron: 1}) || p.UnstableRestarts != 0 || !p.StartedAt.Equal(begun.Add(3*time.Hour)) {
+			t.Errorf("restarts %+v, unstable %d, started at %s", p.RestartsBy, p.UnstableRestarts, p.StartedAt)
 		}
-		if len(p.Exits) != 1 || p.Exits[0].Reason != Cron || p.Exits[0].Cause != "cron: CRON_TZ=UTC 0 3 * * *" {
+		if len(p.Exits) != 1 || p.Exits[0].Reason != view.Cron || p.Exits[0].Cause != "cron: CRON_TZ=UTC 0 3 * * *" {
 			t.Errorf("exits %+v", p.Exits)
 		}
-		wantState(t, m, "stopped", Stopped)
-		if p := wantState(t, m, "plain", Online); p.Restarts != 0 {
+		wantState(t, m, "stopped", view.Stopped)
+		if p := wantState(t, m, "plain", view.Online); p.Restarts != 0 {
 			t.Errorf("an app without cron_restart was restarted: %+v", p.RestartsBy)
 		}
 
 		nightly.CronRestart, nightly.Hash = "", "2"
 		m.Apply([]stack.App{nightly})
 		pass(72 * time.Hour)
-		if p := wantState(t, m, "nightly", Online); p.Restarts != 0 {
+		if p := wantState(t, m, "nightly", view.Online); p.Restarts != 0 {
 			t.Errorf("restarted although it is no longer asked for: %+v", p.RestartsBy)
 		}
 	})
@@ -53,7 +54,7 @@ func TestCronRunsAgainWhatHasEnded(t *testing.T) {
 		m.Apply([]stack.App{job})
 		m.Start("job")
 		pass(25 * time.Minute)
-		wantState(t, m, "job", Stopped)
+		wantState(t, m, "job", view.Stopped)
 		wantCalls(t, k, "0s launch 1", "1s tree 1", "10m0s launch 2", "10m1s tree 2", "20m0s launch 3", "20m1s tree 3")
 	})
 }

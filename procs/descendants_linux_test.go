@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"devstack/stack"
+	"devstack/view"
 )
 
 func TestNoDescendantSurvives(t *testing.T) {
@@ -31,7 +32,7 @@ func TestNoDescendantSurvives(t *testing.T) {
 		t.Fatal("the grandchild does not run: nothing is tested")
 	}
 	p.current().Stop("parent")
-	p.untilState("parent", Stopped)
+	p.untilState("parent", view.Stopped)
 	untilGone(t, child(first))
 
 	p.current().Start("parent")
@@ -42,12 +43,12 @@ func TestNoDescendantSurvives(t *testing.T) {
 	if err := os.WriteFile(p.dir+"/crash", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	proc, err := os.FindProcess(second.Pid)
+	proc, err := os.FindProcess(*second.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = proc.Kill()
-	p.until("parent", "another exit", func(got Process) bool { return len(got.Exits) == 2 && got.State != Online })
+	p.until("parent", "another exit", func(got Process) bool { return len(got.Exits) == 2 && got.Status != view.Online })
 	untilGone(t, child(second))
 }
 

@@ -16,7 +16,7 @@ func TestAChildThatListensIsReadyAndNotHeld(t *testing.T) {
 	p.start(app)
 	for range 2 {
 		got := p.untilReady("web")
-		if got.ReadyBy != "listening" || len(got.Listening) != 0 || got.Overlaps {
+		if got.ReadyBy != "listening" || len(got.Held) != 0 || got.Overlaps {
 			t.Errorf("got %+v", got)
 		}
 		p.current().Reload(got.ID, app)

@@ -3,6 +3,8 @@ package procs
 import (
 	"syscall"
 	"time"
+
+	"devstack/view"
 )
 
 // Event is something that happened to an instance. Those about a launch carry its generation (Gen).
@@ -108,7 +110,7 @@ type (
 	// Record puts an exit into the history.
 	Record struct {
 		Exit   Exited
-		Reason Reason
+		Reason view.Reason
 		Beside bool // of a launch beside the one that serves
 	}
 )

@@ -14,6 +14,7 @@ import (
 	"devstack/procs/keeper"
 	"devstack/procs/node"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // fakeKeeper runs pretended processes in virtual time and writes down what it was asked, with the time since its start.
@@ -158,12 +159,12 @@ func wantCalls(t *testing.T, k *fakeKeeper, want ...string) {
 	}
 }
 
-func wantState(t *testing.T, m *Manager, app string, want State) Process {
+func wantState(t *testing.T, m *Manager, app string, want view.Status) Process {
 	t.Helper()
 	synctest.Wait()
 	p, ok := m.Process(app, 0)
-	if !ok || p.State != want {
-		t.Errorf("%s is %q, want %q", app, p.State, want)
+	if !ok || p.Status != want {
+		t.Errorf("%s is %q, want %q", app, p.Status, want)
 	}
 	return p
 }

@@ -3,6 +3,8 @@ package procs
 import (
 	"syscall"
 	"time"
+
+	"devstack/view"
 )
 
 // settleTime is how long a successor must live after it got ready before the one that serves goes.
@@ -35,7 +37,7 @@ func (m Machine) reload() (Machine, []Effect) {
 	case m.Heir.Gen != 0 || m.Retired.Gen != 0:
 		return m, nil
 	case !m.overlaps():
-		return m.forgiven().counted(Manual).stop(Manual, true)
+		return m.forgiven().counted(view.Manual).stop(view.Manual, true)
 	}
 	m.Newest = max(m.Newest, m.Gen) + 1
 	m.Heir, m.Rejected = Heir{Gen: m.Newest}, Rejection{}
@@ -44,7 +46,7 @@ func (m Machine) reload() (Machine, []Effect) {
 
 // overlaps says whether a reload may run two launches side by side.
 func (m Machine) overlaps() bool {
-	return m.State == Online && m.Ready && m.Listens && m.Policy.Overlap
+	return m.State == view.Online && m.Ready && m.Listens && m.Policy.Overlap
 }
 
 // stepHeir is what happens to a successor until it takes over or fails.
@@ -73,7 +75,7 @@ func (m Machine) stepHeir(ev Event) (Machine, []Effect) {
 	case Exited:
 		m.Rejected = Rejection{Gen: m.Heir.Gen, WasReady: m.Heir.Ready}
 		m.Heir = Heir{}
-		return m, []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: Crash, Beside: true}}
+		return m, []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: view.Crash, Beside: true}}
 	}
 	return m, nil
 }
@@ -83,24 +85,24 @@ func (m Machine) succeeded() (Machine, []Effect) {
 	old := m.Gen
 	m.Gen, m.Listens, m.Heir = m.Heir.Gen, m.Heir.Listens, Heir{}
 	m.Retired = Retired{Gen: old}
-	return m.forgiven().counted(Manual), []Effect{Promote{m.Gen}, Drain{old}, SetTimer{Gen: old, Timer: DrainTimer, After: m.Policy.KillTimeout}}
+	return m.forgiven().counted(view.Manual), []Effect{Promote{m.Gen}, Drain{old}, SetTimer{Gen: old, Timer: DrainTimer, After: m.Policy.KillTimeout}}
 }
 
 // inherited is the death of the one that serves while its heir is on its way: the heir goes on in its place, and an
 // exit of it is a crash from now on.
 func (m Machine) inherited(ev Exited) (Machine, []Effect) {
 	m.Gen, m.Ready, m.Listens, m.Late = m.Heir.Gen, m.Heir.Ready, m.Heir.Listens, false
-	m.State, m.Heir = Launching, Heir{}
+	m.State, m.Heir = view.Launching, Heir{}
 	if m.Ready {
-		m.State = Online
+		m.State = view.Online
 	}
-	return m.counted(Crash), []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: Crash}, Promote{m.Gen}}
+	return m.counted(view.Crash), []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: view.Crash}, Promote{m.Gen}}
 }
 
 // leave is a stop that lets clients go first, while others serve on the same socket.
 func (m Machine) leave() (Machine, []Effect) {
 	drains := m.overlaps()
-	m, effects := m.stop(Manual, false)
+	m, effects := m.stop(view.Manual, false)
 	if !drains {
 		return m, effects
 	}
@@ -110,7 +112,7 @@ func (m Machine) leave() (Machine, []Effect) {
 
 // dismiss ends launches beside the one that an event has ended or will end: nothing outlives a stop.
 func (m Machine) dismiss(ev Event, effects []Effect) (Machine, []Effect) {
-	if m.Heir.Gen != 0 && m.State == Stopping {
+	if m.Heir.Gen != 0 && m.State == view.Stopping {
 		next, more := m.dismissHeir()
 		return next, append(effects, more...)
 	}
@@ -153,7 +155,7 @@ func (m Machine) stepRetired(ev Event) (Machine, []Effect) {
 		}
 	case Exited:
 		m.Retired = Retired{}
-		return m, []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: Manual, Beside: true}}
+		return m, []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: view.Manual, Beside: true}}
 	}
 	return m, nil
 }

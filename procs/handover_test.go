@@ -8,13 +8,14 @@ import (
 
 	"devstack/procs/keeper"
 	"devstack/stack"
+	"devstack/view"
 )
 
 const heirGen = testGen + 1
 
 // serving is a machine that a reload replaces side by side.
 func serving() Machine {
-	m := machineIn(Online)
+	m := machineIn(view.Online)
 	m.Ready, m.Listens, m.Policy.Overlap = true, true, true
 	return m
 }
@@ -38,47 +39,47 @@ func TestReloadMoves(t *testing.T) {
 		name     string
 		events   []Event
 		gen      int64 // that State is about
-		state    State
+		state    view.Status
 		heir     int64
 		retired  Retired
 		rejected Rejection
 		effects  string
 	}{
-		{"begins", heir(), testGen, Online, heirGen, Retired{}, Rejection{}, "SetTimer listen_timeout, Launch"},
-		{"begins once", heir(Reload{}), testGen, Online, heirGen, Retired{}, Rejection{}, ""},
-		{"ready is not enough", ready, testGen, Online, heirGen, Retired{}, Rejection{}, "SetTimer settle"},
-		{"a second later it takes over", done, heirGen, Online, 0, Retired{Gen: testGen}, Rejection{}, "Promote, Drain, SetTimer drain"},
-		{"not before it is ready", heir(Elapsed{heirGen, SettleTimer}), testGen, Online, heirGen, Retired{}, Rejection{}, ""},
-		{"drained", with(done, Drained{testGen}), heirGen, Online, 0, Retired{testGen, true}, Rejection{}, retire},
-		{"does not drain in time", with(done, Elapsed{testGen, DrainTimer}), heirGen, Online, 0, Retired{testGen, true}, Rejection{}, retire},
-		{"nobody waits for it twice", with(done, Drained{testGen}, Elapsed{testGen, DrainTimer}), heirGen, Online, 0, Retired{testGen, true}, Rejection{}, ""},
-		{"deaf", with(done, Drained{testGen}, Elapsed{testGen, KillTimer}), heirGen, Online, 0, Retired{testGen, true}, Rejection{}, "Signal killed"},
-		{"gone", with(done, Exited{Gen: testGen}), heirGen, Online, 0, Retired{}, Rejection{}, "StopTimer, KillTree, Record manual"},
-		{"not while the last one leaves", with(done, Reload{}), heirGen, Online, 0, Retired{Gen: testGen}, Rejection{}, ""},
+		{"begins", heir(), testGen, view.Online, heirGen, Retired{}, Rejection{}, "SetTimer listen_timeout, Launch"},
+		{"begins once", heir(Reload{}), testGen, view.Online, heirGen, Retired{}, Rejection{}, ""},
+		{"ready is not enough", ready, testGen, view.Online, heirGen, Retired{}, Rejection{}, "SetTimer settle"},
+		{"a second later it takes over", done, heirGen, view.Online, 0, Retired{Gen: testGen}, Rejection{}, "Promote, Drain, SetTimer drain"},
+		{"not before it is ready", heir(Elapsed{heirGen, SettleTimer}), testGen, view.Online, heirGen, Retired{}, Rejection{}, ""},
+		{"drained", with(done, Drained{testGen}), heirGen, view.Online, 0, Retired{testGen, true}, Rejection{}, retire},
+		{"does not drain in time", with(done, Elapsed{testGen, DrainTimer}), heirGen, view.Online, 0, Retired{testGen, true}, Rejection{}, retire},
+		{"nobody waits for it twice", with(done, Drained{testGen}, Elapsed{testGen, DrainTimer}), heirGen, view.Online, 0, Retired{testGen, true}, Rejection{}, ""},
+		{"deaf", with(done, Drained{testGen}, Elapsed{testGen, KillTimer}), heirGen, view.Online, 0, Retired{testGen, true}, Rejection{}, "Signal killed"},
+		{"gone", with(done, Exited{Gen: testGen}), heirGen, view.Online, 0, Retired{}, Rejection{}, "StopTimer, KillTree, Record manual"},
+		{"not while the last one leaves", with(done, Reload{}), heirGen, view.Online, 0, Retired{Gen: testGen}, Rejection{}, ""},
 
-		{"dies at boot", heir(Exited{Gen: heirGen, Code: 1}), testGen, Online, 0, Retired{}, Rejection{Gen: heirGen}, "StopTimer, KillTree, Record crash"},
-		{"cannot be launched", heir(LaunchFailed{Gen: heirGen}), testGen, Online, 0, Retired{}, Rejection{Gen: heirGen}, "StopTimer"},
-		{"never ready", heir(Elapsed{heirGen, ListenTimer}), testGen, Online, 0, Retired{heirGen, true}, Rejection{Gen: heirGen, Late: true}, retire},
-		{"ready in time", with(ready, Elapsed{heirGen, ListenTimer}), testGen, Online, heirGen, Retired{}, Rejection{}, ""},
-		{"dies when ready", with(ready, Exited{Gen: heirGen, Code: 1}), testGen, Online, 0, Retired{}, Rejection{Gen: heirGen, WasReady: true}, "StopTimer, KillTree, Record crash"},
-		{"sick when ready", with(ready, Unhealthy{heirGen}), testGen, Online, 0, Retired{heirGen, true}, Rejection{Gen: heirGen, WasReady: true}, retire},
-		{"dies later", with(done, Exited{Gen: testGen}, Exited{Gen: heirGen, Code: 1}), heirGen, WaitingRestart, 0, Retired{}, Rejection{}, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
+		{"dies at boot", heir(Exited{Gen: heirGen, Code: 1}), testGen, view.Online, 0, Retired{}, Rejection{Gen: heirGen}, "StopTimer, KillTree, Record crash"},
+		{"cannot be launched", heir(LaunchFailed{Gen: heirGen}), testGen, view.Online, 0, Retired{}, Rejection{Gen: heirGen}, "StopTimer"},
+		{"never ready", heir(Elapsed{heirGen, ListenTimer}), testGen, view.Online, 0, Retired{heirGen, true}, Rejection{Gen: heirGen, Late: true}, retire},
+		{"ready in time", with(ready, Elapsed{heirGen, ListenTimer}), testGen, view.Online, heirGen, Retired{}, Rejection{}, ""},
+		{"dies when ready", with(ready, Exited{Gen: heirGen, Code: 1}), testGen, view.Online, 0, Retired{}, Rejection{Gen: heirGen, WasReady: true}, "StopTimer, KillTree, Record crash"},
+		{"sick when ready", with(ready, Unhealthy{heirGen}), testGen, view.Online, 0, Retired{heirGen, true}, Rejection{Gen: heirGen, WasReady: true}, retire},
+		{"dies later", with(done, Exited{Gen: testGen}, Exited{Gen: heirGen, Code: 1}), heirGen, view.WaitingRestart, 0, Retired{}, Rejection{}, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
 
-		{"the old one dies first", heir(Exited{Gen: testGen, Code: 1}), heirGen, Launching, 0, Retired{}, Rejection{}, "StopTimer, KillTree, Record crash, Promote"},
-		{"the old one dies late", with(ready, Exited{Gen: testGen, Code: 1}), heirGen, Online, 0, Retired{}, Rejection{}, "StopTimer, KillTree, Record crash, Promote"},
-		{"both die", heir(Exited{Gen: testGen, Code: 1}, Exited{Gen: heirGen, Code: 1}), heirGen, WaitingRestart, 0, Retired{}, Rejection{}, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
+		{"the old one dies first", heir(Exited{Gen: testGen, Code: 1}), heirGen, view.Launching, 0, Retired{}, Rejection{}, "StopTimer, KillTree, Record crash, Promote"},
+		{"the old one dies late", with(ready, Exited{Gen: testGen, Code: 1}), heirGen, view.Online, 0, Retired{}, Rejection{}, "StopTimer, KillTree, Record crash, Promote"},
+		{"both die", heir(Exited{Gen: testGen, Code: 1}, Exited{Gen: heirGen, Code: 1}), heirGen, view.WaitingRestart, 0, Retired{}, Rejection{}, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
 
-		{"stop", heir(Stop{}), testGen, Stopping, 0, Retired{heirGen, true}, Rejection{}, retire + ", " + retire},
-		{"stop while one drains", with(done, Stop{}), heirGen, Stopping, 0, Retired{testGen, true}, Rejection{}, retire + ", " + retire},
-		{"restart", heir(Restart{}), testGen, Stopping, 0, Retired{heirGen, true}, Rejection{}, retire + ", " + retire},
-		{"too much memory", heir(MemoryExceeded{testGen}), testGen, Stopping, 0, Retired{heirGen, true}, Rejection{}, retire + ", " + retire},
-		{"leave", []Event{Leave{}}, testGen, Stopping, 0, Retired{}, Rejection{}, "Drain, SetTimer drain"},
-		{"leave, drained", []Event{Leave{}, Drained{testGen}}, testGen, Stopping, 0, Retired{}, Rejection{}, retire},
-		{"leave, does not drain", []Event{Leave{}, Elapsed{testGen, DrainTimer}}, testGen, Stopping, 0, Retired{}, Rejection{}, retire},
-		{"leave, then stop", []Event{Leave{}, Stop{}}, testGen, Stopping, 0, Retired{}, Rejection{}, retire},
-		{"leave during a reload", heir(Leave{}), testGen, Stopping, 0, Retired{heirGen, true}, Rejection{}, "Drain, SetTimer drain, " + retire},
-		{"left", []Event{Leave{}, Exited{Gen: testGen}}, testGen, Stopped, 0, Retired{}, Rejection{}, "StopTimer, KillTree, Record manual"},
-		{"a gate closes", heir(Gate{Open: false}), testGen, Online, heirGen, Retired{}, Rejection{}, ""},
+		{"stop", heir(Stop{}), testGen, view.Stopping, 0, Retired{heirGen, true}, Rejection{}, retire + ", " + retire},
+		{"stop while one drains", with(done, Stop{}), heirGen, view.Stopping, 0, Retired{testGen, true}, Rejection{}, retire + ", " + retire},
+		{"restart", heir(Restart{}), testGen, view.Stopping, 0, Retired{heirGen, true}, Rejection{}, retire + ", " + retire},
+		{"too much memory", heir(MemoryExceeded{testGen}), testGen, view.Stopping, 0, Retired{heirGen, true}, Rejection{}, retire + ", " + retire},
+		{"leave", []Event{Leave{}}, testGen, view.Stopping, 0, Retired{}, Rejection{}, "Drain, SetTimer drain"},
+		{"leave, drained", []Event{Leave{}, Drained{testGen}}, testGen, view.Stopping, 0, Retired{}, Rejection{}, retire},
+		{"leave, does not drain", []Event{Leave{}, Elapsed{testGen, DrainTimer}}, testGen, view.Stopping, 0, Retired{}, Rejection{}, retire},
+		{"leave, then stop", []Event{Leave{}, Stop{}}, testGen, view.Stopping, 0, Retired{}, Rejection{}, retire},
+		{"leave during a reload", heir(Leave{}), testGen, view.Stopping, 0, Retired{heirGen, true}, Rejection{}, "Drain, SetTimer drain, " + retire},
+		{"left", []Event{Leave{}, Exited{Gen: testGen}}, testGen, view.Stopped, 0, Retired{}, Rejection{}, "StopTimer, KillTree, Record manual"},
+		{"a gate closes", heir(Gate{Open: false}), testGen, view.Online, heirGen, Retired{}, Rejection{}, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -95,13 +96,13 @@ func TestReloadMoves(t *testing.T) {
 
 func TestOnlyWhatServesOnAHeldSocketIsReplacedSideBySide(t *testing.T) {
 	for name, change := range map[string]func(*Machine){
-		"not ready":       func(m *Machine) { m.State, m.Ready = Launching, false },
+		"not ready":       func(m *Machine) { m.State, m.Ready = view.Launching, false },
 		"listens nowhere": func(m *Machine) { m.Listens = false },
 		"cannot overlap":  func(m *Machine) { m.Policy.Overlap = false },
 	} {
 		m := serving()
 		change(&m)
-		if m, effects := after(m, Reload{}); m.State != Stopping || !m.Again || m.Heir.Gen != 0 {
+		if m, effects := after(m, Reload{}); m.State != view.Stopping || !m.Again || m.Heir.Gen != 0 {
 			t.Errorf("%s: %s, heir %d, %q", name, m.State, m.Heir.Gen, effects)
 		}
 	}
@@ -111,7 +112,7 @@ func TestAReloadCountsOnce(t *testing.T) {
 	m := serving()
 	m.Unstable = 2
 	m, _ = after(m, Reload{}, Ready{heirGen}, Elapsed{heirGen, SettleTimer}, Drained{testGen}, Exited{Gen: testGen})
-	if m.Restarts != (Restarts{Manual: 1}) || m.Unstable != 0 {
+	if m.Restarts != (view.Restarts{Manual: 1}) || m.Unstable != 0 {
 		t.Errorf("got %+v, unstable %d", m.Restarts, m.Unstable)
 	}
 	m, _ = after(serving(), Reload{}, Exited{Gen: heirGen, Code: 1})
@@ -175,26 +176,26 @@ func TestReloadInVirtualTime(t *testing.T) {
 		m.Apply([]stack.App{web})
 		m.Start("web")
 		pass(2 * time.Second)
-		wantState(t, m, "web", Launching) // alive, but it does not listen
+		wantState(t, m, "web", view.Launching) // alive, but it does not listen
 		listen(1)
-		if p := wantState(t, m, "web", Online); !p.Overlaps || p.ReadyBy != "listening" || len(p.Listening) != 1 {
+		if p := wantState(t, m, "web", view.Online); !p.Overlaps || p.ReadyBy != "listening" || len(p.Held) != 1 {
 			t.Errorf("got %+v", p)
 		}
 		k.took()
 		web.Hash = "2"
 		m.Reload(0, web)
 		pass(time.Second)
-		if p := wantState(t, m, "web", Online); p.Heir == nil || p.Generation != 1 || !p.Ready {
+		if p := wantState(t, m, "web", view.Online); p.Successor == nil || p.Generation != 1 || !p.Ready {
 			t.Errorf("beside the old one: %+v", p)
 		}
 		listen(2)
 		pass(time.Second)
-		if p := wantState(t, m, "web", Online); p.Generation != 2 || p.Retiring == nil || p.Restarts != 1 {
+		if p := wantState(t, m, "web", view.Online); p.Generation != 2 || p.Retiring == 0 || p.Restarts != 1 {
 			t.Errorf("taken over: %+v", p)
 		}
 		m.Drained(keeper.Key{App: "web", Generation: 1})
 		wantCalls(t, k, "2s launch 2", "4s message 2", "4s message 1", "4s terminated 1", "4s tree 1")
-		if p := wantState(t, m, "web", Online); p.Retiring != nil || p.Exits[0].String() != "manual: SIGTERM" {
+		if p := wantState(t, m, "web", view.Online); p.Retiring != 0 || ending(p.Exits[0]) != "manual: SIGTERM" {
 			t.Errorf("at the end: %+v", p)
 		}
 		k.mu.Lock()
@@ -205,14 +206,14 @@ func TestReloadInVirtualTime(t *testing.T) {
 		pass(100 * time.Millisecond)
 		listen(3)
 		pass(time.Second)
-		if p := wantState(t, m, "web", Online); p.Generation != 2 || !p.Rejected.WasReady || p.Rejected.Gen != 3 || !strings.HasPrefix(p.Exits[1].String(), "crash: exit code 1") {
+		if p := wantState(t, m, "web", view.Online); p.Generation != 2 || !p.Rejected.WasReady || p.Rejected.Gen != 3 || !strings.HasPrefix(ending(p.Exits[1]), "crash: exit code 1") {
 			t.Errorf("after a new one that died: %+v", p)
 		}
 		if c := m.Apply([]stack.App{web}); len(c.Changed) != 1 {
 			t.Error("the definition that was not taken counts as taken")
 		}
 		m.Stop("web")
-		wantState(t, m, "web", Stopped)
+		wantState(t, m, "web", view.Stopped)
 		if calls := k.took(); !slices.Contains(calls, "5.1s release before 0") {
 			t.Errorf("nobody closed the socket: %q", calls)
 		}

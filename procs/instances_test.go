@@ -20,7 +20,7 @@ func shown(m *Manager) string {
 	synctest.Wait()
 	var out []string
 	for _, p := range m.Snapshot() {
-		out = append(out, fmt.Sprintf("%s#%d %d %s", p.App, p.Instance, p.ID, p.State))
+		out = append(out, fmt.Sprintf("%s#%d %d %s", p.Name, p.Instance, p.ID, p.Status))
 	}
 	return strings.Join(out, ", ")
 }

@@ -4,26 +4,28 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"devstack/view"
 )
 
 // Machine is where one instance is: all that the policy knows and all of it that a new daemon needs to go on.
 // docs/states.md shows it as a diagram, generated from Step.
 type Machine struct {
-	State    State  `json:"state"`
-	Gen      int64  `json:"generation"` // of the launch that State is about; every launch has its own
-	Newest   int64  `json:"newest"`     // the highest generation so far; above Gen after a reload that failed
-	Listens  bool   `json:"listens"`    // the launch listens on a socket that outlives it
-	Ready    bool   `json:"ready"`      // stopped and ready: a one_shot that succeeded
-	Late     bool   `json:"late"`       // launching for longer than listen_timeout
-	Closed   bool   `json:"closed"`     // the gate: a dependency is not as far as it must be
-	Again    bool   `json:"again"`      // stopping: launch again afterwards
-	Reason   Reason `json:"reason"`     // stopping: why
-	Draining bool   `json:"draining"`   // stopping: not signalled yet
-	Unstable int    `json:"unstable"`   // unstable exits in a row
-	Failed   int    `json:"failed"`     // launches in a row that could not even start
-	Ended    bool   `json:"ended"`      // stopped: by itself, nobody has stopped it
+	State    view.Status `json:"state"`
+	Gen      int64       `json:"generation"` // of the launch that State is about; every launch has its own
+	Newest   int64       `json:"newest"`     // the highest generation so far; above Gen after a reload that failed
+	Listens  bool        `json:"listens"`    // the launch listens on a socket that outlives it
+	Ready    bool        `json:"ready"`      // stopped and ready: a one_shot that succeeded
+	Late     bool        `json:"late"`       // launching for longer than listen_timeout
+	Closed   bool        `json:"closed"`     // the gate: a dependency is not as far as it must be
+	Again    bool        `json:"again"`      // stopping: launch again afterwards
+	Reason   view.Reason `json:"reason"`     // stopping: why
+	Draining bool        `json:"draining"`   // stopping: not signalled yet
+	Unstable int         `json:"unstable"`   // unstable exits in a row
+	Failed   int         `json:"failed"`     // launches in a row that could not even start
+	Ended    bool        `json:"ended"`      // stopped: by itself, nobody has stopped it
 
-	Restarts Restarts `json:"restarts_by_cause"`
+	Restarts view.Restarts `json:"restarts_by_cause"`
 
 	Heir     Heir      `json:"heir"`     // of a reload under way
 	Retired  Retired   `json:"retired"`  // a launch on its way out beside the one that State is about
@@ -50,48 +52,48 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 
 func (m Machine) stepMain(ev Event) (Machine, []Effect) {
 	if _, ok := ev.(Reset); ok {
-		m.Restarts, m.Unstable = Restarts{}, 0
+		m.Restarts, m.Unstable = view.Restarts{}, 0
 		return m, nil
 	}
 	if gate, ok := ev.(Gate); ok {
 		m.Closed = !gate.Open // what runs goes on running; it counts at the next launch
 	}
 	switch m.State {
-	case Stopped, Errored:
+	case view.Stopped, view.Errored:
 		switch ev.(type) {
 		case Start, Restart, Reload:
 			return m.forgiven().launch()
 		case FileChanged:
-			return m.revive(Watch)
+			return m.revive(view.Watch)
 		case CronDue:
-			return m.revive(Cron)
+			return m.revive(view.Cron)
 		case Stop, Leave:
-			m.State, m.Ended = Stopped, false
+			m.State, m.Ended = view.Stopped, false
 		case Changed:
-			m.Restarts, m.Ready = Restarts{}, false
-			if m.State == Errored {
+			m.Restarts, m.Ready = view.Restarts{}, false
+			if m.State == view.Errored {
 				return m.forgiven().launch()
 			}
 		}
-	case Waiting:
+	case view.Waiting:
 		switch ev.(type) {
 		case Gate:
 			return m.launch()
 		case Stop, Leave:
-			m.State = Stopped
+			m.State = view.Stopped
 		case Changed:
-			m.Restarts = Restarts{}
+			m.Restarts = view.Restarts{}
 			return m.forgiven(), nil
 		}
-	case Launching, Online:
+	case view.Launching, view.Online:
 		switch ev := ev.(type) {
 		case Ready:
-			m.State, m.Ready, m.Late = Online, true, false
+			m.State, m.Ready, m.Late = view.Online, true, false
 			return m, []Effect{StopTimer{m.Gen}}
 		case Listening:
 			m.Listens = true
 		case Elapsed:
-			m.Late = m.State == Launching && ev.Timer == ListenTimer
+			m.Late = m.State == view.Launching && ev.Timer == ListenTimer
 		case Exited:
 			if m.Heir.Gen != 0 {
 				return m.inherited(ev)
@@ -100,28 +102,28 @@ func (m Machine) stepMain(ev Event) (Machine, []Effect) {
 		case LaunchFailed:
 			return m.launchFailed(ev)
 		case Stop:
-			return m.stop(Manual, false)
+			return m.stop(view.Manual, false)
 		case Leave:
 			return m.leave()
 		case Restart:
-			return m.forgiven().counted(Manual).stop(Manual, true)
+			return m.forgiven().counted(view.Manual).stop(view.Manual, true)
 		case Reload:
 			return m.reload()
 		case Changed:
-			m.Restarts = Restarts{}
-			return m.forgiven().stop(Manual, true)
+			m.Restarts = view.Restarts{}
+			return m.forgiven().stop(view.Manual, true)
 		case MemoryExceeded:
-			return m.counted(Memory).stop(Memory, true)
+			return m.counted(view.Memory).stop(view.Memory, true)
 		case Unhealthy:
-			return m.counted(Liveness).stop(Liveness, true)
+			return m.counted(view.Liveness).stop(view.Liveness, true)
 		case FileChanged: // what failed in a row was another program
-			return m.forgiven().counted(Watch).stop(Watch, true)
+			return m.forgiven().counted(view.Watch).stop(view.Watch, true)
 		case CronDue:
-			return m.counted(Cron).stop(Cron, true)
+			return m.counted(view.Cron).stop(view.Cron, true)
 		}
-	case Stopping:
+	case view.Stopping:
 		return m.stepStopping(ev)
-	case WaitingRestart:
+	case view.WaitingRestart:
 		switch ev := ev.(type) {
 		case Elapsed:
 			if ev.Timer == RestartTimer {
@@ -130,10 +132,10 @@ func (m Machine) stepMain(ev Event) (Machine, []Effect) {
 		case Start, Restart, Reload, FileChanged: // wins over any backoff
 			return m.forgiven().launch()
 		case Changed:
-			m.Restarts = Restarts{}
+			m.Restarts = view.Restarts{}
 			return m.forgiven().launch()
 		case Stop, Leave:
-			m.State = Stopped
+			m.State = view.Stopped
 			return m, []Effect{StopTimer{m.Gen}}
 		}
 	}
@@ -166,7 +168,7 @@ func (m Machine) stepStopping(ev Event) (Machine, []Effect) {
 			return m.stop(m.Reason, false)
 		}
 	case Changed:
-		m.Restarts = Restarts{}
+		m.Restarts = view.Restarts{}
 	}
 	return m, nil
 }
@@ -176,22 +178,22 @@ func (m Machine) launch() (Machine, []Effect) {
 	m.Ready, m.Late, m.Again, m.Ended, m.Reason, m.Listens = false, false, false, false, "", false
 	done := StopTimer{m.Gen}
 	if m.Closed {
-		m.State = Waiting
+		m.State = view.Waiting
 		return m, []Effect{done}
 	}
 	m.Newest = max(m.Newest, m.Gen) + 1
 	m.Gen = m.Newest
 	if m.Policy.OneShot {
-		m.State = Online
+		m.State = view.Online
 		return m, []Effect{done, Launch{m.Gen}}
 	}
-	m.State = Launching
+	m.State = view.Launching
 	return m, []Effect{SetTimer{Gen: m.Gen, Timer: ListenTimer, After: m.Policy.ListenTimeout}, Launch{m.Gen}}
 }
 
 // stop begins the stop ladder: kill_signal or message, SIGKILL after kill_timeout.
-func (m Machine) stop(why Reason, again bool) (Machine, []Effect) {
-	m.State, m.Reason, m.Again, m.Ready, m.Late, m.Draining = Stopping, why, again, false, false, false
+func (m Machine) stop(why view.Reason, again bool) (Machine, []Effect) {
+	m.State, m.Reason, m.Again, m.Ready, m.Late, m.Draining = view.Stopping, why, again, false, false, false
 	return m, []Effect{
 		Signal{Gen: m.Gen, Signal: m.Policy.KillSignal, Shutdown: m.Policy.ShutdownWithMessage},
 		SetTimer{Gen: m.Gen, Timer: KillTimer, After: m.Policy.KillTimeout},
@@ -200,14 +202,14 @@ func (m Machine) stop(why Reason, again bool) (Machine, []Effect) {
 
 // exited decides what comes after a launch. Nothing that it left behind survives it.
 func (m Machine) exited(ev Exited) (Machine, []Effect) {
-	why := Crash
-	if m.State == Stopping {
+	why := view.Crash
+	if m.State == view.Stopping {
 		why = m.Reason
 	}
 	done := []Effect{StopTimer{m.Gen}, KillTree{m.Gen}, Record{Exit: ev, Reason: why}}
 	succeeded := ev.Code == 0 && ev.Signal == 0 && !ev.Unknown
-	wasStopping := m.State == Stopping
-	m.Ready, m.Late, m.Failed, m.State, m.Reason, m.Draining = false, false, 0, Stopped, "", false
+	wasStopping := m.State == view.Stopping
+	m.Ready, m.Late, m.Failed, m.State, m.Reason, m.Draining = false, false, 0, view.Stopped, "", false
 
 	switch p := m.Policy; {
 	case wasStopping && !m.Again:
@@ -219,30 +221,30 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 		m.Ready, m.Unstable, m.Ended = true, 0, true
 		return m, done
 	case p.OneShot && !p.Autorestart:
-		m.State = Errored
+		m.State = view.Errored
 		return m, done
 	case !p.Autorestart, ev.Code >= 0 && slices.Contains(p.StopExitCodes, ev.Code):
 		m.Ended = true
 		return m, done
 	case m.Closed: // it lost what it depends on: not its fault
-		m.State = Waiting
-		return m.counted(Crash), done
+		m.State = view.Waiting
+		return m.counted(view.Crash), done
 	case ev.Uptime >= p.MinUptime:
 		m.Unstable = 0
 	default:
 		m.Unstable++
 		if p.MaxRestarts >= 0 && m.Unstable > p.MaxRestarts {
-			m.State = Errored
+			m.State = view.Errored
 			return m, done
 		}
 	}
-	m = m.counted(Crash)
+	m = m.counted(view.Crash)
 	delay := m.Policy.restartDelay(m.Unstable)
 	if delay == 0 {
 		next, effects := m.launch()
 		return next, append(done, effects...)
 	}
-	m.State = WaitingRestart
+	m.State = view.WaitingRestart
 	return m, append(done, m.restartTimer(delay))
 }
 
@@ -251,11 +253,11 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 func (m Machine) launchFailed(ev LaunchFailed) (Machine, []Effect) {
 	m.Ready, m.Late = false, false
 	if ev.Permanent {
-		m.State = Errored
+		m.State = view.Errored
 		return m, []Effect{StopTimer{m.Gen}}
 	}
 	m.Failed++
-	m.State = WaitingRestart
+	m.State = view.WaitingRestart
 	return m, []Effect{m.restartTimer(m.Policy.backoff(m.Failed))}
 }
 
@@ -270,21 +272,23 @@ func (m Machine) forgiven() Machine {
 }
 
 // revive runs what has given up or has ended by itself. What somebody has stopped stays stopped.
-func (m Machine) revive(why Reason) (Machine, []Effect) {
-	if m.State == Stopped && !m.Ended {
+func (m Machine) revive(why view.Reason) (Machine, []Effect) {
+	if m.State == view.Stopped && !m.Ended {
 		return m, nil
 	}
 	return m.forgiven().counted(why).launch()
 }
 
 // counted is the machine with one restart more.
-func (m Machine) counted(why Reason) Machine {
-	m.Restarts = m.Restarts.plus(why)
+func (m Machine) counted(why view.Reason) Machine {
+	m.Restarts = m.Restarts.Plus(why)
 	return m
 }
 
 // live says whether the launch that State is about may exist: exactly then its exit is still to come.
-func (m Machine) live() bool { return m.State == Launching || m.State == Online || m.State == Stopping }
+func (m Machine) live() bool {
+	return m.State == view.Launching || m.State == view.Online || m.State == view.Stopping
+}
 
 // empty says that no launch of the instance exists any more.
 func (m Machine) empty() bool { return !m.live() && m.Heir.Gen == 0 && m.Retired.Gen == 0 }

@@ -7,11 +7,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devstack/view"
 )
 
 const testGen = 7
 
-var allStates = []State{Stopped, Waiting, Launching, Online, Stopping, WaitingRestart, Errored}
+var allStates = []view.Status{view.Stopped, view.Waiting, view.Launching, view.Online, view.Stopping, view.WaitingRestart, view.Errored}
 
 // testPolicy: three unstable exits are one too many; restarts after 4 s.
 func testPolicy() Policy {
@@ -23,10 +25,10 @@ func testPolicy() Policy {
 	}
 }
 
-func machineIn(s State) Machine {
+func machineIn(s view.Status) Machine {
 	m := Machine{State: s, Gen: testGen, Policy: testPolicy()}
-	if s == Stopping {
-		m.Reason = Manual
+	if s == view.Stopping {
+		m.Reason = view.Manual
 	}
 	return m
 }
@@ -91,74 +93,74 @@ func effectNames(effects []Effect) string {
 
 // legalMoves is every move of an app with testPolicy whose gate is open. What is not here must do nothing.
 var legalMoves = []struct {
-	from    State
+	from    view.Status
 	event   string
-	to      State
+	to      view.Status
 	effects string
 }{
-	{Stopped, "Start", Launching, "SetTimer listen_timeout, Launch"},
-	{Stopped, "Restart", Launching, "SetTimer listen_timeout, Launch"},
-	{Stopped, "Reload", Launching, "SetTimer listen_timeout, Launch"},
+	{view.Stopped, "Start", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.Stopped, "Restart", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.Stopped, "Reload", view.Launching, "SetTimer listen_timeout, Launch"},
 
-	{Errored, "Start", Launching, "SetTimer listen_timeout, Launch"},
-	{Errored, "Restart", Launching, "SetTimer listen_timeout, Launch"},
-	{Errored, "Reload", Launching, "SetTimer listen_timeout, Launch"},
-	{Errored, "Changed", Launching, "SetTimer listen_timeout, Launch"},
-	{Errored, "FileChanged", Launching, "SetTimer listen_timeout, Launch"},
-	{Errored, "CronDue", Launching, "SetTimer listen_timeout, Launch"},
-	{Errored, "Stop", Stopped, ""},
-	{Errored, "Leave", Stopped, ""},
+	{view.Errored, "Start", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.Errored, "Restart", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.Errored, "Reload", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.Errored, "Changed", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.Errored, "FileChanged", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.Errored, "CronDue", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.Errored, "Stop", view.Stopped, ""},
+	{view.Errored, "Leave", view.Stopped, ""},
 
-	{Waiting, "Gate opens", Launching, "SetTimer listen_timeout, Launch"},
-	{Waiting, "Gate closes", Waiting, "StopTimer"},
-	{Waiting, "Stop", Stopped, ""},
-	{Waiting, "Leave", Stopped, ""},
+	{view.Waiting, "Gate opens", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.Waiting, "Gate closes", view.Waiting, "StopTimer"},
+	{view.Waiting, "Stop", view.Stopped, ""},
+	{view.Waiting, "Leave", view.Stopped, ""},
 
-	{Launching, "Ready", Online, "StopTimer"},
-	{Launching, "Elapsed listen_timeout", Launching, ""},
-	{Launching, "Exited", WaitingRestart, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
-	{Launching, "LaunchFailed", WaitingRestart, "SetTimer restart_delay"},
-	{Launching, "LaunchFailed permanently", Errored, "StopTimer"},
-	{Launching, "Stop", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Launching, "Leave", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Launching, "Restart", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Launching, "Reload", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Launching, "Listening", Launching, ""},
-	{Launching, "Changed", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Launching, "MemoryExceeded", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Launching, "Unhealthy", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Launching, "FileChanged", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Launching, "CronDue", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Launching, "Ready", view.Online, "StopTimer"},
+	{view.Launching, "Elapsed listen_timeout", view.Launching, ""},
+	{view.Launching, "Exited", view.WaitingRestart, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
+	{view.Launching, "LaunchFailed", view.WaitingRestart, "SetTimer restart_delay"},
+	{view.Launching, "LaunchFailed permanently", view.Errored, "StopTimer"},
+	{view.Launching, "Stop", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Launching, "Leave", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Launching, "Restart", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Launching, "Reload", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Launching, "Listening", view.Launching, ""},
+	{view.Launching, "Changed", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Launching, "MemoryExceeded", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Launching, "Unhealthy", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Launching, "FileChanged", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Launching, "CronDue", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
 
-	{Online, "Ready", Online, "StopTimer"},
-	{Online, "Exited", WaitingRestart, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
-	{Online, "LaunchFailed", WaitingRestart, "SetTimer restart_delay"},
-	{Online, "LaunchFailed permanently", Errored, "StopTimer"},
-	{Online, "Stop", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Online, "Leave", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Online, "Restart", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Online, "Reload", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Online, "Listening", Online, ""},
-	{Online, "Changed", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Online, "MemoryExceeded", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Online, "Unhealthy", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Online, "FileChanged", Stopping, "Signal terminated, SetTimer kill_timeout"},
-	{Online, "CronDue", Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Online, "Ready", view.Online, "StopTimer"},
+	{view.Online, "Exited", view.WaitingRestart, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
+	{view.Online, "LaunchFailed", view.WaitingRestart, "SetTimer restart_delay"},
+	{view.Online, "LaunchFailed permanently", view.Errored, "StopTimer"},
+	{view.Online, "Stop", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Online, "Leave", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Online, "Restart", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Online, "Reload", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Online, "Listening", view.Online, ""},
+	{view.Online, "Changed", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Online, "MemoryExceeded", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Online, "Unhealthy", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Online, "FileChanged", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
+	{view.Online, "CronDue", view.Stopping, "Signal terminated, SetTimer kill_timeout"},
 
-	{Stopping, "Exited", Stopped, "StopTimer, KillTree, Record manual"},
-	{Stopping, "Elapsed kill_timeout", Stopping, "Signal killed"},
-	{Stopping, "Start", Stopping, ""},
-	{Stopping, "Restart", Stopping, ""},
-	{Stopping, "Reload", Stopping, ""},
+	{view.Stopping, "Exited", view.Stopped, "StopTimer, KillTree, Record manual"},
+	{view.Stopping, "Elapsed kill_timeout", view.Stopping, "Signal killed"},
+	{view.Stopping, "Start", view.Stopping, ""},
+	{view.Stopping, "Restart", view.Stopping, ""},
+	{view.Stopping, "Reload", view.Stopping, ""},
 
-	{WaitingRestart, "Elapsed restart_delay", Launching, "SetTimer listen_timeout, Launch"},
-	{WaitingRestart, "Start", Launching, "SetTimer listen_timeout, Launch"},
-	{WaitingRestart, "Restart", Launching, "SetTimer listen_timeout, Launch"},
-	{WaitingRestart, "Reload", Launching, "SetTimer listen_timeout, Launch"},
-	{WaitingRestart, "Changed", Launching, "SetTimer listen_timeout, Launch"},
-	{WaitingRestart, "FileChanged", Launching, "SetTimer listen_timeout, Launch"},
-	{WaitingRestart, "Stop", Stopped, "StopTimer"},
-	{WaitingRestart, "Leave", Stopped, "StopTimer"},
+	{view.WaitingRestart, "Elapsed restart_delay", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.WaitingRestart, "Start", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.WaitingRestart, "Restart", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.WaitingRestart, "Reload", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.WaitingRestart, "Changed", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.WaitingRestart, "FileChanged", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.WaitingRestart, "Stop", view.Stopped, "StopTimer"},
+	{view.WaitingRestart, "Leave", view.Stopped, "StopTimer"},
 }
 
 func TestLegalMoves(t *testing.T) {
@@ -221,45 +223,45 @@ func TestAfterAnExit(t *testing.T) {
 		name     string
 		change   func(*Machine)
 		exit     Exited
-		want     State
+		want     view.Status
 		unstable int
 		restarts int
 	}{
-		{"first unstable exit", nil, Exited{Code: 1, Uptime: short}, WaitingRestart, 1, 1},
-		{"exit code 0 is restarted, too", nil, Exited{Code: 0, Uptime: short}, WaitingRestart, 1, 1},
-		{"last allowed unstable exit", func(m *Machine) { m.Unstable = 1 }, Exited{Code: 1, Uptime: short}, WaitingRestart, 2, 1},
-		{"one too many", func(m *Machine) { m.Unstable = 2 }, Exited{Code: 1, Uptime: short}, Errored, 3, 0},
-		{"a stable exit ends the row", func(m *Machine) { m.Unstable = 2 }, Exited{Code: 1, Uptime: long}, WaitingRestart, 0, 1},
-		{"exactly min_uptime is stable", func(m *Machine) { m.Unstable = 2 }, Exited{Uptime: 10 * time.Second}, WaitingRestart, 0, 1},
-		{"max_restarts 0", func(m *Machine) { m.Policy.MaxRestarts = 0 }, Exited{Uptime: short}, Errored, 1, 0},
-		{"max_restarts -1", func(m *Machine) { m.Policy.MaxRestarts, m.Unstable = -1, 99 }, Exited{Uptime: short}, WaitingRestart, 100, 1},
-		{"no delay", func(m *Machine) { m.Policy.RestartDelay = at(0) }, Exited{Uptime: short}, Launching, 1, 1},
-		{"growing: the first is at once", func(m *Machine) { m.Policy.RestartDelay = nil }, Exited{Uptime: short}, Launching, 1, 1},
-		{"growing: the second waits", func(m *Machine) { m.Policy.RestartDelay, m.Unstable = nil, 1 }, Exited{Uptime: short}, WaitingRestart, 2, 1},
-		{"no autorestart", func(m *Machine) { m.Policy.Autorestart = false }, Exited{Code: 1, Uptime: short}, Stopped, 0, 0},
-		{"stop exit code", nil, Exited{Code: 143, Uptime: short}, Stopped, 0, 0},
-		{"a signal is no exit code", nil, Exited{Code: -1, Signal: 15, Uptime: short}, WaitingRestart, 1, 1},
-		{"an unknown exit is a failure", nil, Exited{Code: -1, Unknown: true, Uptime: short}, WaitingRestart, 1, 1},
-		{"gate closed: not its fault", func(m *Machine) { m.Closed, m.Unstable = true, 2 }, Exited{Code: 1, Uptime: short}, Waiting, 2, 1},
-		{"one_shot done", func(m *Machine) { m.Policy.OneShot = true }, Exited{Code: 0, Uptime: short}, Stopped, 0, 0},
-		{"one_shot done, gate closed", func(m *Machine) { m.Policy.OneShot, m.Closed = true, true }, Exited{Code: 0}, Stopped, 0, 0},
-		{"one_shot failed", func(m *Machine) { m.Policy.OneShot = true }, Exited{Code: 1, Uptime: short}, WaitingRestart, 1, 1},
-		{"one_shot failed for good", func(m *Machine) { m.Policy.OneShot, m.Policy.Autorestart = true, false }, Exited{Code: 1}, Errored, 0, 0},
-		{"one_shot unknown", func(m *Machine) { m.Policy.OneShot = true }, Exited{Code: -1, Unknown: true}, WaitingRestart, 1, 1},
+		{"first unstable exit", nil, Exited{Code: 1, Uptime: short}, view.WaitingRestart, 1, 1},
+		{"exit code 0 is restarted, too", nil, Exited{Code: 0, Uptime: short}, view.WaitingRestart, 1, 1},
+		{"last allowed unstable exit", func(m *Machine) { m.Unstable = 1 }, Exited{Code: 1, Uptime: short}, view.WaitingRestart, 2, 1},
+		{"one too many", func(m *Machine) { m.Unstable = 2 }, Exited{Code: 1, Uptime: short}, view.Errored, 3, 0},
+		{"a stable exit ends the row", func(m *Machine) { m.Unstable = 2 }, Exited{Code: 1, Uptime: long}, view.WaitingRestart, 0, 1},
+		{"exactly min_uptime is stable", func(m *Machine) { m.Unstable = 2 }, Exited{Uptime: 10 * time.Second}, view.WaitingRestart, 0, 1},
+		{"max_restarts 0", func(m *Machine) { m.Policy.MaxRestarts = 0 }, Exited{Uptime: short}, view.Errored, 1, 0},
+		{"max_restarts -1", func(m *Machine) { m.Policy.MaxRestarts, m.Unstable = -1, 99 }, Exited{Uptime: short}, view.WaitingRestart, 100, 1},
+		{"no delay", func(m *Machine) { m.Policy.RestartDelay = at(0) }, Exited{Uptime: short}, view.Launching, 1, 1},
+		{"growing: the first is at once", func(m *Machine) { m.Policy.RestartDelay = nil }, Exited{Uptime: short}, view.Launching, 1, 1},
+		{"growing: the second waits", func(m *Machine) { m.Policy.RestartDelay, m.Unstable = nil, 1 }, Exited{Uptime: short}, view.WaitingRestart, 2, 1},
+		{"no autorestart", func(m *Machine) { m.Policy.Autorestart = false }, Exited{Code: 1, Uptime: short}, view.Stopped, 0, 0},
+		{"stop exit code", nil, Exited{Code: 143, Uptime: short}, view.Stopped, 0, 0},
+		{"a signal is no exit code", nil, Exited{Code: -1, Signal: 15, Uptime: short}, view.WaitingRestart, 1, 1},
+		{"an unknown exit is a failure", nil, Exited{Code: -1, Unknown: true, Uptime: short}, view.WaitingRestart, 1, 1},
+		{"gate closed: not its fault", func(m *Machine) { m.Closed, m.Unstable = true, 2 }, Exited{Code: 1, Uptime: short}, view.Waiting, 2, 1},
+		{"one_shot done", func(m *Machine) { m.Policy.OneShot = true }, Exited{Code: 0, Uptime: short}, view.Stopped, 0, 0},
+		{"one_shot done, gate closed", func(m *Machine) { m.Policy.OneShot, m.Closed = true, true }, Exited{Code: 0}, view.Stopped, 0, 0},
+		{"one_shot failed", func(m *Machine) { m.Policy.OneShot = true }, Exited{Code: 1, Uptime: short}, view.WaitingRestart, 1, 1},
+		{"one_shot failed for good", func(m *Machine) { m.Policy.OneShot, m.Policy.Autorestart = true, false }, Exited{Code: 1}, view.Errored, 0, 0},
+		{"one_shot unknown", func(m *Machine) { m.Policy.OneShot = true }, Exited{Code: -1, Unknown: true}, view.WaitingRestart, 1, 1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m := machineIn(Online)
+			m := machineIn(view.Online)
 			if test.change != nil {
 				test.change(&m)
 			}
 			test.exit.Gen = testGen
 			got, effects := m.Step(test.exit)
-			if got.State != test.want || got.Unstable != test.unstable || got.Restarts != (Restarts{Crash: test.restarts}) {
+			if got.State != test.want || got.Unstable != test.unstable || got.Restarts != (view.Restarts{Crash: test.restarts}) {
 				t.Errorf("got %s, unstable %d, restarts %d; want %s, %d, %d",
 					got.State, got.Unstable, got.Restarts.Total(), test.want, test.unstable, test.restarts)
 			}
-			if want := m.Policy.OneShot && test.want == Stopped; got.Ready != want {
+			if want := m.Policy.OneShot && test.want == view.Stopped; got.Ready != want {
 				t.Errorf("ready %v, want %v", got.Ready, want)
 			}
 			if !strings.HasPrefix(effectNames(effects), "StopTimer, KillTree, Record crash") {
@@ -270,19 +272,19 @@ func TestAfterAnExit(t *testing.T) {
 }
 
 func TestRestartsAreCountedByCause(t *testing.T) {
-	m := machineIn(Online)
+	m := machineIn(view.Online)
 	m.Unstable = 2
 	for _, ev := range []Event{Restart{}, MemoryExceeded{}, Unhealthy{}, FileChanged{}, CronDue{}} {
-		m.State = Online
+		m.State = view.Online
 		m, _ = m.Step(ev)
-		if m.State != Stopping || !m.Again {
+		if m.State != view.Stopping || !m.Again {
 			t.Errorf("%T: %s, again %v", ev, m.State, m.Again)
 		}
 	}
-	if want := (Restarts{Manual: 1, Memory: 1, Liveness: 1, Watch: 1, Cron: 1}); m.Restarts != want || m.Restarts.Total() != 5 {
+	if want := (view.Restarts{Manual: 1, Memory: 1, Liveness: 1, Watch: 1, Cron: 1}); m.Restarts != want || m.Restarts.Total() != 5 {
 		t.Errorf("got %+v, want %+v", m.Restarts, want)
 	}
-	m.State, m.Unstable = Online, 2
+	m.State, m.Unstable = view.Online, 2
 	m.Policy.MaxRestarts = 10
 	m, _ = m.Step(CronDue{})
 	if m, _ = m.Step(Exited{Gen: testGen}); m.Unstable != 2 {
@@ -293,59 +295,59 @@ func TestRestartsAreCountedByCause(t *testing.T) {
 // What somebody has stopped stays stopped, whatever the time is and whichever file changes.
 func TestCronAndWatchLeaveWhatIsStopped(t *testing.T) {
 	for _, ev := range []Event{CronDue{}, FileChanged{}} {
-		m, _ := machineIn(Online).Step(Stop{})
+		m, _ := machineIn(view.Online).Step(Stop{})
 		m, _ = m.Step(Exited{Gen: testGen})
-		if m, effects := m.Step(ev); m.State != Stopped || len(effects) > 0 {
+		if m, effects := m.Step(ev); m.State != view.Stopped || len(effects) > 0 {
 			t.Errorf("%T started what was stopped", ev)
 		}
-		m = machineIn(Online)
+		m = machineIn(view.Online)
 		m.Policy.Autorestart = false
 		m, _ = m.Step(Exited{Gen: testGen})
 		again, _ := m.Step(ev)
-		if again.State != Launching || again.Restarts.Total() != 1 {
+		if again.State != view.Launching || again.Restarts.Total() != 1 {
 			t.Errorf("%T left what had ended by itself: %s, %+v", ev, again.State, again.Restarts)
 		}
 		m, _ = m.Step(Stop{})
-		if m, _ = m.Step(ev); m.State != Stopped {
+		if m, _ = m.Step(ev); m.State != view.Stopped {
 			t.Errorf("%T started what had ended and was stopped then", ev)
 		}
 	}
 }
 
 func TestStoppedWhileAboutToComeBack(t *testing.T) {
-	m, _ := machineIn(Online).Step(Restart{})
+	m, _ := machineIn(view.Online).Step(Restart{})
 	m, _ = m.Step(Stop{})
 	m, _ = m.Step(Exited{Gen: testGen})
-	if m.State != Stopped {
+	if m.State != view.Stopped {
 		t.Errorf("restart, stop, exit: %s", m.State)
 	}
-	m, _ = machineIn(Online).Step(Stop{})
+	m, _ = machineIn(view.Online).Step(Stop{})
 	m, _ = m.Step(Start{})
 	m, effects := m.Step(Exited{Gen: testGen})
-	if m.State != Launching || m.Gen != testGen+1 {
+	if m.State != view.Launching || m.Gen != testGen+1 {
 		t.Errorf("stop, start, exit: %s, generation %d, %s", m.State, m.Gen, effectNames(effects))
 	}
 }
 
 func TestClosedGateHoldsEveryLaunch(t *testing.T) {
-	for _, state := range []State{Stopped, Errored, WaitingRestart} {
+	for _, state := range []view.Status{view.Stopped, view.Errored, view.WaitingRestart} {
 		for _, ev := range []Event{Start{}, Restart{}} {
 			m := machineIn(state)
 			m.Closed = true
 			m, effects := m.Step(ev)
-			if m.State != Waiting || m.Gen != testGen || effectNames(effects) != "StopTimer" {
+			if m.State != view.Waiting || m.Gen != testGen || effectNames(effects) != "StopTimer" {
 				t.Errorf("%s, %T: %s with %q", state, ev, m.State, effectNames(effects))
 			}
 		}
 	}
-	m := machineIn(WaitingRestart)
+	m := machineIn(view.WaitingRestart)
 	m.Closed = true
-	if m, _ = m.Step(Elapsed{testGen, RestartTimer}); m.State != Waiting {
+	if m, _ = m.Step(Elapsed{testGen, RestartTimer}); m.State != view.Waiting {
 		t.Errorf("delay over: %s", m.State)
 	}
-	m = machineIn(Stopping)
+	m = machineIn(view.Stopping)
 	m.Closed, m.Again = true, true
-	if m, _ = m.Step(Exited{Gen: testGen}); m.State != Waiting {
+	if m, _ = m.Step(Exited{Gen: testGen}); m.State != view.Waiting {
 		t.Errorf("restart while closed: %s", m.State)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"devstack/procs/keeper"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // Keeper is the part of keeper.Conn that supervising needs; tests in virtual time bring their own.
@@ -25,8 +26,8 @@ type Keeper interface {
 type Options struct {
 	Keeper Keeper
 	Log    *slog.Logger // nil: silent
-	// Publish is called for every notice, in order per instance, and must not wait for anything. nil: nobody listens.
-	Publish func(Notice)
+	// Publish is called for every change of a process, in order per instance, and must not wait for anything. nil: nobody listens.
+	Publish func(view.Event)
 	// Save writes Saved to disk. It is called after every change, never twice at a time, and an exit is acked to the
 	// keeper only after a Save that began after it has succeeded. nil: nothing is written.
 	Save func() error
@@ -73,7 +74,7 @@ func NewManager(o Options) *Manager {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Publish == nil {
-		o.Publish = func(Notice) {}
+		o.Publish = func(view.Event) {}
 	}
 	if o.Save == nil {
 		o.Save = func() error { return nil }
@@ -194,7 +195,7 @@ func (m *Manager) fileChanged(app, cause string) { m.send(FileChanged{}, cause, 
 
 func (m *Manager) warn(app, message string) {
 	m.opts.Log.Warn(message, "app", app)
-	m.opts.Publish(Notice{App: app, Kind: NoticeWarning, Message: message})
+	m.opts.Publish(view.Event{Resource: app, Kind: view.KindWarning, Message: message})
 }
 
 func (m *Manager) send(ev Event, cause string, names []string) {

@@ -12,6 +12,7 @@ import (
 
 	"devstack/procs/keeper"
 	"devstack/stack"
+	"devstack/view"
 )
 
 func TestKillAtExactlyKillTimeout(t *testing.T) {
@@ -20,16 +21,16 @@ func TestKillAtExactlyKillTimeout(t *testing.T) {
 		m.Apply([]stack.App{testApp("api")})
 		m.Start("api")
 		pass(time.Minute)
-		wantState(t, m, "api", Online)
+		wantState(t, m, "api", view.Online)
 		wantCalls(t, k, "0s launch 1")
 		m.Stop("api")
 		pass(10*time.Second - 1)
-		wantState(t, m, "api", Stopping)
+		wantState(t, m, "api", view.Stopping)
 		wantCalls(t, k, "1m0s terminated 1")
 		pass(time.Hour)
-		p := wantState(t, m, "api", Stopped)
+		p := wantState(t, m, "api", view.Stopped)
 		wantCalls(t, k, "1m10s killed 1", "1m10s tree 1")
-		if len(p.Exits) != 1 || p.Exits[0].Reason != Manual || p.Exits[0].Signal != 9 || p.Exits[0].Code != -1 {
+		if len(p.Exits) != 1 || p.Exits[0].Reason != view.Manual || p.Exits[0].Signal != "SIGKILL" || p.Exits[0].Code != nil {
 			t.Errorf("exits %+v", p.Exits)
 		}
 	})
@@ -41,10 +42,10 @@ func TestCrashLoopEndsErrored(t *testing.T) {
 		m.Apply([]stack.App{testApp("api")})
 		m.Start("api")
 		pass(time.Hour)
-		p := wantState(t, m, "api", Errored)
+		p := wantState(t, m, "api", view.Errored)
 		wantCalls(t, k, "0s launch 1", "1s tree 1", "5s launch 2", "6s tree 2", "10s launch 3", "11s tree 3")
-		if p.Restarts != 2 || p.Unstable != 3 || len(p.Exits) != 3 || p.Exits[0].Uptime != time.Second {
-			t.Errorf("restarts %d, unstable %d, exits %+v", p.Restarts, p.Unstable, p.Exits)
+		if p.Restarts != 2 || p.UnstableRestarts != 3 || len(p.Exits) != 3 || p.Exits[0].UptimeMS != 1000 {
+			t.Errorf("restarts %d, unstable %d, exits %+v", p.Restarts, p.UnstableRestarts, p.Exits)
 		}
 	})
 }
@@ -57,7 +58,7 @@ func TestGrowingBackoff(t *testing.T) {
 		m.Apply([]stack.App{app})
 		m.Start("api")
 		pass(time.Hour)
-		wantState(t, m, "api", Errored)
+		wantState(t, m, "api", view.Errored)
 		launches := slices.DeleteFunc(k.took(), func(c string) bool { return c[len(c)-6:len(c)-2] == "tree" })
 		want := []string{"0s launch 1", "1ms launch 2", "102ms launch 3", "253ms launch 4", "479ms launch 5"}
 		if !slices.Equal(launches, want) {
@@ -72,32 +73,32 @@ func TestGate(t *testing.T) {
 		app.DependsOn = []stack.Dependency{{Name: "redis", Service: true, Condition: stack.Healthy}}
 		m.Apply([]stack.App{app})
 		m.Start("api")
-		if p := wantState(t, m, "api", Waiting); !slices.Equal(p.WaitingFor, []string{"redis"}) {
+		if p := wantState(t, m, "api", view.Waiting); !slices.Equal(p.WaitingFor, []string{"redis"}) {
 			t.Errorf("waits for %q before the first word about its gate", p.WaitingFor)
 		}
 		m.Stop("api")
-		wantState(t, m, "api", Stopped)
+		wantState(t, m, "api", view.Stopped)
 		m.SetGate("api", nil)
 		pass(time.Hour)
-		wantState(t, m, "api", Stopped)
+		wantState(t, m, "api", view.Stopped)
 		m.SetGate("api", []string{"redis"})
 		m.Start("api")
-		wantState(t, m, "api", Waiting)
+		wantState(t, m, "api", view.Waiting)
 		wantCalls(t, k)
 		m.SetGate("api", nil)
 		wantCalls(t, k, "1h0m0s launch 1")
 
 		m.SetGate("api", []string{"redis"})
 		pass(time.Second)
-		if p := wantState(t, m, "api", Online); !slices.Equal(p.WaitingFor, []string{"redis"}) {
+		if p := wantState(t, m, "api", view.Online); !slices.Equal(p.WaitingFor, []string{"redis"}) {
 			t.Errorf("waits for %q", p.WaitingFor)
 		}
 		k.exit(keeper.Key{App: "api", Generation: 1}, keeper.Exit{Code: 1})
 		pass(time.Hour)
-		p := wantState(t, m, "api", Waiting)
+		p := wantState(t, m, "api", view.Waiting)
 		wantCalls(t, k, "1h0m1s tree 1")
-		if p.Unstable != 0 || len(p.Exits) != 1 {
-			t.Errorf("an exit while redis is down was counted: unstable %d, exits %+v", p.Unstable, p.Exits)
+		if p.UnstableRestarts != 0 || len(p.Exits) != 1 {
+			t.Errorf("an exit while redis is down was counted: unstable %d, exits %+v", p.UnstableRestarts, p.Exits)
 		}
 		m.SetGate("api", nil)
 		wantCalls(t, k, "2h0m1s launch 2")
@@ -111,16 +112,16 @@ func TestListenTimeoutLeavesItLaunching(t *testing.T) {
 		m.Apply([]stack.App{app})
 		m.Start("api")
 		pass(30*time.Second - 1)
-		if p := wantState(t, m, "api", Launching); p.Late {
+		if p := wantState(t, m, "api", view.Launching); p.Late {
 			t.Error("late before listen_timeout")
 		}
 		pass(time.Hour)
-		if p := wantState(t, m, "api", Launching); !p.Late || p.Ready || p.Pid == 0 || p.ReadyBy != "ipc" {
+		if p := wantState(t, m, "api", view.Launching); !p.Late || p.Ready || p.Pid == nil || p.ReadyBy != "ipc" {
 			t.Errorf("late %v, ready %v, pid %d, by %s", p.Late, p.Ready, p.Pid, p.ReadyBy)
 		}
 		wantCalls(t, k, "0s launch 1")
 		m.IPC(keeper.IPCLine{Key: keeper.Key{App: "api", Generation: 1}, Line: []byte(`"ready"`)})
-		if p := wantState(t, m, "api", Online); !p.Ready || p.Late {
+		if p := wantState(t, m, "api", view.Online); !p.Ready || p.Late {
 			t.Errorf("ready %v, late %v", p.Ready, p.Late)
 		}
 	})
@@ -131,9 +132,9 @@ func TestUptimeMakesReady(t *testing.T) {
 		m.Apply([]stack.App{testApp("api")})
 		m.Start("api")
 		pass(bootTime - 1)
-		wantState(t, m, "api", Launching)
+		wantState(t, m, "api", view.Launching)
 		pass(1)
-		if p := wantState(t, m, "api", Online); !p.Ready || p.ReadyBy != "uptime" {
+		if p := wantState(t, m, "api", view.Online); !p.Ready || p.ReadyBy != "uptime" {
 			t.Errorf("ready %v by %s", p.Ready, p.ReadyBy)
 		}
 	})
@@ -148,17 +149,17 @@ func TestRestartWinsOverBackoff(t *testing.T) {
 		m.Start("api")
 		synctest.Wait()
 		k.exit(keeper.Key{App: "api", Generation: 1}, keeper.Exit{Code: 1})
-		if p := wantState(t, m, "api", WaitingRestart); time.Until(p.NextRestartAt) != time.Hour {
-			t.Errorf("next restart in %s", time.Until(p.NextRestartAt))
+		if p := wantState(t, m, "api", view.WaitingRestart); time.Until(*p.NextRestartAt) != time.Hour {
+			t.Errorf("next restart in %s", time.Until(*p.NextRestartAt))
 		}
 		pass(time.Minute)
 		m.Restart("api")
 		wantCalls(t, k, "0s launch 1", "0s tree 1", "1m0s launch 2")
 		pass(2 * time.Hour) // the old delay must not launch another one
-		p := wantState(t, m, "api", Online)
+		p := wantState(t, m, "api", view.Online)
 		wantCalls(t, k)
-		if p.Unstable != 0 || !p.NextRestartAt.IsZero() {
-			t.Errorf("unstable %d, next restart at %s", p.Unstable, p.NextRestartAt)
+		if p.UnstableRestarts != 0 || p.NextRestartAt != nil {
+			t.Errorf("unstable %d, next restart at %s", p.UnstableRestarts, p.NextRestartAt)
 		}
 	})
 }
@@ -181,18 +182,18 @@ func TestLaunchErrors(t *testing.T) {
 		k.launchErr = &keeper.Error{Text: "cannot start api: /x: no such file or directory", Errno: int(syscall.ENOENT)}
 		m.Apply([]stack.App{testApp("api")})
 		m.Start("api")
-		if p := wantState(t, m, "api", Errored); p.LastError != k.launchErr.Error() || p.Pid != 0 {
+		if p := wantState(t, m, "api", view.Errored); string(p.LastError) != k.launchErr.Error() || p.Pid != nil {
 			t.Errorf("last error %q, pid %d", p.LastError, p.Pid)
 		}
 		k.failLaunches(syscall.EAGAIN)
 		m.Start("api")
 		pass(400 * time.Millisecond)
-		wantState(t, m, "api", WaitingRestart)
+		wantState(t, m, "api", view.WaitingRestart)
 		wantCalls(t, k, "0s failed 1", "0s failed 2", "100ms failed 3", "250ms failed 4")
 		k.failLaunches(nil)
 		pass(time.Second)
-		if p := wantState(t, m, "api", Online); p.LastError != "" || p.Unstable != 0 {
-			t.Errorf("last error %q, unstable %d", p.LastError, p.Unstable)
+		if p := wantState(t, m, "api", view.Online); p.LastError != "" || p.UnstableRestarts != 0 {
+			t.Errorf("last error %q, unstable %d", p.LastError, p.UnstableRestarts)
 		}
 	})
 }
@@ -222,7 +223,7 @@ func TestApply(t *testing.T) {
 			t.Errorf("names %q", names)
 		}
 		m.Apply([]stack.App{b, a, c})
-		if p := wantState(t, m, "c", Stopped); p.ID != 3 {
+		if p := wantState(t, m, "c", view.Stopped); p.ID != 3 {
 			t.Errorf("c came back with the id %d of another life", p.ID)
 		}
 	})
@@ -234,11 +235,11 @@ func TestComingBackWhileBeingRemoved(t *testing.T) {
 		m.Apply([]stack.App{testApp("api")})
 		m.Start("api")
 		m.Apply(nil)
-		wantState(t, m, "api", Stopping)
+		wantState(t, m, "api", view.Stopping)
 		m.Apply([]stack.App{testApp("api")})
 		m.Start("api")
 		pass(time.Minute)
-		if p := wantState(t, m, "api", Online); p.ID != 0 || p.Generation != 2 {
+		if p := wantState(t, m, "api", view.Online); p.ID != 0 || p.Generation != 2 {
 			t.Errorf("id %d, generation %d", p.ID, p.Generation)
 		}
 		if k.most != 1 {
@@ -254,11 +255,11 @@ func TestOneShot(t *testing.T) {
 		app.OneShot = true
 		m.Apply([]stack.App{app})
 		m.Start("migrate")
-		if p := wantState(t, m, "migrate", Online); p.Ready {
+		if p := wantState(t, m, "migrate", view.Online); p.Ready {
 			t.Error("ready before its end")
 		}
 		pass(time.Hour)
-		if p := wantState(t, m, "migrate", Stopped); !p.Ready || p.ReadyBy != "exit" || p.Restarts != 0 {
+		if p := wantState(t, m, "migrate", view.Stopped); !p.Ready || p.ReadyBy != "exit" || p.Restarts != 0 {
 			t.Errorf("ready %v by %s, restarts %d", p.Ready, p.ReadyBy, p.Restarts)
 		}
 	})
@@ -284,7 +285,7 @@ func TestExitsAreAckedAfterTheyAreSaved(t *testing.T) {
 		synctest.Wait()
 		broken.Store(true)
 		k.exit(keeper.Key{App: "api", Generation: 1}, keeper.Exit{Code: 3})
-		wantState(t, m, "api", WaitingRestart)
+		wantState(t, m, "api", view.WaitingRestart)
 		if len(k.acked) > 0 {
 			t.Error("acked although nothing was saved")
 		}
@@ -324,10 +325,10 @@ func TestRestore(t *testing.T) {
 		if err := next.Restore([]stack.App{api, job}, saved, running); err != nil {
 			t.Fatal(err)
 		}
-		if p := wantState(t, next, "api", Online); p.Pid != 5 || p.Generation != 1 || p.Restarts != 0 || !p.Ready {
+		if p := wantState(t, next, "api", view.Online); *p.Pid != 5 || p.Generation != 1 || p.Restarts != 0 || !p.Ready {
 			t.Errorf("api: %+v", p)
 		}
-		if p := wantState(t, next, "job", WaitingRestart); p.Restarts != 1 || len(p.Exits) != 1 || p.Exits[0].Code != 7 {
+		if p := wantState(t, next, "job", view.WaitingRestart); p.Restarts != 1 || len(p.Exits) != 1 || *p.Exits[0].Code != 7 {
 			t.Errorf("job: %+v", p)
 		}
 		if !slices.Equal(k.acked, []keeper.Key{{App: "job", Generation: 1}}) {

@@ -41,20 +41,20 @@ func (s *supervisor) measure(trees *sampler, elapsed time.Duration) {
 	s.mu.Lock()
 	pid, start, gen, limit := s.view.Pid, s.launched.StartTime, s.view.Generation, s.maxMem
 	s.mu.Unlock()
-	if pid == 0 {
+	if pid == nil {
 		return
 	}
-	u, ok := trees.sample(pid, start)
+	u, ok := trees.sample(*pid, start)
 	s.mu.Lock()
 	if s.view.Pid != pid || s.view.Generation != gen {
 		s.mu.Unlock()
 		return
 	}
-	s.view.Memory, s.view.CPU, s.view.Children = -1, -1, []int{}
+	s.view.MemoryBytes, s.view.CPUPercent, s.view.Children = nil, nil, []int{}
 	if ok {
-		s.view.Memory, s.view.Children = u.memory, u.children
+		s.view.MemoryBytes, s.view.Children = &u.memory, u.children
 		if !u.fresh {
-			s.view.CPU = 100 * float64(u.cpu) / float64(elapsed)
+			s.view.CPUPercent = new(100 * float64(u.cpu) / float64(elapsed))
 		}
 	}
 	s.mu.Unlock()

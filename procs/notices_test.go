@@ -11,14 +11,15 @@ import (
 	"devstack/probe"
 	"devstack/procs/keeper"
 	"devstack/stack"
+	"devstack/view"
 )
 
 func TestNotices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := &fakeKeeper{begun: time.Now(), alive: map[keeper.Key]bool{}}
 		var mu sync.Mutex
-		var got []Notice
-		m := NewManager(Options{Keeper: k, Publish: func(n Notice) {
+		var got []view.Event
+		m := NewManager(Options{Keeper: k, Publish: func(n view.Event) {
 			mu.Lock()
 			defer mu.Unlock()
 			got = append(got, n)
@@ -36,14 +37,14 @@ func TestNotices(t *testing.T) {
 		synctest.Wait()
 		k.exit(keeper.Key{App: "api", Generation: 1}, keeper.Exit{Code: 3})
 		synctest.Wait()
-		want := []Notice{
-			{App: "api", Kind: NoticeProcess, From: "stopped", To: "waiting", Cause: "started"},
-			{App: "api", Kind: NoticeProcess, From: "waiting", To: "launching", Cause: "dependencies are ready"},
-			{App: "api", Kind: NoticeWarning, Cause: "listen_timeout", Message: "api is not ready after 30s (ready by ipc)"},
-			{App: "api", Kind: NoticeProcess, From: "launching", To: "online", Cause: "ipc"},
-			{App: "api", Kind: NoticeReady, From: "not ready", To: "ready", Cause: "ipc"},
-			{App: "api", Kind: NoticeProcess, From: "online", To: "waiting restart", Cause: "crash: exit code 3"},
-			{App: "api", Kind: NoticeReady, From: "ready", To: "not ready", Cause: "crash: exit code 3"},
+		want := []view.Event{
+			{Resource: "api", Kind: view.KindProcess, From: "stopped", To: "waiting", Cause: "started"},
+			{Resource: "api", Kind: view.KindProcess, From: "waiting", To: "launching", Cause: "dependencies are ready"},
+			{Resource: "api", Kind: view.KindWarning, Cause: "listen_timeout", Message: "api is not ready after 30s (ready by ipc)"},
+			{Resource: "api", Kind: view.KindProcess, From: "launching", To: "online", Cause: "ipc"},
+			{Resource: "api", Kind: view.KindReady, From: "not ready", To: "ready", Cause: "ipc"},
+			{Resource: "api", Kind: view.KindProcess, From: "online", To: "waiting restart", Cause: "crash: exit code 3"},
+			{Resource: "api", Kind: view.KindReady, From: "ready", To: "not ready", Cause: "crash: exit code 3"},
 		}
 		mu.Lock()
 		defer mu.Unlock()

@@ -12,6 +12,7 @@ import (
 
 	"devstack/procs/keeper"
 	"devstack/procs/node"
+	"devstack/view"
 )
 
 // perform carries out one effect. It returns the event that says that it failed, if that concerns the policy.
@@ -93,9 +94,9 @@ func (s *supervisor) launchFailed(gen int64, err error) Event {
 	}
 	s.mu.Lock()
 	if gen == s.machine.Gen {
-		s.view.LastError = err.Error()
+		s.view.LastError = view.Text(err.Error())
 	} else {
-		s.view.HeirError = err.Error()
+		s.view.SuccessorError = err.Error()
 	}
 	s.mu.Unlock()
 	s.log.Warn("launch failed", "gen", gen, "err", err)
@@ -149,7 +150,7 @@ func (s *supervisor) setTimer(e SetTimer) {
 	}
 	if e.Timer == RestartTimer {
 		s.mu.Lock()
-		s.view.NextRestartAt = time.Now().Add(after)
+		s.view.NextRestartAt = new(time.Now().Add(after))
 		s.mu.Unlock()
 	}
 	r.timer = time.AfterFunc(after, func() {
@@ -164,22 +165,34 @@ func spread(d time.Duration) time.Duration {
 
 func (s *supervisor) record(e Record) {
 	r := s.run(e.Exit.Gen)
-	exit := Exit{
-		Code: e.Exit.Code, Signal: e.Exit.Signal, Unknown: e.Exit.Unknown, Reason: e.Reason,
-		At: time.Now(), Uptime: e.Exit.Uptime, LastLines: lastLinesSince(r.app, r.logStart, ExitLines),
+	exit := view.ExitRecord{
+		Exit: exitOf(e, time.Now()), UptimeMS: e.Exit.Uptime.Milliseconds(),
+		LastLines: lastLinesSince(r.app, r.logStart, ExitLines),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case e.Beside && e.Reason == Crash:
+	case e.Beside && e.Reason == view.Crash:
 		exit.Cause = "a reload had started it"
 	case e.Beside:
 		exit.Cause = "a reload"
 	default:
-		exit.Cause, s.stopCause = s.stopCause, ""
+		exit.Cause, s.stopCause = view.Text(s.stopCause), ""
 	}
-	s.exitCause = exit.String()
-	s.view.Exits = appendBounded(s.view.Exits, exit, maxExits)
+	s.exitCause = ending(exit)
+	s.view.Exits, s.view.Exit = appendBounded(s.view.Exits, exit, maxExits), &exit.Exit
+}
+
+// exitOf is an exit as it is seen.
+func exitOf(e Record, at time.Time) view.Exit {
+	exit := view.Exit{Reason: e.Reason, At: at}
+	switch {
+	case e.Exit.Signal != 0:
+		exit.Signal = view.Text(signalName(e.Exit.Signal))
+	case !e.Exit.Unknown:
+		exit.Code = &e.Exit.Code
+	}
+	return exit
 }
 
 // appendBounded appends and keeps the newest.
@@ -188,17 +201,25 @@ func appendBounded[T any](list []T, item T, limit int) []T {
 	return list[max(0, len(list)-limit):]
 }
 
-// String says how it ended, for people: "crash: exit code 1", "watch: SIGTERM, after src/server.js changed".
-func (e Exit) String() string {
-	how := fmt.Sprintf("exit code %d", e.Code)
+// ending says how a launch ended, for people: "crash: exit code 1", "watch: SIGTERM, after src/server.js changed".
+func ending(e view.ExitRecord) string {
+	how := "exit code unknown"
 	switch {
-	case e.Unknown:
-		how = "exit code unknown"
-	case e.Signal != 0:
-		how = unix.SignalName(syscall.Signal(e.Signal))
+	case e.Signal != "":
+		how = string(e.Signal)
+	case e.Code != nil:
+		how = fmt.Sprintf("exit code %d", *e.Code)
 	}
-	if e.Cause != "" && e.Reason != Manual {
-		how += ", after " + strings.TrimPrefix(e.Cause, string(e.Reason)+": ")
+	if e.Cause != "" && e.Reason != view.Manual {
+		how += ", after " + strings.TrimPrefix(string(e.Cause), string(e.Reason)+": ")
 	}
 	return fmt.Sprintf("%s: %s", e.Reason, how)
+}
+
+// signalName is SIGKILL for 9.
+func signalName(n int) string {
+	if name := unix.SignalName(syscall.Signal(n)); name != "" {
+		return name
+	}
+	return fmt.Sprintf("signal %d", n)
 }

@@ -4,13 +4,15 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"devstack/view"
 )
 
 // portCache keeps what was found about listening ports; looking anew costs a walk through every process's descriptors.
 type portCache struct {
 	mu     sync.Mutex
 	at     time.Time
-	byPid  map[int][]Port
+	byPid  map[int][]view.Address
 	finder portFinder
 }
 
@@ -23,13 +25,13 @@ func (m *Manager) SnapshotWithPorts() []Process {
 	list := m.Snapshot()
 	trees := make([][]int, len(list))
 	for i, p := range list {
-		if p.Pid != 0 {
-			trees[i] = append([]int{p.Pid}, p.Children...)
+		if p.Pid != nil {
+			trees[i] = append([]int{*p.Pid}, p.Children...)
 		}
 	}
 	byPid := m.ports.find(slices.Concat(trees...))
 	for i := range list {
-		list[i].Ports = []Port{}
+		list[i].Ports = []view.Address{}
 		for _, pid := range trees[i] {
 			for _, port := range byPid[pid] {
 				if !slices.Contains(list[i].Ports, port) {
@@ -37,12 +39,12 @@ func (m *Manager) SnapshotWithPorts() []Process {
 				}
 			}
 		}
-		slices.SortFunc(list[i].Ports, func(a, b Port) int { return a.Port - b.Port })
+		slices.SortFunc(list[i].Ports, func(a, b view.Address) int { return a.Port - b.Port })
 	}
 	return list
 }
 
-func (c *portCache) find(pids []int) map[int][]Port {
+func (c *portCache) find(pids []int) map[int][]view.Address {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.byPid == nil || time.Since(c.at) > portsMaxAge || slices.ContainsFunc(pids, func(pid int) bool { return !c.finder.knows(pid) }) {

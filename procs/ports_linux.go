@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"devstack/view"
 )
 
 // portFinder matches listening sockets with the processes that hold them. A socket whose owners are known is not
@@ -17,7 +19,7 @@ type portFinder struct {
 func (f *portFinder) knows(pid int) bool { return f.asked[pid] }
 
 // listening returns the ports of the given processes.
-func (f *portFinder) listening(pids []int) map[int][]Port {
+func (f *portFinder) listening(pids []int) map[int][]view.Address {
 	sockets := listeningSockets()
 	complete := len(f.asked) > 0
 	for _, pid := range pids {
@@ -30,7 +32,7 @@ func (f *portFinder) listening(pids []int) map[int][]Port {
 	if !complete {
 		f.search(sockets, pids)
 	}
-	found := map[int][]Port{}
+	found := map[int][]view.Address{}
 	for inode, port := range sockets {
 		for _, pid := range f.owners[inode] {
 			found[pid] = append(found[pid], port)
@@ -40,7 +42,7 @@ func (f *portFinder) listening(pids []int) map[int][]Port {
 }
 
 // search reads the descriptors of every given process.
-func (f *portFinder) search(sockets map[string]Port, pids []int) {
+func (f *portFinder) search(sockets map[string]view.Address, pids []int) {
 	f.owners, f.asked = map[string][]int{}, map[int]bool{}
 	for inode := range sockets {
 		f.owners[inode] = nil

@@ -10,6 +10,7 @@ import (
 
 	"devstack/procs/keeper"
 	"devstack/stack"
+	"devstack/view"
 )
 
 func TestNodeSaysReadyAndIsAskedToShutDown(t *testing.T) {
@@ -20,12 +21,12 @@ func TestNodeSaysReadyAndIsAskedToShutDown(t *testing.T) {
 		process.send('ready')`)
 	app.WaitReady, app.ShutdownWithMessage, app.InstanceVar = true, true, "NODE_APP_INSTANCE"
 	p.start(app)
-	if got := p.untilReady("agent"); got.ReadyBy != "ipc" || got.State != Online {
-		t.Errorf("ready by %s, %s", got.ReadyBy, got.State)
+	if got := p.untilReady("agent"); got.ReadyBy != "ipc" || got.Status != view.Online {
+		t.Errorf("ready by %s, %s", got.ReadyBy, got.Status)
 	}
 	p.current().Stop("agent")
-	got := p.untilState("agent", Stopped)
-	if len(got.Exits) != 1 || got.Exits[0].Code != 5 || got.Exits[0].Reason != Manual {
+	got := p.untilState("agent", view.Stopped)
+	if len(got.Exits) != 1 || *got.Exits[0].Code != 5 || got.Exits[0].Reason != view.Manual {
 		t.Errorf("exits %+v", got.Exits)
 	}
 	if want := []string{"instance 0", "leaving"}; !slices.Equal(got.Exits[0].LastLines, want) {
@@ -38,8 +39,8 @@ func TestNodeThatIgnoresItsChannelEndsByItself(t *testing.T) {
 	app := p.script("job", `console.log('done')`)
 	app.OneShot = true
 	p.start(app)
-	if got := p.untilReady("job"); got.State != Stopped || got.ReadyBy != "exit" {
-		t.Errorf("%s, ready by %s", got.State, got.ReadyBy)
+	if got := p.untilReady("job"); got.Status != view.Stopped || got.ReadyBy != "exit" {
+		t.Errorf("%s, ready by %s", got.Status, got.ReadyBy)
 	}
 }
 
@@ -50,13 +51,13 @@ func TestCrashKeepsItsLastLines(t *testing.T) {
 	delay := time.Duration(0)
 	app.RestartDelay = &delay
 	p.start(app)
-	got := p.untilState("api", Errored)
+	got := p.untilState("api", view.Errored)
 	if len(got.Exits) != 2 || got.Restarts != 1 {
 		t.Fatalf("restarts %d, exits %+v", got.Restarts, got.Exits)
 	}
 	last := got.Exits[1]
-	if last.Code != 3 || last.Reason != Crash || !slices.Equal(last.LastLines, []string{"boom", "no end"}) {
-		t.Errorf("last exit %s, last lines %q", last, last.LastLines)
+	if *last.Code != 3 || last.Reason != view.Crash || !slices.Equal(last.LastLines, []string{"boom", "no end"}) {
+		t.Errorf("last exit %+v, last lines %q", last, last.LastLines)
 	}
 }
 
@@ -64,8 +65,8 @@ func TestProgramThatIsNotThere(t *testing.T) {
 	p := newProject(t)
 	p.start(p.app("path", "/no/such/program"), p.app("name", "no-such-program"))
 	for _, name := range []string{"path", "name"} {
-		got := p.untilState(name, Errored)
-		if !strings.Contains(got.LastError, "no such file or directory") || !strings.Contains(got.LastError, "no") {
+		got := p.untilState(name, view.Errored)
+		if !strings.Contains(string(got.LastError), "no such file or directory") || !strings.Contains(string(got.LastError), "no") {
 			t.Errorf("%s: %q", name, got.LastError)
 		}
 	}
@@ -78,9 +79,9 @@ func TestMemoryOfTheWholeTree(t *testing.T) {
 		node -e "require('fs').writeFileSync('grown', ''); const b = Buffer.alloc(200 << 20, 1); setInterval(() => b.length, 1000)"; true`)
 	app.MaxMemory = 100 << 20
 	p.start(app)
-	got := p.until("fat", "restarted", func(got Process) bool { return got.State == Online && got.Restarts == 1 })
-	if len(got.Exits) != 1 || got.Exits[0].Reason != Memory || got.Unstable != 0 {
-		t.Errorf("unstable %d, exits %+v", got.Unstable, got.Exits)
+	got := p.until("fat", "restarted", func(got Process) bool { return got.Status == view.Online && got.Restarts == 1 })
+	if len(got.Exits) != 1 || got.Exits[0].Reason != view.Memory || got.UnstableRestarts != 0 {
+		t.Errorf("unstable %d, exits %+v", got.UnstableRestarts, got.Exits)
 	}
 }
 
@@ -98,11 +99,11 @@ func TestHTTPHealthcheckAndPorts(t *testing.T) {
 	if got.ReadyBy != "healthcheck" || len(got.Probes) == 0 || !strings.Contains(got.Probes[len(got.Probes)-1].Detail, "200") {
 		t.Errorf("ready by %s, probes %+v", got.ReadyBy, got.Probes)
 	}
-	if ports := p.current().SnapshotWithPorts()[0].Ports; !slices.Equal(ports, []Port{{Host: "::", Port: port}}) {
+	if ports := p.current().SnapshotWithPorts()[0].Ports; !slices.Equal(ports, []view.Address{{Host: "::", Port: port}}) {
 		t.Errorf("ports %+v, want %d", ports, port)
 	}
 	got = p.until("web", "restarted", func(got Process) bool { return len(got.Exits) > 0 })
-	if got.Exits[0].Reason != Liveness {
+	if got.Exits[0].Reason != view.Liveness {
 		t.Errorf("exits %+v", got.Exits)
 	}
 }
@@ -123,10 +124,10 @@ func TestHungNodeIsRestarted(t *testing.T) {
 	app.Healthcheck = &stack.Healthcheck{HTTP: "/", Interval: 50 * time.Millisecond, Timeout: 2 * time.Second, Retries: 2}
 	p.start(app)
 	got := p.until("web", "restarted and ready", func(got Process) bool { return got.Ready && got.Restarts == 1 })
-	if got.RestartsBy != (Restarts{Liveness: 1}) || got.Unstable != 0 || len(got.Exits) != 1 {
-		t.Fatalf("restarts %+v, unstable %d, exits %+v", got.RestartsBy, got.Unstable, got.Exits)
+	if got.RestartsBy != (view.Restarts{Liveness: 1}) || got.UnstableRestarts != 0 || len(got.Exits) != 1 {
+		t.Fatalf("restarts %+v, unstable %d, exits %+v", got.RestartsBy, got.UnstableRestarts, got.Exits)
 	}
-	if e := got.Exits[0]; e.Reason != Liveness || e.Signal != 9 || !strings.HasPrefix(e.Cause, "healthcheck failed 2 times: ") {
+	if e := got.Exits[0]; e.Reason != view.Liveness || e.Signal != "SIGKILL" || !strings.HasPrefix(string(e.Cause), "healthcheck failed 2 times: ") {
 		t.Errorf("exit %+v", e)
 	}
 }
@@ -160,7 +161,7 @@ func TestAnotherDaemonTakesOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.current().Close() // its successor finds an exit that nobody has counted
-	proc, err := os.FindProcess(ended.Pid)
+	proc, err := os.FindProcess(*ended.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,13 +179,13 @@ func TestAnotherDaemonTakesOver(t *testing.T) {
 	if err := next.Restore(apps, saved, rows); err != nil {
 		t.Fatal(err)
 	}
-	got := p.untilState("job", Errored)
-	if len(got.Exits) != 1 || got.Exits[0].Signal != 9 {
+	got := p.untilState("job", view.Errored)
+	if len(got.Exits) != 1 || got.Exits[0].Signal != "SIGKILL" {
 		t.Errorf("exits %+v", got.Exits)
 	}
-	if got, _ := next.Process("api", 0); got.Pid != before.Pid || !got.Ready || got.ID != before.ID {
+	if got, _ := next.Process("api", 0); *got.Pid != *before.Pid || !got.Ready || got.ID != before.ID {
 		t.Errorf("api is %+v, was %+v", got, before)
 	}
 	next.Stop("api")
-	p.untilState("api", Stopped)
+	p.untilState("api", view.Stopped)
 }

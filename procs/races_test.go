@@ -9,6 +9,7 @@ import (
 
 	"devstack/procs/keeper"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // What users of other supervisors report again and again: a restart, a stop or an update that comes while something
@@ -25,9 +26,9 @@ func TestASlowCrashLoopEnds(t *testing.T) {
 		m.Apply([]stack.App{app})
 		m.Start("api")
 		pass(32 * time.Second) // in the eleventh and last launch
-		wantState(t, m, "api", Online)
+		wantState(t, m, "api", view.Online)
 		pass(time.Hour)
-		if p := wantState(t, m, "api", Errored); p.RestartsBy != (Restarts{Crash: 10}) || k.launches != 11 {
+		if p := wantState(t, m, "api", view.Errored); p.RestartsBy != (view.Restarts{Crash: 10}) || k.launches != 11 {
 			t.Errorf("%d launches, restarts %+v", k.launches, p.RestartsBy)
 		}
 	})
@@ -41,11 +42,11 @@ func TestRestartWhilePending(t *testing.T) {
 		m.Apply([]stack.App{app})
 		m.Start("api")
 		m.Restart("api")
-		wantState(t, m, "api", Waiting)
+		wantState(t, m, "api", view.Waiting)
 		m.Restart("api")
 		m.SetGate("api", nil)
 		pass(time.Minute)
-		wantState(t, m, "api", Online)
+		wantState(t, m, "api", view.Online)
 		wantCalls(t, k, "0s launch 1")
 	})
 }
@@ -63,7 +64,7 @@ func TestTwoRestartsAtOnce(t *testing.T) {
 		}
 		all.Wait()
 		pass(time.Minute)
-		if p := wantState(t, m, "api", Online); p.RestartsBy != (Restarts{Manual: 1}) || k.most != 1 {
+		if p := wantState(t, m, "api", view.Online); p.RestartsBy != (view.Restarts{Manual: 1}) || k.most != 1 {
 			t.Errorf("restarts %+v, %d alive at once", p.RestartsBy, k.most)
 		}
 		wantCalls(t, k, "0s launch 1", "1s terminated 1", "11s killed 1", "11s tree 1", "11s launch 2")
@@ -76,11 +77,11 @@ func TestStopDuringADependencyWait(t *testing.T) {
 		app.DependsOn = []stack.Dependency{{Name: "redis", Service: true, Condition: stack.Healthy}}
 		m.Apply([]stack.App{app})
 		m.Start("api")
-		wantState(t, m, "api", Waiting)
+		wantState(t, m, "api", view.Waiting)
 		m.Stop("api")
 		m.SetGate("api", nil)
 		pass(time.Minute)
-		wantState(t, m, "api", Stopped)
+		wantState(t, m, "api", view.Stopped)
 		wantCalls(t, k)
 	})
 }
@@ -98,18 +99,18 @@ func TestNoStaleReadinessAfterAnUpdate(t *testing.T) {
 		m.Start("api")
 		synctest.Wait()
 		sayReady(1)
-		if p := wantState(t, m, "api", Online); !p.Ready {
+		if p := wantState(t, m, "api", view.Online); !p.Ready {
 			t.Fatal("not ready")
 		}
 		app.Hash = "2"
 		m.Apply([]stack.App{app})
-		wantState(t, m, "api", Launching)
+		wantState(t, m, "api", view.Launching)
 		sayReady(1) // late
-		if p := wantState(t, m, "api", Launching); p.Ready || p.Generation != 2 {
+		if p := wantState(t, m, "api", view.Launching); p.Ready || p.Generation != 2 {
 			t.Errorf("ready by the word of the launch before: %v, generation %d", p.Ready, p.Generation)
 		}
 		sayReady(2)
-		if p := wantState(t, m, "api", Online); !p.Ready {
+		if p := wantState(t, m, "api", view.Online); !p.Ready {
 			t.Error("not ready")
 		}
 	})
@@ -126,8 +127,8 @@ func TestMemoryIsLookedAtOnceASecond(t *testing.T) {
 		m.Start("api")
 		pass(1500 * time.Millisecond)
 		wantCalls(t, k, "300ms launch 1", "1s terminated 1", "1s tree 1", "1s launch 2")
-		if p := wantState(t, m, "api", Online); p.RestartsBy != (Restarts{Memory: 1}) || p.Unstable != 0 {
-			t.Errorf("restarts %+v, unstable %d", p.RestartsBy, p.Unstable)
+		if p := wantState(t, m, "api", view.Online); p.RestartsBy != (view.Restarts{Memory: 1}) || p.UnstableRestarts != 0 {
+			t.Errorf("restarts %+v, unstable %d", p.RestartsBy, p.UnstableRestarts)
 		}
 	})
 }

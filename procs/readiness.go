@@ -8,13 +8,14 @@ import (
 	"devstack/probe"
 	"devstack/procs/keeper"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // bootTime is how long a process without any check must live to count as ready.
 const bootTime = 500 * time.Millisecond
 
 // readyBy is how an app's readiness is judged.
-func readyBy(app stack.App) string {
+func readyBy(app stack.App) view.Text {
 	switch {
 	case app.OneShot:
 		return "exit"
@@ -122,5 +123,5 @@ func untilUnhealthy(ctx context.Context, p probe.Probe, hc stack.Healthcheck, se
 func (s *supervisor) recordProbe(r probe.Result) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.view.Probes = appendBounded(s.view.Probes, ProbeRecord{At: time.Now(), Result: r}, maxProbes)
+	s.view.Probes = appendBounded(s.view.Probes, view.Probe{At: time.Now(), Ready: r.Ready, Detail: r.Detail}, maxProbes)
 }

@@ -17,6 +17,7 @@ import (
 	"devstack/procs/keeper"
 	"devstack/procs/node"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // The test binary is also the keeper and the daemon of these tests.
@@ -163,7 +164,7 @@ func (p *project) newManager() *Manager {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	m := NewManager(Options{Keeper: p.conn, Shim: shim, Publish: func(Notice) {
+	m := NewManager(Options{Keeper: p.conn, Shim: shim, Publish: func(view.Event) {
 		select {
 		case p.changed <- struct{}{}:
 		default:
@@ -194,9 +195,9 @@ func (p *project) until(app string, what string, ok func(Process) bool) Process 
 	}
 }
 
-func (p *project) untilState(app string, s State) Process {
+func (p *project) untilState(app string, s view.Status) Process {
 	p.t.Helper()
-	return p.until(app, string(s), func(got Process) bool { return got.State == s })
+	return p.until(app, string(s), func(got Process) bool { return got.Status == s })
 }
 
 func (p *project) untilReady(app string) Process {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"devstack/procs/keeper"
+	"devstack/view"
 )
 
 // Resume is the machine of a new daemon: the saved one, brought up to date with what the keeper knows about this
@@ -12,7 +13,7 @@ import (
 // performed before anything else. Launches without any trace have ended in an unknown way.
 func (m Machine) Resume(running []keeper.Running) (Machine, []Effect) {
 	m.Newest = max(m.Newest, m.Gen, m.Heir.Gen, m.Retired.Gen)
-	if n := len(running); n > 1 && m.State == Online && running[n-1].Key.Generation > m.Newest && alive(running, m.Gen) {
+	if n := len(running); n > 1 && m.State == view.Online && running[n-1].Key.Generation > m.Newest && alive(running, m.Gen) {
 		m.Newest = running[n-1].Key.Generation // two live side by side only in a reload
 		m.Heir = Heir{Gen: m.Newest}
 	}
@@ -63,10 +64,10 @@ func (m Machine) resumeMain(running []keeper.Running) (Machine, []Effect) {
 			continue // counted before
 		}
 		if gen > m.Gen {
-			m.Gen, m.State, m.Ready, m.Late, m.Again, m.Reason, m.Listens = gen, Launching, false, false, false, "", false
+			m.Gen, m.State, m.Ready, m.Late, m.Again, m.Reason, m.Listens = gen, view.Launching, false, false, false, "", false
 			m.Newest = max(m.Newest, gen)
 			if m.Policy.OneShot {
-				m.State = Online
+				m.State = view.Online
 			}
 		}
 		if row.Exit == nil {
@@ -90,15 +91,15 @@ func (m Machine) resumeMain(running []keeper.Running) (Machine, []Effect) {
 // underWay arms again what the earlier daemon had armed.
 func (m Machine) underWay() []Effect {
 	switch m.State {
-	case Launching:
+	case view.Launching:
 		return []Effect{SetTimer{Gen: m.Gen, Timer: ListenTimer, After: m.Policy.ListenTimeout}}
-	case Stopping:
+	case view.Stopping:
 		if m.Draining {
 			return []Effect{Drain{m.Gen}, SetTimer{Gen: m.Gen, Timer: DrainTimer, After: m.Policy.KillTimeout}}
 		}
 		_, effects := m.stop(m.Reason, m.Again)
 		return effects
-	case WaitingRestart:
+	case view.WaitingRestart:
 		delay := m.Policy.restartDelay(m.Unstable)
 		if m.Failed > 0 {
 			delay = m.Policy.backoff(m.Failed)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"devstack/procs/keeper"
+	"devstack/view"
 )
 
 func row(gen int64, exit *keeper.Exit) keeper.Running {
@@ -21,46 +22,46 @@ func TestResume(t *testing.T) {
 	failed := func() *keeper.Exit { return &keeper.Exit{Code: 1} }
 	tests := []struct {
 		name     string
-		saved    State
+		saved    view.Status
 		change   func(*Machine)
 		rows     []keeper.Running
-		want     State
+		want     view.Status
 		gen      int64
 		unstable int
 		effects  string
 	}{
-		{"still running", Online, nil, []keeper.Running{row(7, nil)}, Online, 7, 0, ""},
-		{"still launching", Launching, nil, []keeper.Running{row(7, nil)}, Launching, 7, 0, "SetTimer listen_timeout"},
-		{"a stop goes on", Stopping, nil, []keeper.Running{row(7, nil)}, Stopping, 7, 0, "Signal terminated, SetTimer kill_timeout"},
-		{"a delay starts over", WaitingRestart, nil, nil, WaitingRestart, 7, 0, "SetTimer restart_delay"},
-		{"stopped", Stopped, nil, nil, Stopped, 7, 0, ""},
+		{"still running", view.Online, nil, []keeper.Running{row(7, nil)}, view.Online, 7, 0, ""},
+		{"still launching", view.Launching, nil, []keeper.Running{row(7, nil)}, view.Launching, 7, 0, "SetTimer listen_timeout"},
+		{"a stop goes on", view.Stopping, nil, []keeper.Running{row(7, nil)}, view.Stopping, 7, 0, "Signal terminated, SetTimer kill_timeout"},
+		{"a delay starts over", view.WaitingRestart, nil, nil, view.WaitingRestart, 7, 0, "SetTimer restart_delay"},
+		{"stopped", view.Stopped, nil, nil, view.Stopped, 7, 0, ""},
 		{
-			"exited meanwhile", Online, nil,
+			"exited meanwhile", view.Online, nil,
 			[]keeper.Running{row(7, failed())},
-			WaitingRestart, 7, 1,
+			view.WaitingRestart, 7, 1,
 			"StopTimer, KillTree, Record crash, SetTimer restart_delay",
 		},
-		{"stopped meanwhile", Stopping, nil, []keeper.Running{row(7, failed())}, Stopped, 7, 0, "StopTimer, KillTree, Record manual"},
+		{"stopped meanwhile", view.Stopping, nil, []keeper.Running{row(7, failed())}, view.Stopped, 7, 0, "StopTimer, KillTree, Record manual"},
 		{
-			"exit already counted", WaitingRestart, func(m *Machine) { m.Unstable = 1 },
+			"exit already counted", view.WaitingRestart, func(m *Machine) { m.Unstable = 1 },
 			[]keeper.Running{row(7, failed())},
-			WaitingRestart, 7, 1, "SetTimer restart_delay",
+			view.WaitingRestart, 7, 1, "SetTimer restart_delay",
 		},
-		{"launched but not saved", WaitingRestart, nil, []keeper.Running{row(8, nil)}, Launching, 8, 0, "SetTimer listen_timeout"},
+		{"launched but not saved", view.WaitingRestart, nil, []keeper.Running{row(8, nil)}, view.Launching, 8, 0, "SetTimer listen_timeout"},
 		{
-			"exit and next launch not saved", Online, nil,
+			"exit and next launch not saved", view.Online, nil,
 			[]keeper.Running{row(7, failed()), row(8, nil)},
-			Launching, 8, 1,
+			view.Launching, 8, 1,
 			"Record crash, SetTimer listen_timeout",
 		},
 		{
-			"two exits not saved", Online, nil,
+			"two exits not saved", view.Online, nil,
 			[]keeper.Running{row(7, failed()), row(8, failed())},
-			WaitingRestart, 8, 2,
+			view.WaitingRestart, 8, 2,
 			"Record crash, StopTimer, KillTree, Record crash, SetTimer restart_delay",
 		},
-		{"no trace of it", Online, nil, nil, WaitingRestart, 7, 1, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
-		{"no trace of what was stopping", Stopping, nil, nil, Stopped, 7, 0, "StopTimer, KillTree, Record manual"},
+		{"no trace of it", view.Online, nil, nil, view.WaitingRestart, 7, 1, "StopTimer, KillTree, Record crash, SetTimer restart_delay"},
+		{"no trace of what was stopping", view.Stopping, nil, nil, view.Stopped, 7, 0, "StopTimer, KillTree, Record manual"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"devstack/procs/keeper"
 	"devstack/procs/node"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // run is what a supervisor knows about one launch. During a reload it has two.
@@ -61,7 +63,7 @@ func (s *supervisor) tidy() {
 		s.next = nil
 	}
 	for gen, r := range s.runs {
-		if gen != m.Heir.Gen && (gen != m.Gen || m.State != Launching && m.State != Online) {
+		if gen != m.Heir.Gen && (gen != m.Gen || m.State != view.Launching && m.State != view.Online) {
 			r.stopWatch()
 		}
 		if gen != m.Gen && gen != m.Heir.Gen && gen != m.Retired.Gen {
@@ -139,20 +141,33 @@ func (s *supervisor) promote(gen int64) {
 func (s *supervisor) showRun(r *run) {
 	s.mu.Lock()
 	s.launched, s.logStart = r.launched, r.logStart
-	s.view.Pid, s.view.StartedAt = r.launched.Pid, r.launched.At
-	s.view.Memory, s.view.CPU, s.view.Children = -1, -1, []int{}
+	s.view.Pid, s.view.StartedAt = orNull(r.launched.Pid), orNull(r.launched.At)
+	s.view.MemoryBytes, s.view.CPUPercent, s.view.Children = nil, nil, []int{}
 	s.mu.Unlock()
 	s.showListening(r)
 }
 
 func (s *supervisor) showListening(r *run) {
-	ports := []Port{}
-	for _, a := range r.listening {
-		ports = append(ports, Port{Host: a.Host, Port: a.Port})
-	}
+	held := heldBy(r.app, r.listening)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.view.Listening = ports
+	s.view.Held = held
+}
+
+// heldBy are the sockets that outlive a launch. One that was bound before the start is open on every address, whatever host
+// the program has asked for.
+func heldBy(app stack.App, listening []keeper.Address) []view.Address {
+	held := []view.Address{}
+	for _, a := range listening {
+		socket := view.Address{Host: cmp.Or(a.Host, "*"), Port: a.Port}
+		if app.HoldPort == "true" && a.Port == app.Port {
+			socket.Host = "*"
+		}
+		if !slices.Contains(held, socket) {
+			held = append(held, socket)
+		}
+	}
+	return held
 }
 
 // sayUnheld says once of a definition why its port is not held, where one would expect that it is.
@@ -172,7 +187,7 @@ func (s *supervisor) sayUnheld(m Machine) {
 		why = "node with these options does not pass it on"
 	}
 	s.saidFor = app.Hash
-	s.notice(NoticeWarning, "", "", "hold_port", fmt.Sprintf("port %d is not held over a restart: %s. "+
+	s.notice(view.KindWarning, "", "", "hold_port", fmt.Sprintf("port %d is not held over a restart: %s. "+
 		"hold_port: true passes the socket to a program that knows LISTEN_FDS, hold_port: false silences this", app.Port, why))
 }
 
@@ -197,11 +212,11 @@ func (s *supervisor) watchElsewhere(r *run) {
 			case <-ticker.C:
 			}
 			p := s.snapshot()
-			if p.Generation != r.gen || p.Pid == 0 {
+			if p.Generation != r.gen || p.Pid == nil {
 				continue
 			}
-			for _, ports := range s.m.ports.find(append([]int{p.Pid}, p.Children...)) {
-				if slices.ContainsFunc(ports, func(at Port) bool { return at.Port == r.app.Port }) {
+			for _, ports := range s.m.ports.find(append([]int{*p.Pid}, p.Children...)) {
+				if slices.ContainsFunc(ports, func(at view.Address) bool { return at.Port == r.app.Port }) {
 					s.inbox.put(func() { s.satisfiedElsewhere(r) })
 					return
 				}

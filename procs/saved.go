@@ -7,6 +7,7 @@ import (
 
 	"devstack/procs/keeper"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // savedState is the processes' part of the state file. It holds no environment.
@@ -16,17 +17,17 @@ type savedState struct {
 }
 
 type savedProcess struct {
-	App        string          `json:"app"`
-	Instance   int             `json:"instance"`
-	ID         int             `json:"id"`
-	Hash       string          `json:"hash"`
-	Machine    Machine         `json:"machine"`
-	Launched   keeper.Launched `json:"launched"`
-	LogStart   logStart        `json:"log_start"`
-	Exits      []Exit          `json:"exits"`
-	LastError  string          `json:"last_error"`
-	WaitingFor []string        `json:"waiting_for"`
-	StopCause  string          `json:"stop_cause"`
+	App        string            `json:"app"`
+	Instance   int               `json:"instance"`
+	ID         int               `json:"id"`
+	Hash       string            `json:"hash"`
+	Machine    Machine           `json:"machine"`
+	Launched   keeper.Launched   `json:"launched"`
+	LogStart   logStart          `json:"log_start"`
+	Exits      []view.ExitRecord `json:"exit_records"` // an older devstackd wrote others, as exits
+	LastError  string            `json:"last_error"`
+	WaitingFor []string          `json:"waiting_for"`
+	StopCause  string            `json:"stop_cause"`
 }
 
 // Saved returns what the next daemon needs to go on.
@@ -45,7 +46,7 @@ func (s *supervisor) saved() savedProcess {
 	defer s.mu.Unlock()
 	return savedProcess{
 		App: s.name, Instance: s.instance, ID: s.view.ID, Hash: s.hash, Machine: s.kept, Launched: s.launched,
-		LogStart: s.logStart, Exits: s.view.Exits, LastError: s.view.LastError, WaitingFor: s.view.WaitingFor, StopCause: s.stopCause,
+		LogStart: s.logStart, Exits: s.view.Exits, LastError: string(s.view.LastError), WaitingFor: s.view.WaitingFor, StopCause: s.stopCause,
 	}
 }
 
@@ -77,7 +78,7 @@ func (m *Manager) Restore(apps []stack.App, saved json.RawMessage, running []kee
 			key := instanceKey{app.Name, n}
 			p, ok := known[key]
 			if !ok {
-				p = savedProcess{ID: m.newID(), Hash: app.Hash, Machine: Machine{State: Stopped, Closed: len(app.DependsOn) > 0}}
+				p = savedProcess{ID: m.newID(), Hash: app.Hash, Machine: Machine{State: view.Stopped, Closed: len(app.DependsOn) > 0}}
 				p.WaitingFor = dependencyNames(app)
 			}
 			s := newSupervisor(m, app.Instance(n), n, p.ID)
@@ -99,14 +100,17 @@ func (m *Manager) Restore(apps []stack.App, saved json.RawMessage, running []kee
 func (s *supervisor) preview(p savedProcess) {
 	s.hash = p.Hash
 	s.launched, s.logStart, s.stopCause = p.Launched, p.LogStart, p.StopCause
-	s.view.Exits = append([]Exit{}, p.Exits...)
-	s.view.LastError = p.LastError
+	s.view.Exits = append(s.view.Exits, p.Exits...)
+	if exit := s.view.LastExit(); exit != nil {
+		s.view.Exit = &exit.Exit
+	}
+	s.view.LastError = view.Text(p.LastError)
 	s.view.WaitingFor = append([]string{}, p.WaitingFor...)
 	s.machine = p.Machine
 	s.machine.Policy = policyOf(s.app)
 	s.show(s.machine)
 	if s.machine.live() {
-		s.view.Pid, s.view.StartedAt = p.Launched.Pid, p.Launched.At
+		s.view.Pid, s.view.StartedAt = orNull(p.Launched.Pid), orNull(p.Launched.At)
 	}
 }
 
@@ -141,11 +145,11 @@ func (s *supervisor) restore(p savedProcess, rows []keeper.Running) {
 		switch gen := row.Key.Generation; {
 		case row.Exit != nil:
 			s.m.saver.ack(row.Key)
-		case gen == s.machine.Gen && (s.machine.State == Launching || s.machine.State == Online):
-			s.resumeWatch(row, s.machine.State == Launching)
+		case gen == s.machine.Gen && (s.machine.State == view.Launching || s.machine.State == view.Online):
+			s.resumeWatch(row, s.machine.State == view.Launching)
 		case gen == s.machine.Heir.Gen:
 			s.resumeWatch(row, !s.machine.Heir.Ready)
-		case row.Drained && (gen == s.machine.Retired.Gen || s.machine.State == Stopping):
+		case row.Drained && (gen == s.machine.Retired.Gen || s.machine.State == view.Stopping):
 			s.step(Drained{gen}, "")
 		}
 	}

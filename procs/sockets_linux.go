@@ -12,12 +12,14 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"devstack/view"
 )
 
 // listeningSockets returns all TCP sockets that listen, by inode. Where the kernel cannot be asked for them alone, it
 // reads the table of all connections, which takes milliseconds.
-func listeningSockets() map[string]Port {
-	sockets := map[string]Port{}
+func listeningSockets() map[string]view.Address {
+	sockets := map[string]view.Address{}
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		if err := diagnoseSockets(family, sockets); err != nil {
 			return socketsFromTables()
@@ -27,7 +29,7 @@ func listeningSockets() map[string]Port {
 }
 
 // diagnoseSockets asks by the sock_diag protocol of netlink(7).
-func diagnoseSockets(family uint8, sockets map[string]Port) error {
+func diagnoseSockets(family uint8, sockets map[string]view.Address) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return err
@@ -66,14 +68,14 @@ func diagnoseSockets(family uint8, sockets map[string]Port) error {
 			}
 			ip, _ := netip.AddrFromSlice(address)
 			inode := strconv.FormatUint(uint64(binary.NativeEndian.Uint32(m.Data[68:])), 10)
-			sockets[inode] = Port{Host: ip.Unmap().String(), Port: int(binary.BigEndian.Uint16(m.Data[4:]))}
+			sockets[inode] = view.Address{Host: ip.Unmap().String(), Port: int(binary.BigEndian.Uint16(m.Data[4:]))}
 		}
 	}
 }
 
 // socketsFromTables reads /proc/net/tcp and tcp6.
-func socketsFromTables() map[string]Port {
-	sockets := map[string]Port{}
+func socketsFromTables() map[string]view.Address {
+	sockets := map[string]view.Address{}
 	for _, path := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		file, err := os.Open(path)
 		if err != nil {
@@ -96,16 +98,16 @@ func socketsFromTables() map[string]Port {
 }
 
 // parseSocketAddress reads 0100007F:0BB8: 32-bit words in the host's (little-endian) order, then the port.
-func parseSocketAddress(s string) (Port, bool) {
+func parseSocketAddress(s string) (view.Address, bool) {
 	address, portText, _ := strings.Cut(s, ":")
 	raw, err := hex.DecodeString(address)
 	port, portErr := strconv.ParseUint(portText, 16, 16)
 	if err != nil || portErr != nil || len(raw)%4 != 0 {
-		return Port{}, false
+		return view.Address{}, false
 	}
 	for i := 0; i < len(raw); i += 4 {
 		raw[i], raw[i+1], raw[i+2], raw[i+3] = raw[i+3], raw[i+2], raw[i+1], raw[i]
 	}
 	ip, ok := netip.AddrFromSlice(raw)
-	return Port{Host: ip.Unmap().String(), Port: int(port)}, ok
+	return view.Address{Host: ip.Unmap().String(), Port: int(port)}, ok
 }

@@ -5,6 +5,8 @@ import (
 	"net"
 	"slices"
 	"testing"
+
+	"devstack/view"
 )
 
 func TestListeningSockets(t *testing.T) {
@@ -15,8 +17,8 @@ func TestListeningSockets(t *testing.T) {
 		}
 		defer l.Close()
 		host, _, _ := net.SplitHostPort(address)
-		want := Port{Host: host, Port: l.Addr().(*net.TCPAddr).Port}
-		for name, found := range map[string]map[string]Port{"netlink": listeningSockets(), "tables": socketsFromTables()} {
+		want := view.Address{Host: host, Port: l.Addr().(*net.TCPAddr).Port}
+		for name, found := range map[string]map[string]view.Address{"netlink": listeningSockets(), "tables": socketsFromTables()} {
 			if !slices.Contains(slices.Collect(maps.Values(found)), want) {
 				t.Errorf("%s: %v not found in %v", name, want, found)
 			}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"devstack/view"
 )
 
 var update = flag.Bool("update", false, "write docs/states.md anew")
@@ -35,10 +37,10 @@ var variants = []struct {
 	{"one too many", func(m *Machine) { m.Unstable = m.Policy.MaxRestarts }},
 	{"no delay", func(m *Machine) { m.Policy.RestartDelay = nil }},
 	{"no autorestart", func(m *Machine) { m.Policy.Autorestart = false }},
-	{"ended by itself", func(m *Machine) { m.Ended = m.State == Stopped }},
+	{"ended by itself", func(m *Machine) { m.Ended = m.State == view.Stopped }},
 	{"one_shot", func(m *Machine) { m.Policy.OneShot = true }},
-	{"to run again", func(m *Machine) { m.Again = m.State == Stopping }},
-	{"to run again, gate closed", func(m *Machine) { m.Again = m.State == Stopping; m.Closed = m.Again }},
+	{"to run again", func(m *Machine) { m.Again = m.State == view.Stopping }},
+	{"to run again, gate closed", func(m *Machine) { m.Again = m.State == view.Stopping; m.Closed = m.Again }},
 }
 
 func statesPage() string {
@@ -73,10 +75,10 @@ Generated from ` + "`procs.Machine.Step`" + ` by ` + "`go test ./procs -run Test
 	return page.String()
 }
 
-func mermaidName(s State) string { return strings.ReplaceAll(string(s), " ", "_") }
+func mermaidName(s view.Status) string { return strings.ReplaceAll(string(s), " ", "_") }
 
 // movesBetween names the events that lead from one state to another, each once, in its plainest circumstances.
-func movesBetween(from, to State) []string {
+func movesBetween(from, to view.Status) []string {
 	var labels []string
 	for _, ev := range allEvents() {
 		for _, v := range variants {
@@ -97,7 +99,7 @@ func movesBetween(from, to State) []string {
 }
 
 // cell is what an event does in a state: the new state and the effects, then what circumstances change about it.
-func cell(from State, ev Event) string {
+func cell(from view.Status, ev Event) string {
 	var parts []string
 	plain := ""
 	for _, v := range variants {

@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"devstack/procs/keeper"
 	"devstack/procs/node"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // maxExits and maxProbes bound the histories of an instance.
@@ -66,15 +68,23 @@ func newSupervisor(m *Manager, app stack.App, n, id int) *supervisor {
 	if !judged {
 		waitingFor = dependencyNames(app)
 	}
-	s.machine = Machine{State: Stopped, Closed: len(waitingFor) > 0, Policy: policyOf(app), Newest: m.newest[instanceKey{app.Name, n}]}
+	s.machine = Machine{State: view.Stopped, Closed: len(waitingFor) > 0, Policy: policyOf(app), Newest: m.newest[instanceKey{app.Name, n}]}
 	s.kept = s.machine
 	s.ctx, s.cancel = context.WithCancel(m.ctx)
-	s.view = Process{
-		ID: id, App: app.Name, Namespace: app.Namespace, Instance: n, ExecMode: app.ExecMode, State: Stopped, ReadyBy: readyBy(app), Watching: app.Watch.On,
-		Memory: -1, CPU: -1, Children: []int{}, WaitingFor: append([]string{}, waitingFor...),
-		Exits: []Exit{}, Probes: []ProbeRecord{}, Ports: []Port{}, Listening: []Port{},
-	}
+	s.view = Idle(app, n, id)
+	s.view.WaitingFor = append(s.view.WaitingFor, waitingFor...)
 	return s
+}
+
+// Idle is the n-th instance of an app that was never launched; app is the definition of that instance.
+func Idle(app stack.App, n, id int) Process {
+	return Process{ProcessDetails: view.ProcessDetails{
+		Process: view.Process{
+			Name: app.Name, Namespace: app.Namespace, Instance: n, ID: id, Status: view.Stopped, ReadyBy: readyBy(app),
+			ExecMode: cmp.Or(app.ExecMode, "fork"), Watching: app.Watch.On, Ports: []view.Address{}, WaitingFor: []string{},
+		},
+		Children: []int{}, Exits: []view.ExitRecord{}, Probes: []view.Probe{}, Held: []view.Address{},
+	}}
 }
 
 // dependencyNames is what an instance waits for until the first SetGate: unknown is closed.
@@ -120,7 +130,7 @@ func (s *supervisor) step(ev Event, cause string) {
 		before := s.machine
 		next, effects := before.Step(ev)
 		s.machine = next
-		if next.State == Stopping && before.State != Stopping {
+		if next.State == view.Stopping && before.State != view.Stopping {
 			s.mu.Lock()
 			s.stopCause = cause
 			s.mu.Unlock()
@@ -148,24 +158,23 @@ func (s *supervisor) publish(before, now Machine, cause string) {
 	s.release(before, now)
 	s.show(now)
 	if before.State != now.State {
-		s.notice(NoticeProcess, string(before.State), string(now.State), cause, "")
+		s.notice(view.KindProcess, string(before.State), string(now.State), cause, "")
 		s.log.Info("state", "gen", now.Gen, "from", before.State, "to", now.State, "cause", cause)
 	}
 	if before.Ready != now.Ready {
-		words := map[bool]string{true: "ready", false: "not ready"}
 		s.sayUnheld(now) // first: whoever waits for ready hears nothing after it
-		s.notice(NoticeReady, words[before.Ready], words[now.Ready], cause, "")
+		s.notice(view.KindReady, view.ReadyWord(before.Ready), view.ReadyWord(now.Ready), cause, "")
 	}
 	if step, gen := handover(before, now); step != "" {
 		message := ""
 		if r := s.runs[gen]; r != nil && r.launched.Pid != 0 {
 			message = fmt.Sprintf("pid %d", r.launched.Pid)
 		}
-		s.notice(NoticeReload, "", step, "", message)
+		s.notice(view.KindReload, "", step, "", message)
 		s.log.Info("reload", "gen", gen, "step", step)
 	}
 	if now.Late && !before.Late {
-		s.notice(NoticeWarning, "", "", "listen_timeout",
+		s.notice(view.KindWarning, "", "", "listen_timeout",
 			fmt.Sprintf("%s is not ready after %s (ready by %s)", s.name, s.machine.Policy.ListenTimeout, readyBy(s.app)))
 	}
 	s.m.saver.changed()
@@ -180,7 +189,7 @@ func (s *supervisor) release(before, now Machine) {
 	case !s.app.HoldsSockets():
 	case rejected != 0 && rejected != before.Rejected.Gen:
 		s.giveUp(keeper.ReleaseReq{Only: rejected})
-	case now.State == Stopped || now.State == Errored:
+	case now.State == view.Stopped || now.State == view.Errored:
 		if before.State != now.State {
 			s.giveUp(keeper.ReleaseReq{})
 		}
@@ -203,33 +212,41 @@ func (s *supervisor) show(m Machine) {
 	defer s.mu.Unlock()
 	s.kept = m
 	v := &s.view
-	v.State, v.Ready, v.Late, v.Generation = m.State, m.Ready, m.Late, m.Gen
-	v.Restarts, v.RestartsBy, v.Unstable = m.Restarts.Total(), m.Restarts, m.Unstable
+	v.Status, v.Ready, v.Late, v.Generation = m.State, m.Ready, m.Late, m.Gen
+	v.Restarts, v.RestartsBy, v.UnstableRestarts = m.Restarts.Total(), m.Restarts, m.Unstable
 	if !m.live() {
-		v.Pid, v.StartedAt, v.Memory, v.CPU, v.Children, v.Listening = 0, time.Time{}, -1, -1, []int{}, []Port{}
+		v.Pid, v.StartedAt, v.MemoryBytes, v.CPUPercent, v.Children, v.Held = nil, nil, nil, nil, []int{}, []view.Address{}
 	}
-	v.Overlaps, v.Newest, v.Rejected = m.overlaps(), max(m.Newest, m.Gen), m.Rejected
-	v.Heir, v.Retiring = s.beside(m.Heir.Gen, m.Heir.Ready), s.beside(m.Retired.Gen, false)
-	if m.State != WaitingRestart {
-		v.NextRestartAt = time.Time{}
+	v.Overlaps, v.Newest, v.Rejected, v.Retiring = m.overlaps(), max(m.Newest, m.Gen), m.Rejected, m.Retired.Gen
+	v.Successor, v.RetiringPid = nil, s.pid(m.Retired.Gen)
+	if m.Heir.Gen != 0 {
+		v.Successor = &view.Successor{Pid: s.pid(m.Heir.Gen), Ready: m.Heir.Ready}
+	}
+	if m.State != view.WaitingRestart {
+		v.NextRestartAt = nil
 	}
 }
 
-// beside is a launch next to the one that serves; nil: none.
-func (s *supervisor) beside(gen int64, ready bool) *Beside {
-	if gen == 0 {
+// pid is the process of a launch; nil: there is none yet.
+func (s *supervisor) pid(gen int64) *int {
+	if r := s.runs[gen]; r != nil {
+		return orNull(r.launched.Pid)
+	}
+	return nil
+}
+
+// orNull is nil for zero.
+func orNull[T comparable](v T) *T {
+	var zero T
+	if v == zero {
 		return nil
 	}
-	b := &Beside{Generation: gen, Ready: ready}
-	if r := s.runs[gen]; r != nil {
-		b.Pid = r.launched.Pid
-	}
-	return b
+	return &v
 }
 
-func (s *supervisor) notice(kind NoticeKind, from, to, cause, message string) {
-	s.m.opts.Publish(Notice{
-		App: s.name, Instance: s.instance, Kind: kind, From: from, To: to, Cause: cause, Message: message,
+func (s *supervisor) notice(kind view.Kind, from, to, cause, message string) {
+	s.m.opts.Publish(view.Event{
+		Resource: s.name, Instance: s.instance, Kind: kind, From: from, To: to, Cause: cause, Message: message,
 	})
 }
 
@@ -244,7 +261,7 @@ func (s *supervisor) snapshot() Process {
 func (s *supervisor) lastError() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.view.LastError
+	return string(s.view.LastError)
 }
 
 // exited takes the keeper's word for the end of a launch. What was counted before is acked again and no more.
@@ -271,7 +288,7 @@ func (s *supervisor) exitEvent(e keeper.Exit) Exited {
 // ipc takes one message of the process.
 func (s *supervisor) ipc(line keeper.IPCLine) {
 	gen := line.Key.Generation
-	waits := gen == s.machine.Gen && s.machine.State == Launching || gen == s.machine.Heir.Gen && !s.machine.Heir.Ready
+	waits := gen == s.machine.Gen && s.machine.State == view.Launching || gen == s.machine.Heir.Gen && !s.machine.Heir.Ready
 	if gen == 0 || !waits || !s.run(gen).app.WaitReady || !node.IsReady(line.Line) {
 		return
 	}
@@ -309,7 +326,7 @@ func (s *supervisor) define(app stack.App, changed bool) {
 	}
 	s.machine.Policy = policyOf(app)
 	s.mu.Lock()
-	s.view.Namespace, s.view.ReadyBy, s.view.ExecMode, s.view.Leaving = app.Namespace, readyBy(app), app.ExecMode, false
+	s.view.Namespace, s.view.ReadyBy, s.view.ExecMode, s.view.Leaving = app.Namespace, readyBy(app), cmp.Or(app.ExecMode, "fork"), false
 	s.view.Watching = app.Watch.On
 	s.maxMem = app.MaxMemory
 	s.mu.Unlock()

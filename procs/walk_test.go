@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"devstack/view"
 )
 
 // world is what the effects of a machine have made of the world.
@@ -62,7 +64,7 @@ func TestRandomWalks(t *testing.T) {
 }
 
 func walk(t *testing.T, r *rand.Rand) {
-	m := Machine{State: Stopped, Policy: testPolicy()}
+	m := Machine{State: view.Stopped, Policy: testPolicy()}
 	m.Policy.OneShot, m.Policy.Autorestart = r.IntN(4) == 0, r.IntN(4) > 0
 	m.Policy.Overlap = !m.Policy.OneShot && r.IntN(2) == 0
 	if r.IntN(2) == 0 {
@@ -114,7 +116,7 @@ func walk(t *testing.T, r *rand.Rand) {
 		case 8:
 			if w.live[gen] && (gen == m.Gen && !m.Ready || gen == m.Heir.Gen && !m.Heir.Ready) && r.IntN(4) == 0 { // a launch that failed never lived
 				ev = LaunchFailed{Gen: gen, Permanent: r.IntN(2) == 0}
-				if gen == m.Heir.Gen || m.State != Stopping {
+				if gen == m.Heir.Gen || m.State != view.Stopping {
 					delete(w.live, gen)
 				}
 			} else {
@@ -133,10 +135,10 @@ func walk(t *testing.T, r *rand.Rand) {
 		if known := m.launches(); !maps.Equal(known, w.live) {
 			t.Fatalf("after %#v: %s, the machine knows %v, but %v live", ev, m.State, known, w.live)
 		}
-		if m.Heir.Gen != 0 && (m.Retired.Gen != 0 || m.State != Online) {
+		if m.Heir.Gen != 0 && (m.Retired.Gen != 0 || m.State != view.Online) {
 			t.Fatalf("after %#v: %s with an heir and %+v", ev, m.State, m.Retired)
 		}
-		if m.Ready && m.State != Online && (m.State != Stopped || !m.Policy.OneShot) {
+		if m.Ready && m.State != view.Online && (m.State != view.Stopped || !m.Policy.OneShot) {
 			t.Fatalf("ready while %s", m.State)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"devstack/stack"
+	"devstack/view"
 )
 
 // put writes files; one whose name ends in a slash is a directory.
@@ -219,7 +220,7 @@ func TestWatchRestarts(t *testing.T) {
 		m.Apply([]stack.App{app})
 		m.Start("api")
 		pass(time.Minute + 55*time.Millisecond) // between two looks
-		if p := wantState(t, m, "api", Online); !p.Watching {
+		if p := wantState(t, m, "api", view.Online); !p.Watching {
 			t.Error("does not watch")
 		}
 		k.took()
@@ -228,26 +229,26 @@ func TestWatchRestarts(t *testing.T) {
 			pass(200 * time.Millisecond)
 		}
 		pass(time.Minute)
-		p := wantState(t, m, "api", Online)
+		p := wantState(t, m, "api", view.Online)
 		wantCalls(t, k, "1m4.2s terminated 1", "1m4.2s tree 1", "1m4.2s launch 2")
-		if p.RestartsBy != (Restarts{Watch: 1}) || p.Unstable != 0 || len(p.Exits) != 1 {
-			t.Fatalf("restarts %+v, unstable %d, exits %+v", p.RestartsBy, p.Unstable, p.Exits)
+		if p.RestartsBy != (view.Restarts{Watch: 1}) || p.UnstableRestarts != 0 || len(p.Exits) != 1 {
+			t.Fatalf("restarts %+v, unstable %d, exits %+v", p.RestartsBy, p.UnstableRestarts, p.Exits)
 		}
-		if e := p.Exits[0]; e.Reason != Watch || e.Cause != "watch: a.js changed" || e.String() != "watch: SIGTERM, after a.js changed" {
-			t.Errorf("exit %+v: %s", e, e)
+		if e := p.Exits[0]; e.Reason != view.Watch || e.Cause != "watch: a.js changed" || ending(e) != "watch: SIGTERM, after a.js changed" {
+			t.Errorf("exit %+v: %s", e, ending(e))
 		}
 
 		m.Stop("api")
 		put(t, dir, "a.js")
 		pass(time.Minute)
-		if p := wantState(t, m, "api", Stopped); !p.Watching {
+		if p := wantState(t, m, "api", view.Stopped); !p.Watching {
 			t.Error("stop has disabled watch")
 		}
 		m.Start("api")
 		pass(time.Minute)
 		put(t, dir, "a.js")
 		pass(time.Minute)
-		if p := wantState(t, m, "api", Online); p.Restarts != 2 {
+		if p := wantState(t, m, "api", view.Online); p.Restarts != 2 {
 			t.Errorf("%d restarts after it was stopped and started", p.Restarts)
 		}
 	})
@@ -263,15 +264,15 @@ func TestWatchRevivesWhatIsErrored(t *testing.T) {
 		m.Apply([]stack.App{app})
 		m.Start("api")
 		pass(time.Minute)
-		wantState(t, m, "api", Errored)
+		wantState(t, m, "api", view.Errored)
 		k.mu.Lock()
 		k.dies = 0
 		k.mu.Unlock()
 		put(t, dir, "fixed.js")
 		pass(time.Minute)
 		synctest.Wait()
-		if p := wantState(t, m, "api", Online); p.RestartsBy.Watch != 1 || p.Unstable != 0 {
-			t.Errorf("restarts %+v, unstable %d", p.RestartsBy, p.Unstable)
+		if p := wantState(t, m, "api", view.Online); p.RestartsBy.Watch != 1 || p.UnstableRestarts != 0 {
+			t.Errorf("restarts %+v, unstable %d", p.RestartsBy, p.UnstableRestarts)
 		}
 	})
 }

@@ -11,7 +11,7 @@ type ProcessDetails struct {
 	NextRestartAt *time.Time   `json:"next_restart_at"`
 	Generation    int64        `json:"generation"` // of the launch that Status is about; every launch has its own
 	RestartsBy    Restarts     `json:"restarts_by_cause"`
-	LastError     *string      `json:"last_error"`   // why the last launch could not even start
+	LastError     Text         `json:"last_error"`   // why the last launch could not even start
 	Held          []Address    `json:"held"`         // of what it listens on, what outlives it; the host * is every address
 	Successor     *Successor   `json:"successor"`    // during a reload: the launch that is to replace it
 	RetiringPid   *int         `json:"retiring_pid"` // during a reload: the launch that it has replaced, and that ends
@@ -35,6 +35,14 @@ type ServiceDetails struct {
 	Detail         string       `json:"detail"`          // why it is in this state, in one sentence
 	StoppedAt      *time.Time   `json:"stopped_at"`      // when others stopped it, as far as known
 	RepairAttempts int          `json:"repair_attempts"` // attempts to bring it back, and deaths soon after one, in a row
+}
+
+// NewService is a service of which nothing but its name is known yet.
+func NewService(name string) ServiceDetails {
+	return ServiceDetails{
+		Service:   Service{Name: name, State: Absent, Health: HealthStopped, EngineHealth: "none", Ports: []PublishedPort{}},
+		DependsOn: []DependsOn{}, Probes: []Probe{}, Exits: []ExitRecord{}, Volumes: []string{}, Networks: []string{},
+	}
 }
 
 // DependsOn is one edge of the graph.

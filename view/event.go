@@ -52,7 +52,7 @@ func ReadyWord(ready bool) string {
 
 // Step is one step of a plan: start the container of redis.
 type Step struct {
-	Verb   string `json:"verb"`   // pull, create, start, stop, remove, rename, connect, disconnect, wait for
+	Verb   string `json:"verb"`   // pull, create, start, stop, remove, rename, connect, disconnect, await health of, await completion of
 	Object string `json:"object"` // image, network, volume, container, server, service
 	Name   string `json:"name"`   // of the object, as people know it
 }

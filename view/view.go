@@ -6,7 +6,21 @@
 // nothing applies; lists are never null; units are in the names.
 package view
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
+
+// Text is a string that is null in JSON while it is empty.
+type Text string
+
+// MarshalJSON makes empty null.
+func (t Text) MarshalJSON() ([]byte, error) {
+	if t == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(t))
+}
 
 // Process is one instance of an app, as `ps --json` shows it.
 type Process struct {
@@ -17,7 +31,7 @@ type Process struct {
 	Pid              *int       `json:"pid"` // null while no launch exists
 	Status           Status     `json:"status"`
 	Ready            bool       `json:"ready"`
-	ReadyBy          *string    `json:"ready_by"`  // how readiness is judged: ipc, healthcheck, listening, uptime, exit
+	ReadyBy          Text       `json:"ready_by"`  // how readiness is judged: ipc, healthcheck, listening, uptime, exit
 	ExecMode         string     `json:"exec_mode"` // fork, cluster
 	Restarts         int        `json:"restarts"`  // of any cause since the last up that changed the definition
 	UnstableRestarts int        `json:"unstable_restarts"`
@@ -50,13 +64,13 @@ type Service struct {
 	Name         string          `json:"name"`
 	Driver       string          `json:"driver"`
 	Image        string          `json:"image"`
-	ID           *string         `json:"id"`         // null when absent
+	ID           Text            `json:"id"`         // null when absent
 	State        string          `json:"state"`      // Docker's word, or absent
-	StoppedBy    *string         `json:"stopped_by"` // devstack, other, or null
+	StoppedBy    Text            `json:"stopped_by"` // devstack, other, or null
 	Health       Health          `json:"health"`
 	EngineHealth string          `json:"engine_health"` // Docker's word, or none
 	Ready        bool            `json:"ready"`
-	ReadyBy      *string         `json:"ready_by"` // what Ready rests on: PONG, SELECT 1, healthcheck, running, completed …; null until it is known
+	ReadyBy      Text            `json:"ready_by"` // what Ready rests on: PONG, SELECT 1, healthcheck, running, completed …; null until it is known
 	Ports        []PublishedPort `json:"ports"`
 	Restarts     int             `json:"restarts"`
 	StartedAt    *time.Time      `json:"started_at"`
@@ -76,6 +90,9 @@ const (
 	HealthUnhealthy Health = "unhealthy"
 	HealthStopped   Health = "stopped"
 )
+
+// Absent is the State of a service without a container.
+const Absent = "absent"
 
 // Who stopped a service.
 const (
@@ -101,15 +118,18 @@ type PublishedPort struct {
 // status could not be had.
 type Exit struct {
 	Code   *int      `json:"code"`
-	Signal *string   `json:"signal"` // SIGKILL
+	Signal Text      `json:"signal"` // SIGKILL
 	Reason Reason    `json:"reason"`
 	At     time.Time `json:"at"`
 }
 
+// Succeeded says that it ended with 0.
+func (e Exit) Succeeded() bool { return e.Code != nil && *e.Code == 0 }
+
 // ExitRecord is an Exit with its evidence.
 type ExitRecord struct {
 	Exit
-	Cause     *string  `json:"cause"` // of a stop, in words: "src/server.js changed"; null after a crash
+	Cause     Text     `json:"cause"` // of a stop, in words: "src/server.js changed"; null after a crash
 	UptimeMS  int64    `json:"uptime_ms"`
 	LastLines []string `json:"last_lines"` // of this very run, oldest first, at most 20
 }
@@ -135,6 +155,28 @@ type Restarts struct {
 	Memory   int `json:"memory"`
 	Cron     int `json:"cron"`
 	Liveness int `json:"liveness"`
+}
+
+// Total is the number of restarts of any cause.
+func (r Restarts) Total() int { return r.Crash + r.Manual + r.Watch + r.Memory + r.Cron + r.Liveness }
+
+// Plus is r with one restart more.
+func (r Restarts) Plus(why Reason) Restarts {
+	switch why {
+	case Crash:
+		r.Crash++
+	case Manual:
+		r.Manual++
+	case Watch:
+		r.Watch++
+	case Memory:
+		r.Memory++
+	case Cron:
+		r.Cron++
+	case Liveness:
+		r.Liveness++
+	}
+	return r
 }
 
 // Probe is one look whether something is ready.

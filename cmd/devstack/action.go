@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // act carries out call in the running stack of p and shows how it went, with the table at the end if that is asked for.
@@ -33,11 +34,12 @@ func (f *Factory) action(title string, call func(each func(api.Event)) (*api.Res
 		return call(rawEvents(f.IO.Out))
 	case "tty":
 		live := startLive(f.IO, title, ending)
-		result, err := call(live.event)
+		result, err := call(func(e api.Event) { live.event(e.Event) })
 		live.stop(err == nil)
 		return result, err
 	}
-	return call(newPlain(f.IO.Err, time.Now(), ending).event)
+	lines := newPlain(f.IO.Err, time.Now(), ending)
+	return call(func(e api.Event) { lines.event(e.Event) })
 }
 
 func (f *Factory) progressMode() string {
@@ -107,8 +109,8 @@ func otherVersion(s *api.State) string {
 }
 
 func anythingRuns(s *api.State) bool {
-	return slices.ContainsFunc(s.Services, func(s api.Service) bool { return s.State == "running" }) ||
-		slices.ContainsFunc(s.Processes, func(p api.Process) bool { return p.Pid != nil })
+	return slices.ContainsFunc(s.Services, func(s view.Service) bool { return s.State == "running" }) ||
+		slices.ContainsFunc(s.Processes, func(p view.Process) bool { return p.Pid != nil })
 }
 
 // completeNames completes the names of the running stack, for the shell.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"devstack/cmd/devstack/format"
-	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // board is what an action has come to, as its events tell it: the content of the live block. It is a value fed with
@@ -29,7 +29,7 @@ type row struct {
 	resource string
 	what     string // its state, or the step being done
 	waiting  string // names it waits for
-	pull     *api.Progress
+	pull     *view.Progress
 	done     bool // ready, or ended if that is what the action is for
 	failed   bool
 	began    time.Time
@@ -39,23 +39,23 @@ type row struct {
 // buildLines is how much of the build's output is shown.
 const buildLines = 5
 
-func (b *board) apply(e api.Event) {
+func (b *board) apply(e view.Event) {
 	switch e.Kind {
-	case api.KindBuild:
+	case view.KindBuild:
 		b.build = append(b.build, strings.Split(strings.TrimRight(e.Message, "\n"), "\n")...)
 		b.build = b.build[max(0, len(b.build)-buildLines):]
 		return
-	case api.KindWarning:
+	case view.KindWarning:
 		b.warnings = append(b.warnings, e.Message)
 		return
-	case api.KindOrder:
+	case view.KindOrder:
 		b.order = strings.Split(e.To, ", ")
 		return
 	}
 	if e.Resource == "" || (b.ending && endingHides(e)) {
 		return
 	}
-	if e.Kind != api.KindWaiting {
+	if e.Kind != view.KindWaiting {
 		b.build = nil // it is over when something happens to a resource
 	}
 	if b.ending {
@@ -65,7 +65,7 @@ func (b *board) apply(e api.Event) {
 	b.row(e).apply(e)
 }
 
-func (b *board) row(e api.Event) *row {
+func (b *board) row(e view.Event) *row {
 	name := format.Instance(e.Resource, e.Instance)
 	for _, r := range b.rows {
 		if r.name == name {
@@ -85,43 +85,43 @@ func (b *board) place(r *row) int {
 	return len(b.order)
 }
 
-func (r *row) apply(e api.Event) {
+func (r *row) apply(e view.Event) {
 	switch e.Kind {
-	case api.KindService, api.KindProcess:
+	case view.KindService, view.KindProcess:
 		r.what, r.pull = e.To, nil
 		r.settle(e.To == "errored" || e.To == "unhealthy", e.Time)
-	case api.KindReady:
-		r.done = e.To == "ready"
+	case view.KindReady:
+		r.done = e.To == view.IsReady
 		r.settle(false, e.Time)
 		if r.done {
 			r.waiting = ""
 		}
-	case api.KindReload:
-		r.what, r.done = reloadText(api.Event{To: e.To}), e.To == "left"
+	case view.KindReload:
+		r.what, r.done = reloadText(view.Event{To: e.To}), e.To == "left"
 		r.settle(e.To == "failed", e.Time)
-	case api.KindWaiting:
+	case view.KindWaiting:
 		r.waiting = e.To
-	case api.KindOp:
+	case view.KindOp:
 		r.step(e)
-	case api.KindPull:
+	case view.KindPull:
 		r.pull, r.what = e.Progress, "pulling"
 	}
 }
 
 // applyEnding is apply for stop and down.
-func (r *row) applyEnding(e api.Event) {
+func (r *row) applyEnding(e view.Event) {
 	switch e.Kind {
-	case api.KindService, api.KindProcess:
+	case view.KindService, view.KindProcess:
 		r.what, r.done = e.To, e.To == "stopped" || e.To == "absent"
 		r.settle(false, e.Time)
-	case api.KindOp:
+	case view.KindOp:
 		r.step(e)
 	}
 }
 
 // step shows a step while it is done; what it led to comes next.
-func (r *row) step(e api.Event) {
-	if e.To == "done" {
+func (r *row) step(e view.Event) {
+	if e.Step == nil || e.To == "done" {
 		return
 	}
 	r.what, r.pull = stepText(e), nil
@@ -250,7 +250,7 @@ func (r *row) glyph(now time.Time) string {
 }
 
 // bar is how far a pull has come, ten characters and the bytes.
-func bar(p *api.Progress) string {
+func bar(p *view.Progress) string {
 	if p.Total <= 0 {
 		return format.Size(p.Current)
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // daemon answers like one whose stack is sampleState; posts keeps what it was told to do.
@@ -24,8 +25,8 @@ func daemon(posts map[string]string, result api.Result) http.HandlerFunc {
 			var body json.RawMessage
 			_ = json.NewDecoder(r.Body).Decode(&body)
 			posts[r.URL.Path] = string(body)
-			send(w, api.Event{Seq: 1, Resource: "redis", Kind: api.KindReady, To: "ready", Time: now()},
-				api.Event{Seq: 2, Kind: api.KindResult, Result: &result})
+			send(w, view.Event{Seq: 1, Resource: "redis", Kind: view.KindReady, To: "ready", Time: now()},
+				api.Event{Event: view.Event{Seq: 2, Kind: view.KindResult}, Result: &result})
 		case r.URL.Path == "/v1/logs":
 			send(w, api.LogRecord{Timestamp: now(), AppName: "web", Type: "out", Message: r.URL.Query().Encode()})
 		case r.URL.Path == "/v1/processes":
@@ -34,7 +35,7 @@ func daemon(posts map[string]string, result api.Result) http.HandlerFunc {
 			d := api.Description{}
 			for _, p := range sampleState().Processes {
 				if "/v1/describe/"+p.Name == r.URL.Path {
-					d.Process = append(d.Process, api.ProcessDetails{Process: p, OutFile: "/logs/" + p.Name + "-out.log", Command: []string{"node", "x.js"}})
+					d.Process = append(d.Process, api.ProcessDetails{ProcessDetails: view.ProcessDetails{Process: p}, OutFile: "/logs/" + p.Name + "-out.log", Command: []string{"node", "x.js"}})
 				}
 			}
 			send(w, d)

@@ -12,6 +12,7 @@ import (
 
 	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // DescribeOptions is what `devstack describe` was asked for.
@@ -91,12 +92,12 @@ func renderDescription(d *api.Description, now time.Time, c style) string {
 	return s.String()
 }
 
-func (s *sheet) service(d api.ServiceDetails, now time.Time) {
+func (s *sheet) service(d view.ServiceDetails, now time.Time) {
 	s.section(d.Name + " (service)")
 	s.pair("status", serviceStatus(d.Service))
 	s.pair("detail", d.Detail)
-	if d.StoppedBy != nil {
-		s.pair("stopped by", stopper(*d.StoppedBy))
+	if d.StoppedBy != "" {
+		s.pair("stopped by", stopper(d.StoppedBy))
 	}
 	s.pair("ready", yesNo(d.Ready))
 	s.pair("engine health", d.EngineHealth)
@@ -105,9 +106,7 @@ func (s *sheet) service(d api.ServiceDetails, now time.Time) {
 	} else {
 		s.pair("container", d.ContainerName)
 	}
-	if d.ID != nil {
-		s.pair("id", *d.ID)
-	}
+	s.pair("id", string(d.ID))
 	s.pair("image", d.Image)
 	s.pair("up", format.Uptime(d.StartedAt, d.State == "running", now))
 	s.pair("restarts", strconv.Itoa(d.Restarts))
@@ -126,7 +125,7 @@ func (s *sheet) service(d api.ServiceDetails, now time.Time) {
 
 func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 	s.section(format.Instance(d.Name, d.Instance) + " (process)")
-	s.pair("status", d.Status)
+	s.pair("status", string(d.Status))
 	s.pair("waits for", strings.Join(d.WaitingFor, ", "))
 	s.pair("ready", readyText(d.Process))
 	if d.NextRestartAt != nil {
@@ -135,8 +134,8 @@ func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 	if d.Watching {
 		s.pair("watching", "files; a change restarts it")
 	}
-	if d.CronRestart != nil && d.NextCronAt != nil {
-		s.pair("cron restart", *d.CronRestart+", next in "+elapsed(d.NextCronAt.Sub(now)))
+	if d.CronRestart != "" && d.NextCronAt != nil {
+		s.pair("cron restart", string(d.CronRestart)+", next in "+elapsed(d.NextCronAt.Sub(now)))
 	}
 	if d.Pid != nil {
 		s.pair("pid", strconv.Itoa(*d.Pid))
@@ -190,7 +189,7 @@ func (s *sheet) usage(percent *float64, bytes, maxBytes *int64) {
 	}
 }
 
-func (s *sheet) dependencies(all []api.DependsOn) {
+func (s *sheet) dependencies(all []view.DependsOn) {
 	if len(all) > 0 {
 		s.section("depends on")
 	}
@@ -212,7 +211,7 @@ func (s *sheet) environment(all []api.EnvironmentItem) {
 	}
 }
 
-func (s *sheet) probes(all []api.ProbeRecord, now time.Time) {
+func (s *sheet) probes(all []view.Probe, now time.Time) {
 	if len(all) > 0 {
 		s.section("last probes")
 	}
@@ -225,15 +224,13 @@ func (s *sheet) probes(all []api.ProbeRecord, now time.Time) {
 	}
 }
 
-func (s *sheet) exits(all []api.ExitRecord, now time.Time) {
+func (s *sheet) exits(all []view.ExitRecord, now time.Time) {
 	if len(all) > 0 {
 		s.section("exits, the last one at the end")
 	}
 	for _, e := range all {
 		s.pair(format.Age(now.Sub(e.At))+" ago", format.Exit(e.Exit)+" after "+elapsed(time.Duration(e.UptimeMS)*time.Millisecond))
-		if e.Cause != nil {
-			s.pair("", *e.Cause)
-		}
+		s.pair("", string(e.Cause))
 		for _, line := range e.LastLines {
 			s.pair("", "│ "+line)
 		}
@@ -241,7 +238,7 @@ func (s *sheet) exits(all []api.ExitRecord, now time.Time) {
 }
 
 // restartCauses is "2 crash, 1 watch"; empty before the first restart.
-func restartCauses(by api.RestartsBy) string {
+func restartCauses(by view.Restarts) string {
 	var parts []string
 	for _, c := range []struct {
 		n     int
@@ -254,16 +251,16 @@ func restartCauses(by api.RestartsBy) string {
 	return strings.Join(parts, ", ")
 }
 
-func readyText(p api.Process) string {
-	if p.ReadyBy == nil {
+func readyText(p view.Process) string {
+	if p.ReadyBy == "" {
 		return yesNo(p.Ready)
 	}
-	return yesNo(p.Ready) + ", judged by " + *p.ReadyBy
+	return yesNo(p.Ready) + ", judged by " + string(p.ReadyBy)
 }
 
 func address(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 
-func joinAddresses(all []api.ProcessPort) string {
+func joinAddresses(all []view.Address) string {
 	var texts []string
 	for _, p := range all {
 		texts = append(texts, address(p.Host, p.Port))

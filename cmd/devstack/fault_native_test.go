@@ -76,7 +76,7 @@ func TestFaultNativeStop(t *testing.T) {
 	signal(t, p.server("redis"), syscall.SIGTERM)
 	stoppedByOther := func() (bool, any) {
 		now := p.service("redis")
-		return now.State == "exited" && now.StoppedBy != nil && *now.StoppedBy == "other", now
+		return now.State == "exited" && now.StoppedBy == "other", now
 	}
 	waitFor(t, "redis stopped by other", stoppedByOther)
 	kill(t, p.ps().Daemon.Pid)

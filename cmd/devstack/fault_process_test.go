@@ -34,7 +34,7 @@ apps:
 		return now.Exit != nil, now
 	})
 	now := p.process("leaver")
-	if now.Exit.Code == nil || *now.Exit.Code != 42 || now.Exit.Signal != nil || now.Status != "stopped" && now.Status != "errored" {
+	if now.Exit.Code == nil || *now.Exit.Code != 42 || now.Exit.Signal != "" || now.Status != "stopped" && now.Status != "errored" {
 		t.Errorf("leaver: %+v, exit %+v", now, now.Exit)
 	}
 }
@@ -80,7 +80,7 @@ apps:
 		t.Error(r)
 	}
 	now := p.process("deaf")
-	if now.Status != "stopped" || now.Exit == nil || now.Exit.Signal == nil || *now.Exit.Signal != "SIGKILL" || now.Exit.Reason != "manual" {
+	if now.Status != "stopped" || now.Exit == nil || now.Exit.Signal != "SIGKILL" || now.Exit.Reason != "manual" {
 		t.Errorf("deaf: %+v, exit %+v", now, now.Exit)
 	}
 	if left := p.launched("deaf"); len(left) > 0 {

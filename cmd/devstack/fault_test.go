@@ -58,7 +58,7 @@ func killAgent(p *project) {
 	if now.Restarts != before.Restarts+1 {
 		p.t.Errorf("restarts went from %d to %d", before.Restarts, now.Restarts)
 	}
-	if now.Exit == nil || now.Exit.Signal == nil || *now.Exit.Signal != "SIGKILL" || now.Exit.Code != nil || now.Exit.Reason != "crash" {
+	if now.Exit == nil || now.Exit.Signal != "SIGKILL" || now.Exit.Code != nil || now.Exit.Reason != "crash" {
 		p.t.Errorf("the recorded exit is %+v", now.Exit)
 	}
 }
@@ -126,11 +126,11 @@ func TestFaultDockerStop(t *testing.T) {
 	t.Parallel()
 	p := newSample(t)
 	p.must("up", "redis", "postgres")
-	made := *p.service("redis").ID
+	made := p.service("redis").ID
 	docker(t, "stop", p.name+"-redis")
 	waitFor(t, "redis stopped by other", func() (bool, any) {
 		now := p.service("redis")
-		return now.State == "exited" && now.StoppedBy != nil && *now.StoppedBy == "other", now
+		return now.State == "exited" && now.StoppedBy == "other", now
 	})
 	if now := p.service("redis"); now.Health != "stopped" || now.Ready {
 		t.Errorf("redis: %+v", now)
@@ -143,12 +143,12 @@ func TestFaultDockerStop(t *testing.T) {
 	}
 	// A daemon that starts now must not take the stopped container for a dead one.
 	kill(t, p.ps().Daemon.Pid)
-	if now := p.service("redis"); now.State != "exited" || now.StoppedBy == nil || *now.StoppedBy != "other" {
+	if now := p.service("redis"); now.State != "exited" || now.StoppedBy != "other" {
 		t.Errorf("redis after a restart of the daemon: %+v", now)
 	}
 
 	p.must("up", "redis", "postgres")
-	if now := p.service("redis"); !now.Ready || now.Health != "healthy" || now.StoppedBy != nil || *now.ID != made {
+	if now := p.service("redis"); !now.Ready || now.Health != "healthy" || now.StoppedBy != "" || now.ID != made {
 		t.Errorf("redis after up: %+v", now)
 	}
 }

@@ -188,7 +188,7 @@ func statuses(want ...string) func(*project) {
 		p.t.Helper()
 		var got []string
 		for _, row := range p.ps().Processes {
-			got = append(got, strings.TrimPrefix(row.Name, "agent-")+"="+row.Status)
+			got = append(got, strings.TrimPrefix(row.Name, "agent-")+"="+string(row.Status))
 		}
 		slices.Sort(got)
 		if slices.Sort(want); !slices.Equal(got, want) {

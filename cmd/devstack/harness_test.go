@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // project is a stack in a directory, with a name, ports and a DEVSTACK_HOME of its own.
@@ -208,14 +209,14 @@ func (p *project) ps() api.State {
 }
 
 // process is the row of an app with one instance.
-func (p *project) process(name string) api.Process {
+func (p *project) process(name string) view.Process {
 	p.t.Helper()
 	return processIn(p.t, p.ps(), name)
 }
 
-func processIn(t *testing.T, state api.State, name string) api.Process {
+func processIn(t *testing.T, state api.State, name string) view.Process {
 	t.Helper()
-	i := slices.IndexFunc(state.Processes, func(row api.Process) bool { return row.Name == name })
+	i := slices.IndexFunc(state.Processes, func(row view.Process) bool { return row.Name == name })
 	if i < 0 {
 		t.Fatalf("ps --json has no process %s: %+v", name, state.Processes)
 	}
@@ -223,10 +224,10 @@ func processIn(t *testing.T, state api.State, name string) api.Process {
 }
 
 // service is the row of a container.
-func (p *project) service(name string) api.Service {
+func (p *project) service(name string) view.Service {
 	p.t.Helper()
 	state := p.ps()
-	i := slices.IndexFunc(state.Services, func(row api.Service) bool { return row.Name == name })
+	i := slices.IndexFunc(state.Services, func(row view.Service) bool { return row.Name == name })
 	if i < 0 {
 		p.t.Fatalf("ps --json has no service %s: %+v", name, state.Services)
 	}
@@ -251,7 +252,7 @@ func allReady(t *testing.T, state api.State, services, processes int) {
 		t.Errorf("%d services and %d processes, not %d and %d", len(state.Services), len(state.Processes), services, processes)
 	}
 	for _, s := range state.Services {
-		if s.Health != "healthy" || s.State != "running" || !s.Ready || s.StoppedBy != nil {
+		if s.Health != "healthy" || s.State != "running" || !s.Ready || s.StoppedBy != "" {
 			t.Errorf("service is not healthy, running and ready: %+v", s)
 		}
 	}
@@ -264,8 +265,8 @@ func allReady(t *testing.T, state api.State, services, processes int) {
 
 // allOnline says whether everything is ready.
 func allOnline(state api.State) bool {
-	return !slices.ContainsFunc(state.Services, func(s api.Service) bool { return !s.Ready }) &&
-		!slices.ContainsFunc(state.Processes, func(row api.Process) bool { return !row.Ready })
+	return !slices.ContainsFunc(state.Services, func(s view.Service) bool { return !s.Ready }) &&
+		!slices.ContainsFunc(state.Processes, func(row view.Process) bool { return !row.Ready })
 }
 
 // waitFor looks until done, and fails the test with the last thing seen when its time is over.

@@ -72,7 +72,7 @@ func renderHealth(h *api.Health, width int, c style) string {
 			took = fmt.Sprintf("%dms", check.TookMS)
 		}
 		name := format.Instance(check.Name, check.Instance)
-		t.rows = append(t.rows, []string{name, check.Kind, check.Health, check.ProbedBy, took, printable(check.Detail)})
+		t.rows = append(t.rows, []string{name, check.Kind, string(check.Health), check.ProbedBy, took, printable(check.Detail)})
 	}
 	if len(t.rows) == 0 {
 		return "The stack is empty.\n"

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // now is the time of all rendering tests.
@@ -113,6 +114,6 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func port(host string, hostPort, containerPort int, protocol string) api.ServicePort {
-	return api.ServicePort{HostIP: host, HostPort: hostPort, ContainerPort: containerPort, Protocol: protocol}
+func port(host string, hostPort, containerPort int, protocol string) view.PublishedPort {
+	return view.PublishedPort{HostIP: host, HostPort: hostPort, ContainerPort: containerPort, Protocol: protocol}
 }

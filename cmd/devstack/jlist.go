@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // JlistOptions is what `devstack jlist` was asked for: nothing.
@@ -137,9 +138,9 @@ func toPM2(p api.ListedProcess) pm2Process {
 }
 
 // pm2Status is the status in PM2's words, which know no waiting.
-func pm2Status(status string) string {
-	if status == "waiting" {
-		return "launching"
+func pm2Status(status view.Status) string {
+	if status == view.Waiting {
+		return string(view.Launching)
 	}
-	return status
+	return string(status)
 }

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // live keeps a board on the terminal up to date: redrawn with every event, and every 100 ms for its clocks.
@@ -45,7 +45,7 @@ func (l *live) tick() {
 	}
 }
 
-func (l *live) event(e api.Event) {
+func (l *live) event(e view.Event) {
 	l.mu.Lock()
 	l.board.apply(e)
 	l.mu.Unlock()

@@ -192,15 +192,15 @@ func TestNativeCommands(t *testing.T) {
 		t.Errorf("restart redis: the servers' pids were %v and are %v", before, now)
 	}
 	p.must("stop", "redis")
-	if now := p.service("redis"); now.State == "running" || now.StoppedBy == nil || *now.StoppedBy != "devstack" {
+	if now := p.service("redis"); now.State == "running" || now.StoppedBy != "devstack" {
 		t.Errorf("redis after stop: %+v", now)
 	}
 	kill(t, p.ps().Daemon.Pid)
-	if now := p.service("redis"); now.State == "running" || now.StoppedBy == nil || *now.StoppedBy != "devstack" {
+	if now := p.service("redis"); now.State == "running" || now.StoppedBy != "devstack" {
 		t.Errorf("redis after stop and a restart of the daemon: %+v", now)
 	}
 	p.must("start", "redis")
-	if now := p.service("redis"); !now.Ready || now.StoppedBy != nil {
+	if now := p.service("redis"); !now.Ready || now.StoppedBy != "" {
 		t.Errorf("redis after start: %+v", now)
 	}
 	if now := p.process("web").Pid; *now != *web {

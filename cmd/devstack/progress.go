@@ -6,10 +6,10 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 
 	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // rawEvents writes every event as a line of JSON.
@@ -30,14 +30,14 @@ func newPlain(w io.Writer, start time.Time, ending bool) *plain {
 	return &plain{w, start, ending, map[string]string{}}
 }
 
-func (p *plain) event(e api.Event) {
+func (p *plain) event(e view.Event) {
 	if p.ending && endingHides(e) {
 		return
 	}
 	line := plainLine(e)
 	key := format.Instance(e.Resource, e.Instance)
 	before, told := p.last[key+string(e.Kind)]
-	fewer := e.Kind == api.KindWaiting && told // what it waits for gets less one by one
+	fewer := e.Kind == view.KindWaiting && told // what it waits for gets less one by one
 	if line == "" || before == line || fewer {
 		return
 	}
@@ -49,9 +49,9 @@ func (p *plain) event(e api.Event) {
 }
 
 // plainLine is what an event means, without its resource; empty: nothing worth a line.
-func plainLine(e api.Event) string {
+func plainLine(e view.Event) string {
 	switch e.Kind {
-	case api.KindService, api.KindProcess:
+	case view.KindService, view.KindProcess:
 		switch e.To {
 		case "online", "healthy": // it is ready: that comes next
 			return ""
@@ -59,35 +59,35 @@ func plainLine(e api.Event) string {
 			return ""
 		}
 		return because(e.To, e)
-	case api.KindReady:
-		if e.To != "ready" {
+	case view.KindReady:
+		if e.To != view.IsReady {
 			return "" // why has just been said
 		}
 		return because(e.To, e)
-	case api.KindReload:
+	case view.KindReload:
 		return reloadText(e)
-	case api.KindWaiting:
+	case view.KindWaiting:
 		if e.To == "" {
 			return ""
 		}
 		return "waits for " + e.To
-	case api.KindOp:
-		if e.Message == "" || e.To == "done" {
+	case view.KindOp:
+		if e.Step == nil || e.To == "done" {
 			return ""
 		}
 		return stepText(e)
-	case api.KindPull:
+	case view.KindPull:
 		return pullStep(e.Progress)
-	case api.KindBuild:
+	case view.KindBuild:
 		return strings.TrimRight(e.Message, "\n")
-	case api.KindWarning:
+	case view.KindWarning:
 		return "warning: " + e.Message
 	}
 	return ""
 }
 
 // reloadText is how far a reload has come.
-func reloadText(e api.Event) string {
+func reloadText(e view.Event) string {
 	words := map[string]string{
 		"launched": "the new one starts beside the old one", "ready": "the new one is ready, and must stay so for a second",
 		"serves": "the new one serves, the old one drains", "failed": "the new one failed, the old one goes on", "left": "the other one has gone",
@@ -96,33 +96,22 @@ func reloadText(e api.Event) string {
 }
 
 // endingHides is whether an event says nothing while things are being ended: of course others now wait for them.
-func endingHides(e api.Event) bool { return e.Kind == api.KindWaiting || e.Kind == api.KindReady }
+func endingHides(e view.Event) bool { return e.Kind == view.KindWaiting || e.Kind == view.KindReady }
 
-// stepText is a step of a plan in words: "StartContainer service:redis" of redis is "start container".
-func stepText(e api.Event) string {
-	verb, object, _ := strings.Cut(e.Message, " ")
-	var words strings.Builder
-	for i, r := range verb {
-		if i > 0 && unicode.IsUpper(r) {
-			words.WriteByte(' ')
-		}
-		words.WriteRune(unicode.ToLower(r))
-	}
-	text := words.String()
-	if _, name, ok := strings.Cut(object, ":"); ok {
-		object = name
-	}
-	if object != "" && object != e.Resource {
-		text += " " + object
+// stepText is a step of a plan in words; of the resource itself without its name.
+func stepText(e view.Event) string {
+	text := e.Step.Verb + " " + e.Step.Object
+	if e.Step.Name != e.Resource {
+		text += " " + e.Step.Name
 	}
 	if e.To == "failed" {
-		return "failed: " + because(text, api.Event{Cause: e.Cause})
+		return "failed: " + because(text, view.Event{Cause: e.Cause})
 	}
 	return text
 }
 
 // because adds why to what happened.
-func because(what string, e api.Event) string {
+func because(what string, e view.Event) string {
 	switch {
 	case e.Message != "" && e.Message != what:
 		return what + " (" + e.Message + ")"
@@ -133,7 +122,7 @@ func because(what string, e api.Event) string {
 }
 
 // pullStep is a pull's progress in steps of a quarter, so that a log is not flooded.
-func pullStep(p *api.Progress) string {
+func pullStep(p *view.Progress) string {
 	switch {
 	case p == nil || p.Total <= 0:
 		return "pulling the image"

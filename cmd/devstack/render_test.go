@@ -10,38 +10,39 @@ import (
 	"unicode/utf8"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 func sampleState() *api.State {
 	started := now().Add(-3 * time.Minute)
-	process := func(id int, name, status string) api.Process {
-		p := api.Process{Name: name, Namespace: "default", ID: id, Status: status, ExecMode: "fork"}
+	process := func(id int, name string, status view.Status) view.Process {
+		p := view.Process{Name: name, Namespace: "default", ID: id, Status: status, ExecMode: "fork"}
 		if status == "online" {
 			p.Pid, p.StartedAt, p.Ready = ptr(4711+id), &started, true
-			p.MemoryBytes, p.CPUPercent, p.ReadyBy = ptr(int64(54<<20)), ptr(0.4), ptr("ipc")
+			p.MemoryBytes, p.CPUPercent, p.ReadyBy = ptr(int64(54<<20)), ptr(0.4), "ipc"
 		}
 		return p
 	}
 	orchestrator := process(0, "orchestrator", "online")
-	orchestrator.Ports = []api.ProcessPort{{Host: "0.0.0.0", Port: 3000}, {Host: "::", Port: 3000}}
+	orchestrator.Ports = []view.Address{{Host: "0.0.0.0", Port: 3000}, {Host: "::", Port: 3000}}
 	waiting := process(2, "agent-integration", "waiting")
 	waiting.WaitingFor = []string{"postgres"}
 	errored := process(3, "agent-e2e", "errored")
-	errored.Restarts, errored.Exit = 10, &api.Exit{Code: ptr(1), Reason: "crash", At: now()}
+	errored.Restarts, errored.Exit = 10, &view.Exit{Code: ptr(1), Reason: "crash", At: now()}
 	return &api.State{
 		Project: "agentic-sdlc", Profile: "dev", Infra: "docker", Daemon: &api.Daemon{Pid: 1, Version: api.BuildVersion()},
-		Services: []api.Service{
+		Services: []view.Service{
 			{
 				Name: "redis", Driver: "docker", Image: "redis:7", State: "running", Health: "healthy", Ready: true, StartedAt: &started,
 				MemoryBytes: ptr(int64(7 << 20)), CPUPercent: ptr(0.2),
-				Ports: []api.ServicePort{port("0.0.0.0", 6380, 6379, "tcp"), port("::", 6380, 6379, "tcp")},
+				Ports: []view.PublishedPort{port("0.0.0.0", 6380, 6379, "tcp"), port("::", 6380, 6379, "tcp")},
 			},
 			{
-				Name: "postgres", Driver: "docker", Image: "postgres:16", State: "exited", StoppedBy: ptr("other"), Health: "stopped",
-				Ports: []api.ServicePort{port("127.0.0.1", 5433, 5432, "tcp")},
+				Name: "postgres", Driver: "docker", Image: "postgres:16", State: "exited", StoppedBy: "other", Health: "stopped",
+				Ports: []view.PublishedPort{port("127.0.0.1", 5433, 5432, "tcp")},
 			},
 		},
-		Processes: []api.Process{orchestrator, process(1, "agent-scaffold", "online"), waiting, errored},
+		Processes: []view.Process{orchestrator, process(1, "agent-scaffold", "online"), waiting, errored},
 	}
 }
 
@@ -71,7 +72,7 @@ func TestColoursDoNotMoveColumns(t *testing.T) {
 
 func TestEndpoints(t *testing.T) {
 	s := sampleState()
-	s.Services = append(s.Services, api.Service{Name: "web", State: "running", Ports: []api.ServicePort{port("10.0.0.7", 53, 53, "udp"), port("", 0, 80, "tcp")}})
+	s.Services = append(s.Services, view.Service{Name: "web", State: "running", Ports: []view.PublishedPort{port("10.0.0.7", 53, 53, "udp"), port("", 0, 80, "tcp")}})
 	got := strings.Join(endpoints(s), "\n") + "\n"
 	golden(t, "endpoints.txt", got)
 }
@@ -113,34 +114,34 @@ func TestFrames(t *testing.T) {
 		}
 	}
 	frame("nothing yet", 0.1, 79, 23)
-	b.apply(api.Event{Time: at(0.2), Resource: "redis", Kind: api.KindOp, To: "started", Message: "CreateContainer service:redis"})
-	b.apply(api.Event{Time: at(0.2), Resource: "postgres", Kind: api.KindPull, Progress: &api.Progress{Current: 30 << 20, Total: 100 << 20, Detail: "3 of 9 layers"}})
-	b.apply(api.Event{Time: at(0.2), Resource: "orchestrator", Kind: api.KindWaiting, To: "redis, postgres"})
-	b.apply(api.Event{Time: at(0.3), Kind: api.KindWarning, Message: "the shell overrides REDIS_URL"})
-	b.apply(api.Event{Time: at(0.1), Kind: api.KindBuild, Message: "> tsc -b\none\ntwo\nthree\nfour\nfive\n"})
+	b.apply(view.Event{Time: at(0.2), Resource: "redis", Kind: view.KindOp, To: "started", Step: &view.Step{Verb: "create", Object: "container", Name: "redis"}})
+	b.apply(view.Event{Time: at(0.2), Resource: "postgres", Kind: view.KindPull, Progress: &view.Progress{Current: 30 << 20, Total: 100 << 20, Detail: "3 of 9 layers"}})
+	b.apply(view.Event{Time: at(0.2), Resource: "orchestrator", Kind: view.KindWaiting, To: "redis, postgres"})
+	b.apply(view.Event{Time: at(0.3), Kind: view.KindWarning, Message: "the shell overrides REDIS_URL"})
+	b.apply(view.Event{Time: at(0.1), Kind: view.KindBuild, Message: "> tsc -b\none\ntwo\nthree\nfour\nfive\n"})
 	frame("building and pulling", 1, 79, 23)
 	frame("narrow", 1, 30, 23)
 	frame("low", 1, 79, 8)
-	b.apply(api.Event{Time: at(2), Resource: "redis", Kind: api.KindService, To: "healthy"})
-	b.apply(api.Event{Time: at(2), Resource: "redis", Kind: api.KindReady, To: "ready"})
-	b.apply(api.Event{Time: at(2.5), Resource: "postgres", Kind: api.KindService, To: "starting"})
+	b.apply(view.Event{Time: at(2), Resource: "redis", Kind: view.KindService, To: "healthy"})
+	b.apply(view.Event{Time: at(2), Resource: "redis", Kind: view.KindReady, To: "ready"})
+	b.apply(view.Event{Time: at(2.5), Resource: "postgres", Kind: view.KindService, To: "starting"})
 	frame("one ready", 3.2, 79, 23)
 	frame("low: what is not ready comes first", 3.2, 79, 3)
-	b.apply(api.Event{Time: at(4), Resource: "postgres", Kind: api.KindReady, To: "ready"})
-	b.apply(api.Event{Time: at(4), Resource: "orchestrator", Kind: api.KindWaiting})
-	b.apply(api.Event{Time: at(4), Resource: "orchestrator", Kind: api.KindProcess, From: "waiting", To: "launching"})
-	b.apply(api.Event{Time: at(4.2), Resource: "orchestrator", Kind: api.KindProcess, To: "errored"})
-	b.apply(api.Event{Time: at(4.2), Resource: "agent", Instance: 1, Kind: api.KindProcess, To: "online"})
-	b.apply(api.Event{Time: at(4.5), Resource: "agent", Instance: 1, Kind: api.KindReady, To: "ready"})
+	b.apply(view.Event{Time: at(4), Resource: "postgres", Kind: view.KindReady, To: "ready"})
+	b.apply(view.Event{Time: at(4), Resource: "orchestrator", Kind: view.KindWaiting})
+	b.apply(view.Event{Time: at(4), Resource: "orchestrator", Kind: view.KindProcess, From: "waiting", To: "launching"})
+	b.apply(view.Event{Time: at(4.2), Resource: "orchestrator", Kind: view.KindProcess, To: "errored"})
+	b.apply(view.Event{Time: at(4.2), Resource: "agent", Instance: 1, Kind: view.KindProcess, To: "online"})
+	b.apply(view.Event{Time: at(4.5), Resource: "agent", Instance: 1, Kind: view.KindReady, To: "ready"})
 	frame("the end", 70, 79, 23)
 	b = board{title: "down", start: now(), ending: true}
-	b.apply(api.Event{Time: at(0.1), Resource: "web", Kind: api.KindProcess, To: "stopping"})
-	b.apply(api.Event{Time: at(0.1), Resource: "web", Kind: api.KindReady, To: "not ready"})
-	b.apply(api.Event{Time: at(0.1), Resource: "agent", Kind: api.KindWaiting, To: "web"})
-	b.apply(api.Event{Time: at(0.1), Resource: "redis", Kind: api.KindOp, To: "started", Message: "StopContainer service:redis"})
+	b.apply(view.Event{Time: at(0.1), Resource: "web", Kind: view.KindProcess, To: "stopping"})
+	b.apply(view.Event{Time: at(0.1), Resource: "web", Kind: view.KindReady, To: "not ready"})
+	b.apply(view.Event{Time: at(0.1), Resource: "agent", Kind: view.KindWaiting, To: "web"})
+	b.apply(view.Event{Time: at(0.1), Resource: "redis", Kind: view.KindOp, To: "started", Step: &view.Step{Verb: "stop", Object: "container", Name: "redis"}})
 	frame("going down", 0.3, 79, 23)
-	b.apply(api.Event{Time: at(0.4), Resource: "web", Kind: api.KindProcess, To: "stopped"})
-	b.apply(api.Event{Time: at(0.5), Resource: "redis", Kind: api.KindService, To: "absent"})
+	b.apply(view.Event{Time: at(0.4), Resource: "web", Kind: view.KindProcess, To: "stopped"})
+	b.apply(view.Event{Time: at(0.5), Resource: "redis", Kind: view.KindService, To: "absent"})
 	frame("down", 0.5, 79, 23)
 	golden(t, "frames.txt", out.String())
 }
@@ -149,21 +150,21 @@ func TestPlainLines(t *testing.T) {
 	var out strings.Builder
 	p := newPlain(&out, now(), false)
 	at := now().Add(1500 * time.Millisecond)
-	for _, e := range []api.Event{
-		{Kind: api.KindBuild, Message: "> tsc -b\n"},
-		{Resource: "redis", Kind: api.KindOp, To: "started", Message: "CreateContainer service:redis"},
-		{Resource: "redis", Kind: api.KindOp, To: "done", Message: "CreateContainer service:redis"},
-		{Kind: api.KindOp, To: "failed", Message: "RemoveNetwork network:shop_default", Cause: "it has endpoints"},
-		{Resource: "pg", Kind: api.KindPull, Progress: &api.Progress{Current: 1 << 20, Total: 100 << 20}},
-		{Resource: "pg", Kind: api.KindPull, Progress: &api.Progress{Current: 2 << 20, Total: 100 << 20}},
-		{Resource: "pg", Kind: api.KindPull, Progress: &api.Progress{Current: 60 << 20, Total: 100 << 20}},
-		{Resource: "pg", Kind: api.KindPull, Progress: &api.Progress{Current: 100 << 20, Total: 100 << 20}},
-		{Resource: "web", Kind: api.KindWaiting, To: "redis"},
-		{Resource: "web", Kind: api.KindWaiting, To: ""},
-		{Resource: "web", Instance: 1, Kind: api.KindProcess, From: "online", To: "waiting restart", Cause: "exited with code 1"},
-		{Resource: "redis", Kind: api.KindReady, To: "ready"},
-		{Kind: api.KindWarning, Message: "the shell overrides REDIS_URL"},
-		{Kind: api.KindResult, Result: &api.Result{}},
+	for _, e := range []view.Event{
+		{Kind: view.KindBuild, Message: "> tsc -b\n"},
+		{Resource: "redis", Kind: view.KindOp, To: "started", Step: &view.Step{Verb: "create", Object: "container", Name: "redis"}},
+		{Resource: "redis", Kind: view.KindOp, To: "done", Step: &view.Step{Verb: "create", Object: "container", Name: "redis"}},
+		{Kind: view.KindOp, To: "failed", Step: &view.Step{Verb: "remove", Object: "network", Name: "shop_default"}, Cause: "it has endpoints"},
+		{Resource: "pg", Kind: view.KindPull, Progress: &view.Progress{Current: 1 << 20, Total: 100 << 20}},
+		{Resource: "pg", Kind: view.KindPull, Progress: &view.Progress{Current: 2 << 20, Total: 100 << 20}},
+		{Resource: "pg", Kind: view.KindPull, Progress: &view.Progress{Current: 60 << 20, Total: 100 << 20}},
+		{Resource: "pg", Kind: view.KindPull, Progress: &view.Progress{Current: 100 << 20, Total: 100 << 20}},
+		{Resource: "web", Kind: view.KindWaiting, To: "redis"},
+		{Resource: "web", Kind: view.KindWaiting, To: ""},
+		{Resource: "web", Instance: 1, Kind: view.KindProcess, From: "online", To: "waiting restart", Cause: "exited with code 1"},
+		{Resource: "redis", Kind: view.KindReady, To: "ready"},
+		{Kind: view.KindWarning, Message: "the shell overrides REDIS_URL"},
+		{Kind: view.KindResult},
 	} {
 		e.Time = at
 		p.event(e)
@@ -210,25 +211,29 @@ func TestLogLinesOnATerminal(t *testing.T) {
 func TestDescription(t *testing.T) {
 	s := sampleState()
 	d := &api.Description{Project: s.Project, Process: []api.ProcessDetails{{
-		Process: s.Processes[0], Command: []string{"/usr/bin/node", "server.js"}, Cwd: "/shop", OutFile: "/shop/logs/o.log",
+		ProcessDetails: view.ProcessDetails{
+			Process:  s.Processes[0],
+			Children: []int{4712, 4713},
+			Exits: []view.ExitRecord{{
+				Exit: view.Exit{Signal: "SIGKILL", Reason: view.Crash, At: now().Add(-time.Hour)}, UptimeMS: 61_000, LastLines: []string{"bye"},
+			}, {
+				Exit: view.Exit{Code: ptr(0), Reason: view.Watch, At: now().Add(-time.Minute)}, UptimeMS: 1000, Cause: "watch: dist/server.js changed",
+			}},
+			RestartsBy: view.Restarts{Crash: 1, Watch: 1},
+			Held:       []view.Address{{Host: "*", Port: 3000}, {Host: "127.0.0.1", Port: 3001}, {Host: "::1", Port: 3001}},
+			Successor:  &view.Successor{Pid: ptr(4720)}, RetiringPid: ptr(4700),
+			Probes: []view.Probe{{At: now().Add(-2 * time.Second), Ready: true, Detail: "200 OK"}},
+		},
+		Command: []string{"/usr/bin/node", "server.js"}, Cwd: "/shop", OutFile: "/shop/logs/o.log",
 		Environment: []api.EnvironmentItem{{Key: "DATABASE_URL", Value: "postgresql://agentic:***@localhost:5433", Origin: ".env"}},
-		DependsOn:   []api.DependsOn{{Name: "redis", Condition: "service_healthy", Open: true}, {Name: "postgres", Condition: "ready"}},
-		Children:    []int{4712, 4713}, MaxRestarts: -1, MaxMemoryBytes: ptr(int64(1 << 30)),
-		Exits: []api.ExitRecord{{
-			Exit: api.Exit{Signal: ptr("SIGKILL"), Reason: "crash", At: now().Add(-time.Hour)}, UptimeMS: 61_000, LastLines: []string{"bye"},
-		}, {
-			Exit: api.Exit{Code: ptr(0), Reason: "watch", At: now().Add(-time.Minute)}, UptimeMS: 1000, Cause: ptr("watch: dist/server.js changed"),
-		}},
-		RestartsBy: api.RestartsBy{Crash: 1, Watch: 1},
-		Held:       []api.ProcessPort{{Host: "*", Port: 3000}, {Host: "127.0.0.1", Port: 3001}, {Host: "::1", Port: 3001}},
-		Successor:  &api.Successor{Pid: ptr(4720)}, RetiringPid: ptr(4700),
-		Probes: []api.ProbeRecord{{At: now().Add(-2 * time.Second), Ready: true, Detail: "200 OK"}},
+		DependsOn:   []view.DependsOn{{Name: "redis", Condition: "service_healthy", Open: true}, {Name: "postgres", Condition: "ready"}},
+		MaxRestarts: -1, MaxMemoryBytes: ptr(int64(1 << 30)),
 	}}}
-	service := &api.Description{Service: &api.ServiceDetails{
+	service := &api.Description{Service: &view.ServiceDetails{
 		Service: s.Services[1], ContainerName: "agentic-sdlc-postgres", Volumes: []string{"data"}, Networks: []string{"default"},
 		Detail: "somebody stopped it 2 minutes ago",
 	}}
-	running := &api.Description{Service: &api.ServiceDetails{Service: s.Services[0], ContainerName: "agentic-sdlc-redis"}}
+	running := &api.Description{Service: &view.ServiceDetails{Service: s.Services[0], ContainerName: "agentic-sdlc-redis"}}
 	golden(t, "describe.txt", renderDescription(d, now(), false)+"---\n"+renderDescription(service, now(), false)+"---\n"+renderDescription(running, now(), false))
 }
 
@@ -241,9 +246,9 @@ func TestAnInterruptedStreamOfControlCharactersIsHarmless(t *testing.T) {
 // Rows stand in start order, whichever event comes first.
 func TestBoardRowsStandInStartOrder(t *testing.T) {
 	b := board{}
-	b.apply(api.Event{Kind: api.KindOrder, To: "redis, api, agent"})
+	b.apply(view.Event{Kind: view.KindOrder, To: "redis, api, agent"})
 	for _, name := range []string{"agent", "stranger", "redis", "api"} {
-		b.apply(api.Event{Resource: name, Kind: api.KindProcess, To: "launching"})
+		b.apply(view.Event{Resource: name, Kind: view.KindProcess, To: "launching"})
 	}
 	var got []string
 	for _, r := range b.rows {
@@ -255,10 +260,10 @@ func TestBoardRowsStandInStartOrder(t *testing.T) {
 }
 
 func TestSuccessor(t *testing.T) {
-	for want, n := range map[string]api.Successor{
+	for want, n := range map[string]view.Successor{
 		"successor           launching\n": {}, "pid 4720, launching\n": {Pid: ptr(4720)}, "pid 4720, ready\n": {Pid: ptr(4720), Ready: true},
 	} {
-		d := &api.Description{Process: []api.ProcessDetails{{Successor: &n}}}
+		d := &api.Description{Process: []api.ProcessDetails{{ProcessDetails: view.ProcessDetails{Successor: &n}}}}
 		if got := renderDescription(d, now(), false); !strings.Contains(got, want) {
 			t.Errorf("%+v:\n%s", n, got)
 		}

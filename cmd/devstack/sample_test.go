@@ -136,7 +136,7 @@ func unchanged(t *testing.T, before, after api.State) {
 		}
 	}
 	for i, s := range after.Services {
-		if s.ID == nil || *s.ID != *before.Services[i].ID || s.Restarts != before.Services[i].Restarts {
+		if s.ID != before.Services[i].ID || s.Restarts != before.Services[i].Restarts {
 			t.Errorf("%s is another container, or was restarted", s.Name)
 		}
 	}

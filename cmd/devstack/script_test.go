@@ -94,7 +94,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 func processes(ts *testscript.TestScript, neg bool, args []string) {
 	var got []string
 	for _, p := range lastState(ts).Processes {
-		got = append(got, p.Name+"="+p.Status)
+		got = append(got, p.Name+"="+string(p.Status))
 	}
 	if slices.Sort(got); neg || !slices.Equal(got, args) {
 		ts.Fatalf("processes are %q, not %q", got, args)

@@ -10,6 +10,7 @@ import (
 
 	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // renderState is the one table of containers and processes, and below it what a row has no room for. width 0: as wide
@@ -55,7 +56,7 @@ func footer(s *api.State) string {
 	return ""
 }
 
-func serviceRow(s api.Service, now time.Time) []string {
+func serviceRow(s view.Service, now time.Time) []string {
 	cpu, memory := format.Usage(s.CPUPercent, s.MemoryBytes)
 	return []string{
 		s.Name, "service", serviceStatus(s), yesNo(s.Ready), strconv.Itoa(s.Restarts), format.Uptime(s.StartedAt, s.State == "running", now),
@@ -63,7 +64,7 @@ func serviceRow(s api.Service, now time.Time) []string {
 	}
 }
 
-func processRow(p api.Process, now time.Time) []string {
+func processRow(p view.Process, now time.Time) []string {
 	cpu, memory := format.Usage(p.CPUPercent, p.MemoryBytes)
 	pid := "-"
 	if p.Pid != nil {
@@ -75,21 +76,21 @@ func processRow(p api.Process, now time.Time) []string {
 	}
 	slices.Sort(ports)
 	return []string{
-		format.Instance(p.Name, p.Instance), "process", p.Status, yesNo(p.Ready), strconv.Itoa(p.Restarts),
+		format.Instance(p.Name, p.Instance), "process", string(p.Status), yesNo(p.Ready), strconv.Itoa(p.Restarts),
 		format.Uptime(p.StartedAt, p.Pid != nil, now), cpu, memory, pid, strings.Join(slices.Compact(ports), ","),
 	}
 }
 
 // serviceStatus is the one word for a container: its health while it runs.
-func serviceStatus(s api.Service) string {
+func serviceStatus(s view.Service) string {
 	if s.State == "running" && s.Health != "" {
-		return s.Health
+		return string(s.Health)
 	}
 	return s.State
 }
 
 // servicePorts are the published ports, each once, whatever addresses it is published on.
-func servicePorts(s api.Service) []string {
+func servicePorts(s view.Service) []string {
 	var ports []string
 	for _, p := range s.Ports {
 		text := strconv.Itoa(p.HostPort)
@@ -114,8 +115,8 @@ func yesNo(b bool) string {
 func remarks(s *api.State, c style) string {
 	var out strings.Builder
 	for _, service := range s.Services {
-		if service.StoppedBy != nil {
-			fmt.Fprintf(&out, "%s: stopped by %s\n", service.Name, stopper(*service.StoppedBy))
+		if service.StoppedBy != "" {
+			fmt.Fprintf(&out, "%s: stopped by %s\n", service.Name, stopper(service.StoppedBy))
 		}
 	}
 	for _, p := range s.Processes {
@@ -130,11 +131,11 @@ func remarks(s *api.State, c style) string {
 	return c.yellow(out.String())
 }
 
-func stopper(by string) string {
-	if by == "other" {
+func stopper(by view.Text) string {
+	if by == view.ByOther {
 		return "other (docker stop, docker compose, a signal or the like); devstack up starts it again"
 	}
-	return by
+	return string(by)
 }
 
 func paintStatus(c style, status, text string) string {
@@ -184,7 +185,7 @@ func endpoints(s *api.State) []string {
 	return lines
 }
 
-func scheme(p api.ServicePort) string {
+func scheme(p view.PublishedPort) string {
 	switch {
 	case p.ContainerPort == 6379:
 		return "redis"

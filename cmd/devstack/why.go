@@ -11,6 +11,7 @@ import (
 
 	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // WhyOptions is what `devstack why` was asked for.
@@ -94,14 +95,14 @@ func renderBlockers(out *strings.Builder, all []api.Blocker, depth int) {
 func whyFacts(kind string, in api.WhyInstance, now time.Time) []string {
 	var facts []string
 	if in.StoppedAt != nil {
-		facts = append(facts, "stopped "+format.Age(now.Sub(*in.StoppedAt))+" ago by "+stopper(*in.StoppedBy))
+		facts = append(facts, "stopped "+format.Age(now.Sub(*in.StoppedAt))+" ago by "+stopper(in.StoppedBy))
 	}
 	if in.NextRestartAt != nil {
 		facts = append(facts, "next restart in "+elapsed(in.NextRestartAt.Sub(now)))
 	}
 	var causes []string
 	for _, cause := range in.Causes {
-		causes = append(causes, cause.Cause+" "+strconv.Itoa(cause.Count))
+		causes = append(causes, string(cause.Cause)+" "+strconv.Itoa(cause.Count))
 	}
 	if by := strings.Join(causes, ", "); in.Restarts > 0 && kind == "process" {
 		facts = append(facts, strings.TrimSuffix("restarted "+times(in.Restarts)+": "+by, ": "))
@@ -123,7 +124,7 @@ func whyFacts(kind string, in api.WhyInstance, now time.Time) []string {
 	return facts
 }
 
-func renderFailure(out *strings.Builder, e api.ExitRecord, now time.Time, c style) {
+func renderFailure(out *strings.Builder, e view.ExitRecord, now time.Time, c style) {
 	uptime := time.Duration(e.UptimeMS) * time.Millisecond
 	fmt.Fprintf(out, "  last failure %s ago: %s after %s\n", format.Age(now.Sub(e.At)), format.Exit(e.Exit), elapsed(uptime))
 	for _, line := range e.LastLines {

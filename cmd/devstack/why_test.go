@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 func TestWhy(t *testing.T) {
@@ -15,8 +16,8 @@ func TestWhy(t *testing.T) {
 	crashing := api.Why{Name: "agent", Kind: "process", Instances: []api.WhyInstance{{
 		Name: "agent", Status: "waiting restart", Reason: "exited with code 1 and is about to be restarted", Restarts: 3, NextRestartAt: &next,
 		Causes: []api.CauseCount{{Cause: "crash", Count: 2}, {Cause: "memory", Count: 1}}, LogFile: "/logs/agent-error.log",
-		LastFailure: &api.ExitRecord{
-			Exit: api.Exit{Code: ptr(1), Reason: "crash", At: *before(2 * time.Second)}, UptimeMS: 300, LastLines: []string{"boom\x1b[2J"},
+		LastFailure: &view.ExitRecord{
+			Exit: view.Exit{Code: ptr(1), Reason: "crash", At: *before(2 * time.Second)}, UptimeMS: 300, LastLines: []string{"boom\x1b[2J"},
 		},
 	}}}
 	waiting := api.Why{Name: "agent", Kind: "process", Instances: []api.WhyInstance{{
@@ -26,8 +27,8 @@ func TestWhy(t *testing.T) {
 		}},
 	}}}
 	stopped := api.Why{Name: "redis", Kind: "service", Instances: []api.WhyInstance{{
-		Name: "redis", Status: "exited", Reason: "does not run", StoppedBy: ptr("other"), StoppedAt: before(3 * time.Minute), RepairAttempts: 1,
-		LastProbe: &api.ProbeRecord{At: *before(time.Hour), Detail: "refused"},
+		Name: "redis", Status: "exited", Reason: "does not run", StoppedBy: "other", StoppedAt: before(3 * time.Minute), RepairAttempts: 1,
+		LastProbe: &view.Probe{At: *before(time.Hour), Detail: "refused"},
 	}}}
 	golden(t, "why.txt", renderWhy(&crashing, now(), false)+"\n"+renderWhy(&waiting, now(), false)+"\n"+renderWhy(&stopped, now(), false))
 

@@ -8,6 +8,7 @@ import (
 
 	"devstack/infra"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // runDown ends what the project's last driver runs of it, while no keeper does. Nothing there is no error, and neither is an
@@ -45,8 +46,8 @@ func removeServices(ctx context.Context, c *command, st *stack.Stack, volumes bo
 	}
 	defer func() { _ = driver.Close() }()
 	steps := 0
-	engine := infra.New(driver, slog.New(slog.DiscardHandler), func(event infra.Event) {
-		if event.Kind == "op" && event.To == "started" {
+	engine := infra.New(driver, slog.New(slog.DiscardHandler), func(event view.Event) {
+		if event.Kind == view.KindOp && event.To == "started" {
 			steps++
 			fmt.Fprintln(c.stderr, event.Message)
 		}

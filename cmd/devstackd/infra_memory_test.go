@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"devstack/infra"
+	"devstack/view"
 )
 
 func TestInfraDir(t *testing.T) {
@@ -77,13 +77,13 @@ func TestInfraMemory(t *testing.T) {
 
 func TestInfraStatus(t *testing.T) {
 	for _, c := range []struct {
-		services []infra.Service
+		services []view.ServiceDetails
 		ready    bool
 		status   string
 	}{
-		{[]infra.Service{{Name: "a", Ready: true}, {Name: "b", Ready: true}}, true, "2/2 services ready"},
-		{[]infra.Service{{Name: "a", Ready: true}, {Name: "b", Detail: "refused"}}, false, "1/2 services ready; b: refused"},
-		{[]infra.Service{{Name: "a", StoppedBy: "other", Detail: "stopped by other"}, {Name: "b", Ready: true}}, true, "1/2 services ready; a is stopped"},
+		{[]view.ServiceDetails{{Service: view.Service{Name: "a", Ready: true}}, {Service: view.Service{Name: "b", Ready: true}}}, true, "2/2 services ready"},
+		{[]view.ServiceDetails{{Service: view.Service{Name: "a", Ready: true}}, {Service: view.Service{Name: "b"}, Detail: "refused"}}, false, "1/2 services ready; b: refused"},
+		{[]view.ServiceDetails{{Service: view.Service{Name: "a", StoppedBy: "other"}, Detail: "stopped by other"}, {Service: view.Service{Name: "b", Ready: true}}}, true, "1/2 services ready; a is stopped"},
 	} {
 		if got := infraStatus(c.services); got != c.status || infraReady(c.services) != c.ready {
 			t.Errorf("%q, ready %v; want %q, %v", got, infraReady(c.services), c.status, c.ready)

@@ -15,6 +15,7 @@ import (
 
 	"devstack/infra"
 	"devstack/infra/docker"
+	"devstack/view"
 )
 
 // Pauses between attempts to find the engine, and the time that systemd is asked for.
@@ -197,12 +198,12 @@ func stoppedByOthers(engine *infra.Infra) map[string]string {
 }
 
 // infraReady says that everything that nobody has stopped is ready.
-func infraReady(services []infra.Service) bool {
-	return !slices.ContainsFunc(services, func(v infra.Service) bool { return !v.Ready && v.StoppedBy == "" })
+func infraReady(services []view.ServiceDetails) bool {
+	return !slices.ContainsFunc(services, func(v view.ServiceDetails) bool { return !v.Ready && v.StoppedBy == "" })
 }
 
 // infraStatus is the line that systemctl status shows.
-func infraStatus(services []infra.Service) string {
+func infraStatus(services []view.ServiceDetails) string {
 	ready := 0
 	var others []string
 	for _, v := range services {
@@ -223,17 +224,17 @@ func infraStatus(services []infra.Service) string {
 }
 
 // event logs what happened and looks again.
-func (s *infraService) event(e infra.Event) {
+func (s *infraService) event(e view.Event) {
 	switch {
-	case e.Kind == "pull": // many a second
-	case e.Kind == "warning":
-		s.log.Warn(e.Message, "service", e.Service)
-	case e.Kind == "op" && e.To == "failed":
-		s.log.Error(e.Message, "service", e.Service, "err", e.Cause)
-	case e.Kind == "op" && e.To == "started":
-		s.log.Info(e.Message, "service", e.Service, "cause", e.Cause)
-	case e.Kind == "service", e.Kind == "ready":
-		s.log.Info("it changed", "service", e.Service, "from", e.From, "to", e.To, "cause", e.Cause)
+	case e.Kind == view.KindPull: // many a second
+	case e.Kind == view.KindWarning:
+		s.log.Warn(e.Message, "service", e.Resource)
+	case e.Kind == view.KindOp && e.To == "failed":
+		s.log.Error(e.Message, "service", e.Resource, "err", e.Cause)
+	case e.Kind == view.KindOp && e.To == "started":
+		s.log.Info(e.Message, "service", e.Resource, "cause", e.Cause)
+	case e.Kind == view.KindService, e.Kind == view.KindReady:
+		s.log.Info("it changed", "service", e.Resource, "from", e.From, "to", e.To, "cause", e.Cause)
 	}
 	s.lookAgain()
 }

@@ -12,6 +12,7 @@ import (
 	"devstack/daemon/preflight"
 	"devstack/infra"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // runPreflight prints every check of `up` and its result, and starts nothing.
@@ -111,7 +112,7 @@ func serviceChecks(ctx context.Context, st *stack.Stack) ([]api.Check, error) {
 		checks = append(checks, api.Check{Name: engine.Name, Status: preflight.Warning, Detail: note})
 	}
 	// Nothing is executed by this Infra: it only plans, as up would.
-	planner := infra.New(driver, slog.New(slog.DiscardHandler), func(infra.Event) {})
+	planner := infra.New(driver, slog.New(slog.DiscardHandler), func(view.Event) {})
 	defer planner.Close()
 	row := api.Check{Name: "services and ports", Status: preflight.OK, Detail: "nothing is in the way"}
 	plan, err := planner.Plan(ctx, st.Compose)

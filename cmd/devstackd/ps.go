@@ -10,6 +10,7 @@ import (
 	"devstack/daemon"
 	"devstack/infra"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // runPs is what the files name and what runs of it, by the driver that ran it last, while no daemon does. An engine that
@@ -35,7 +36,7 @@ func runPs(ctx context.Context, c *command, args []string) error {
 	return encoder.Encode(daemon.Offline(st, drivers.Last(), services))
 }
 
-func look(ctx context.Context, st *stack.Stack, drivers daemon.Drivers) ([]infra.Service, error) {
+func look(ctx context.Context, st *stack.Stack, drivers daemon.Drivers) ([]view.ServiceDetails, error) {
 	if st.Compose == nil {
 		return nil, nil
 	}

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"devstack/view"
 )
 
 // ErrNotRunning says that nothing listens on the project's socket: no keeper runs.
@@ -236,7 +238,7 @@ func (c *Client) act(ctx context.Context, path string, body any, each func(Event
 			break
 		}
 		each(e)
-		if e.Kind == KindResult && e.Result != nil {
+		if e.Kind == view.KindResult && e.Result != nil {
 			return e.Result, nil
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // serve answers on a unix socket and returns a Client of it.
@@ -124,12 +125,12 @@ func TestUpIsRepeatedOnceAndRestartNever(t *testing.T) {
 		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 			t.Errorf("body: %v", err)
 		}
-		send(w, api.Event{Seq: uint64(asked.Add(1)), Kind: api.KindWaiting, To: "redis"})
+		send(w, api.Event{Event: view.Event{Seq: uint64(asked.Add(1)), Kind: view.KindWaiting, To: "redis"}})
 		if asked.Load()%2 == 1 {
 			die(w)
 			return
 		}
-		send(w, api.Event{Seq: 9, Kind: api.KindResult, Result: &api.Result{Exit: api.ExitProcess}})
+		send(w, api.Event{Event: view.Event{Seq: 9, Kind: view.KindResult}, Result: &api.Result{Exit: api.ExitProcess}})
 	})
 	var seen []uint64
 	each := func(e api.Event) { seen = append(seen, e.Seq) }
@@ -156,11 +157,11 @@ func TestEventsGoOnAfterARestart(t *testing.T) {
 			t.Errorf("since=%s, not %s", r.URL.Query().Get("since"), want)
 		}
 		if n == 1 {
-			send(w, api.Event{Seq: 6}, api.Event{Seq: 7})
+			send(w, api.Event{Event: view.Event{Seq: 6}}, api.Event{Event: view.Event{Seq: 7}})
 			die(w)
 			return
 		}
-		send(w, api.Event{Seq: 8})
+		send(w, api.Event{Event: view.Event{Seq: 8}})
 		<-r.Context().Done()
 	})
 	ctx, cancel := context.WithCancel(t.Context())

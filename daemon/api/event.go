@@ -1,48 +1,13 @@
 package api
 
-import "time"
+import "devstack/view"
 
 // Event is one thing that happened. GET /v1/events?since=SEQ streams them as NDJSON; SEQ 0 is "from now on", and a
 // client that was away resumes after the last sequence it saw (the daemon keeps the newest 4096; older ones are gone
 // and the stream then starts with a Kind "gap").
 type Event struct {
-	Seq      uint64    `json:"seq"`
-	Time     time.Time `json:"time"`
-	Resource string    `json:"resource"` // name of a service or an app; empty for the stack
-	Instance int       `json:"instance"`
-	Kind     Kind      `json:"kind"`
-	From     string    `json:"from"`
-	To       string    `json:"to"`
-	Cause    string    `json:"cause"`
-	Message  string    `json:"message"` // for people
-	Progress *Progress `json:"progress"`
-	Result   *Result   `json:"result"`
-}
-
-// Kind says what an Event is about.
-type Kind string
-
-// Every kind of event.
-const (
-	KindService Kind = "service" // a container changed its state or health (From, To)
-	KindProcess Kind = "process" // a process changed its status (From, To)
-	KindReady   Kind = "ready"   // a resource became ready or stopped being so (To: ready, not ready)
-	KindReload  Kind = "reload"  // a launch beside the one that serves (To: launched, ready, serves, failed, left; Message: its pid)
-	KindWaiting Kind = "waiting" // what a resource waits for changed (To: names, comma-separated)
-	KindOp      Kind = "op"      // a step of a plan (To: started, done, failed)
-	KindPull    Kind = "pull"    // image pull progress
-	KindBuild   Kind = "build"   // output of the build command
-	KindOrder   Kind = "order"   // first event of up: To is every resource that it is about, comma-separated, in start order
-	KindWarning Kind = "warning" // Message says what and what to do
-	KindGap     Kind = "gap"     // events between the client's and the oldest kept one are lost
-	KindResult  Kind = "result"  // the last event of an action's stream
-)
-
-// Progress is how far a pull has come.
-type Progress struct {
-	Current int64  `json:"current"` // bytes
-	Total   int64  `json:"total"`
-	Detail  string `json:"detail"`
+	view.Event
+	Result *Result `json:"result"` // of Kind result, the last event of an action's stream
 }
 
 // Result ends an action.

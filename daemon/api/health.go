@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"devstack/view"
 )
 
 // HealthRequest is POST /v1/health, which probes everything now.
@@ -24,13 +26,13 @@ type Health struct {
 
 // HealthCheck is one service or process.
 type HealthCheck struct {
-	Name     string `json:"name"`
-	Kind     string `json:"kind"` // service, process
-	Instance int    `json:"instance"`
-	Health   string `json:"health"`    // healthy, starting, unhealthy, stopped
-	ProbedBy string `json:"probed_by"` // probe: services; healthcheck; alive: a process without one; none: it does not run
-	Detail   string `json:"detail"`
-	TookMS   int64  `json:"took_ms"`
+	Name     string      `json:"name"`
+	Kind     string      `json:"kind"` // service, process
+	Instance int         `json:"instance"`
+	Health   view.Health `json:"health"`    // healthy, starting, unhealthy, stopped
+	ProbedBy string      `json:"probed_by"` // probe: services; healthcheck; alive: a process without one; none: it does not run
+	Detail   string      `json:"detail"`
+	TookMS   int64       `json:"took_ms"`
 }
 
 // Health probes. It changes nothing, so a daemon that dies before its answer is asked again for up to ReadRetry.

@@ -3,12 +3,14 @@ package api
 import (
 	"context"
 	"time"
+
+	"devstack/view"
 )
 
 // ListedProcess is one element of GET /v1/processes, which answers all processes at once: a process with its definition,
 // without ports, history and environment.
 type ListedProcess struct {
-	Process
+	view.Process
 	Script         string     `json:"script"`      // absolute; empty where Command runs
 	Interpreter    string     `json:"interpreter"` // none: Script or Command runs by itself
 	NodeArgs       []string   `json:"node_args"`

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/url"
 	"time"
+
+	"devstack/view"
 )
 
 // Why is GET /v1/why/{name}: the reasons for what processes or a service do, or do not do.
@@ -16,27 +18,27 @@ type Why struct {
 
 // WhyInstance is one process, or one container.
 type WhyInstance struct {
-	Name           string       `json:"name"`
-	Instance       int          `json:"instance"`
-	Status         string       `json:"status"` // a process's status; a container's health while it runs, else Docker's word or absent
-	Ready          bool         `json:"ready"`
-	Reason         string       `json:"reason"`     // of this status, in words without times
-	WaitsFor       []Blocker    `json:"waits_for"`  // what keeps it from starting
-	StoppedBy      *string      `json:"stopped_by"` // devstack (a command or a file), other; null: nobody
-	StoppedAt      *time.Time   `json:"stopped_at"` // null: not known
-	Restarts       int          `json:"restarts"`
-	Causes         []CauseCount `json:"causes"`          // of a process's restarts; of a container's last exits, at most 20
-	RepairAttempts int          `json:"repair_attempts"` // of a container, in a row
-	NextRestartAt  *time.Time   `json:"next_restart_at"`
-	LastFailure    *ExitRecord  `json:"last_failure"` // the newest exit that nobody asked for
-	LastProbe      *ProbeRecord `json:"last_probe"`
-	LogFile        string       `json:"log_file"` // where errors are written; empty for a container
+	Name           string           `json:"name"`
+	Instance       int              `json:"instance"`
+	Status         string           `json:"status"` // a process's status; a container's health while it runs, else Docker's word or absent
+	Ready          bool             `json:"ready"`
+	Reason         string           `json:"reason"`     // of this status, in words without times
+	WaitsFor       []Blocker        `json:"waits_for"`  // what keeps it from starting
+	StoppedBy      view.Text        `json:"stopped_by"` // devstack (a command or a file), other; null: nobody
+	StoppedAt      *time.Time       `json:"stopped_at"` // null: not known
+	Restarts       int              `json:"restarts"`
+	Causes         []CauseCount     `json:"causes"`          // of a process's restarts; of a container's last exits, at most 20
+	RepairAttempts int              `json:"repair_attempts"` // of a container, in a row
+	NextRestartAt  *time.Time       `json:"next_restart_at"`
+	LastFailure    *view.ExitRecord `json:"last_failure"` // the newest exit that nobody asked for
+	LastProbe      *view.Probe      `json:"last_probe"`
+	LogFile        string           `json:"log_file"` // where errors are written; empty for a container
 }
 
 // CauseCount is how often something happened for one cause.
 type CauseCount struct {
-	Cause string `json:"cause"` // crash, manual, watch, memory, cron, liveness
-	Count int    `json:"count"`
+	Cause view.Reason `json:"cause"`
+	Count int         `json:"count"`
 }
 
 // Blocker is a dependency that is not as far as it must be, and what it waits for itself.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"devstack/infra"
+	"devstack/view"
 )
 
 // compose runs docker compose in the fixture's directory.
@@ -31,10 +32,10 @@ func (f *fixture) compose(args ...string) string {
 	return string(out)
 }
 
-func ids(services map[string]infra.Service) map[string]string {
+func ids(services map[string]view.ServiceDetails) map[string]string {
 	out := map[string]string{}
 	for name, s := range services {
-		out[name] = s.ID
+		out[name] = string(s.ID)
 	}
 	return out
 }
@@ -106,13 +107,13 @@ func TestDevstackAdoptsWhatDockerComposeMade(t *testing.T) {
 	}
 
 	f.compose("stop")
-	f.until("all stopped by other", i, func(all map[string]infra.Service) bool {
+	f.until("all stopped by other", i, func(all map[string]view.ServiceDetails) bool {
 		return all["redis"].StoppedBy == "other" && all["postgres"].StoppedBy == "other" && all["worker"].StoppedBy == "other"
 	})
 	f.compose("start")
 	f.ready(i)
 	f.compose("up", "-d", "--force-recreate")
-	f.until("new containers are ready", i, func(all map[string]infra.Service) bool {
+	f.until("new containers are ready", i, func(all map[string]view.ServiceDetails) bool {
 		for name, s := range all {
 			if s.ID == services[name].ID || !s.Ready || s.StoppedBy != "" {
 				return false
@@ -121,7 +122,7 @@ func TestDevstackAdoptsWhatDockerComposeMade(t *testing.T) {
 		return true
 	})
 	f.compose("down")
-	f.until("all removed by other", i, func(all map[string]infra.Service) bool {
+	f.until("all removed by other", i, func(all map[string]view.ServiceDetails) bool {
 		for _, s := range all {
 			if s.State != "absent" || s.StoppedBy != "other" {
 				return false
@@ -166,7 +167,7 @@ func TestAContainerOfAnotherComposeVersionIsComparedByItself(t *testing.T) {
 	}
 	args = append([]string{"create", "--health-interval", "5s", "--health-timeout", "3s", "--health-retries", "5"}, args[1:]...)
 	f.docker(args...)
-	if plan, err := i.Plan(f.ctx, f.load()); err != nil || strings.Contains(plan.String(), "CreateContainer") {
+	if plan, err := i.Plan(f.ctx, f.load()); err != nil || strings.Contains(plan.String(), "create container") {
 		t.Errorf("the same container under another hash is adopted; the plan (%v) is\n%s", err, plan)
 	}
 }

@@ -7,7 +7,7 @@ func TestCheckAsksNow(t *testing.T) {
 	f := newFixture(t, redisOnly)
 	i := f.infra()
 	f.up(i)
-	id := f.ready(i)["redis"].ID
+	id := string(f.ready(i)["redis"].ID)
 	if r := i.Check(f.ctx, "redis"); !r.Ready {
 		t.Errorf("a ready redis: %+v", r)
 	}

@@ -186,5 +186,8 @@ func dial(ctx context.Context, host string, env map[string]string) (*client.Clie
 // Name is "docker".
 func (d *Driver) Name() string { return "docker" }
 
+// Object is "container".
+func (d *Driver) Object() string { return "container" }
+
 // Close ends idle connections.
 func (d *Driver) Close() error { return d.api.Close() }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"devstack/infra"
+	"devstack/view"
 )
 
 func TestLogsFollowAcrossANewContainer(t *testing.T) {
@@ -56,7 +57,7 @@ func TestLogsFollowAcrossANewContainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	next()
-	f.docker("rm", "-f", before.ID)
+	f.docker("rm", "-f", string(before.ID))
 	next()
 	cancel()
 	for range lines { // it ends with its context
@@ -102,16 +103,16 @@ func TestDependenciesBetweenServicesAreWaitedFor(t *testing.T) {
 	f.up(i)
 	services := f.ready(i)
 	seed, app := services["seed"], services["app"]
-	if seed.State != "exited" || len(seed.Exits) != 1 || seed.Exits[0].Code != 0 || seed.Health != infra.Healthy {
+	if seed.State != "exited" || len(seed.Exits) != 1 || *seed.Exits[0].Code != 0 || seed.Health != view.HealthHealthy {
 		t.Errorf("the one-shot: %+v", seed)
 	}
-	if !app.StartedAt.After(seed.StartedAt) || !seed.StartedAt.After(services["redis"].StartedAt) {
+	if !app.StartedAt.After(*seed.StartedAt) || !seed.StartedAt.After(*services["redis"].StartedAt) {
 		t.Errorf("started: redis %v, seed %v, app %v", services["redis"].StartedAt, seed.StartedAt, app.StartedAt)
 	}
-	if got := f.docker("exec", services["redis"].ID, "redis-cli", "GET", "seeded"); got != "yes" {
+	if got := f.docker("exec", string(services["redis"].ID), "redis-cli", "GET", "seeded"); got != "yes" {
 		t.Errorf("seeded is %q, want yes", got)
 	}
-	if got := f.docker("logs", app.ID); got != "a token,some settings" {
+	if got := f.docker("logs", string(app.ID)); got != "a token,some settings" {
 		t.Errorf("the secret and the config are %q", got)
 	}
 	f.up(i)
@@ -119,7 +120,7 @@ func TestDependenciesBetweenServicesAreWaitedFor(t *testing.T) {
 		t.Errorf("there are %d services", len(again))
 	} else {
 		for _, s := range again {
-			if !s.StartedAt.Equal(services[s.Name].StartedAt) {
+			if !s.StartedAt.Equal(*services[s.Name].StartedAt) {
 				t.Errorf("a second up started %s again", s.Name)
 			}
 		}
@@ -134,8 +135,8 @@ func TestAFailedJobStopsWhatWaitsForIt(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "seed") || !strings.Contains(err.Error(), "exit code 3") {
 		t.Errorf("up: %v, want that seed ended with 3", err)
 	}
-	s := f.until("seed is unhealthy with its exit", i, func(all map[string]infra.Service) bool { return len(all["seed"].Exits) == 1 })
-	if seed := s["seed"]; seed.Health != infra.Unhealthy || seed.Exits[0].Code != 3 || strings.Join(seed.Exits[0].LastLines, "") != "broken" {
+	s := f.until("seed is unhealthy with its exit", i, func(all map[string]view.ServiceDetails) bool { return len(all["seed"].Exits) == 1 })
+	if seed := s["seed"]; seed.Health != view.HealthUnhealthy || *seed.Exits[0].Code != 3 || strings.Join(seed.Exits[0].LastLines, "") != "broken" {
 		t.Errorf("seed: %+v", seed)
 	}
 	if app := s["app"]; app.Ready || app.State == "running" {
@@ -213,8 +214,8 @@ func TestAnEngineThatGoesAwayAndComesBack(t *testing.T) {
 	t.Cleanup(i.Close)
 	f.up(i)
 	before := f.ready(i)
-	warned := func(words string) func(map[string]infra.Service) bool {
-		return func(map[string]infra.Service) bool {
+	warned := func(words string) func(map[string]view.ServiceDetails) bool {
+		return func(map[string]view.ServiceDetails) bool {
 			all, _ := f.events.all()
 			for _, e := range all {
 				if e.Kind == "warning" && strings.Contains(e.Message, words) {
@@ -230,12 +231,12 @@ func TestAnEngineThatGoesAwayAndComesBack(t *testing.T) {
 		t.Errorf("the last verdicts are gone: %+v", after)
 	}
 	// What happens meanwhile is found out afterwards.
-	f.docker("kill", before["redis"].ID)
-	f.docker("stop", before["postgres"].ID)
+	f.docker("kill", string(before["redis"].ID))
+	f.docker("stop", string(before["postgres"].ID))
 	r.cut(false)
 	f.until("another word", i, warned("answers again"))
 	f.back(i, before["redis"])
-	if s := f.until("postgres is known to be stopped", i, func(all map[string]infra.Service) bool { return !all["postgres"].Ready })["postgres"]; s.StoppedBy != "other" {
+	if s := f.until("postgres is known to be stopped", i, func(all map[string]view.ServiceDetails) bool { return !all["postgres"].Ready })["postgres"]; s.StoppedBy != "other" {
 		t.Errorf("postgres: %+v, want stopped by other", s)
 	}
 }
@@ -243,20 +244,20 @@ func TestAnEngineThatGoesAwayAndComesBack(t *testing.T) {
 func TestLook(t *testing.T) {
 	f := newFixture(t, sample)
 	p := f.load()
-	look := func() map[string]infra.Service {
+	look := func() map[string]view.ServiceDetails {
 		t.Helper()
 		list, err := infra.Look(f.ctx, f.driver, p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out := map[string]infra.Service{}
+		out := map[string]view.ServiceDetails{}
 		for _, s := range list {
 			out[s.Name] = s
 		}
 		return out
 	}
 	for name, s := range look() {
-		if s.State != "absent" || s.Ready || s.Health != infra.Stopped || s.EngineHealth != "none" || len(s.Ports) != 1 {
+		if s.State != "absent" || s.Ready || s.Health != view.HealthStopped || s.EngineHealth != "none" || len(s.Ports) != 1 {
 			t.Errorf("%s before up: %+v", name, s)
 		}
 	}
@@ -264,7 +265,7 @@ func TestLook(t *testing.T) {
 	f.up(i)
 	f.ready(i)
 	for name, s := range look() {
-		if s.State != "running" || !s.Ready || s.Health != infra.Healthy || s.ID == "" {
+		if s.State != "running" || !s.Ready || s.Health != view.HealthHealthy || s.ID == "" {
 			t.Errorf("%s after up: %+v", name, s)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"devstack/infra"
 	"devstack/stack"
+	"devstack/view"
 )
 
 // Observe asks for containers, networks, volumes and images at once.
@@ -68,7 +69,7 @@ func (d *Driver) containers(ctx context.Context, project string, p *types.Projec
 		}
 		for _, port := range c.Ports {
 			if port.PublicPort != 0 {
-				other.Ports = append(other.Ports, infra.Port{HostIP: addr(port.IP), HostPort: int(port.PublicPort), ContainerPort: int(port.PrivatePort), Protocol: port.Type})
+				other.Ports = append(other.Ports, view.PublishedPort{HostIP: addr(port.IP), HostPort: int(port.PublicPort), ContainerPort: int(port.PrivatePort), Protocol: port.Type})
 			}
 		}
 		others = append(others, other)
@@ -153,18 +154,18 @@ func translate(c container.InspectResponse) infra.Container {
 	return out
 }
 
-func publishedPorts(ports network.PortMap) []infra.Port {
-	var out []infra.Port
+func publishedPorts(ports network.PortMap) []view.PublishedPort {
+	var out []view.PublishedPort
 	for port, bindings := range ports {
 		for _, b := range bindings {
 			var host int
 			if _, err := fmt.Sscan(b.HostPort, &host); err != nil {
 				continue
 			}
-			out = append(out, infra.Port{HostIP: addr(b.HostIP), HostPort: host, ContainerPort: int(port.Num()), Protocol: string(port.Proto())})
+			out = append(out, view.PublishedPort{HostIP: addr(b.HostIP), HostPort: host, ContainerPort: int(port.Num()), Protocol: string(port.Proto())})
 		}
 	}
-	slices.SortFunc(out, func(a, b infra.Port) int {
+	slices.SortFunc(out, func(a, b view.PublishedPort) int {
 		if a.ContainerPort != b.ContainerPort {
 			return a.ContainerPort - b.ContainerPort
 		}

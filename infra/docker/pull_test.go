@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"devstack/infra"
+	"devstack/view"
 )
 
 const (
@@ -136,8 +137,8 @@ func TestAPrivateImageIsPulledWithTheDockerCommandsLogin(t *testing.T) {
 	var pulled int64
 	events, _ := f.events.all()
 	for _, e := range events {
-		if e.Kind == "pull" {
-			pulled = max(pulled, e.Current)
+		if e.Kind == view.KindPull {
+			pulled = max(pulled, e.Progress.Current)
 		}
 	}
 	if pulled < 8<<20 {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"devstack/infra"
+	"devstack/view"
 )
 
 // refused checks an *infra.Error, what it says, and that nothing was made.
@@ -117,8 +118,8 @@ func TestARecreatedNetworkTakesItsContainersAlong(t *testing.T) {
 	i := f.infra()
 	f.up(i)
 	before := f.ready(i)["redis"]
-	f.docker("stop", before.ID)
-	f.until("stopped", i, func(all map[string]infra.Service) bool { return all["redis"].StoppedBy == "other" })
+	f.docker("stop", string(before.ID))
+	f.until("stopped", i, func(all map[string]view.ServiceDetails) bool { return all["redis"].StoppedBy == "other" })
 	f.docker("network", "rm", f.project+"_default")
 	f.docker("network", "create", "--label", infra.LabelProject+"="+f.project, "--label", infra.LabelNetwork+"=default", f.project+"_default")
 	f.up(i)
@@ -150,7 +151,7 @@ func TestAChangedDefinitionRecreatesThatContainerAlone(t *testing.T) {
 	f.say("SET kept yes")
 	f.write(strings.Replace(sample, "    command: [redis-server,", "    labels: {changed: \"yes\"}\n    command: [redis-server,", 1))
 	plan, err := i.Plan(f.ctx, f.load())
-	if err != nil || !strings.Contains(plan.String(), "service:redis, CreateContainer, the definition changed") || strings.Contains(plan.String(), "postgres") {
+	if err != nil || !strings.Contains(plan.String(), "service:redis, create container, the definition changed") || strings.Contains(plan.String(), "postgres") {
 		t.Fatalf("the plan (%v) is\n%s", err, plan)
 	}
 	f.up(i)
@@ -173,7 +174,7 @@ func TestAWrongPasswordOnAnOldVolumeIsExplained(t *testing.T) {
 	}
 	f.env["PG_PASSWORD"] = "another"
 	f.up(i)
-	s := f.until("postgres is unhealthy", i, func(all map[string]infra.Service) bool { return all["postgres"].Health == infra.Unhealthy })["postgres"]
+	s := f.until("postgres is unhealthy", i, func(all map[string]view.ServiceDetails) bool { return all["postgres"].Health == view.HealthUnhealthy })["postgres"]
 	if s.Ready || !strings.Contains(s.Detail, "password") || !strings.Contains(s.Detail, "empty data directory") {
 		t.Errorf("postgres says %q", s.Detail)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"devstack/infra"
+	"devstack/view"
 )
 
 // say sends one command to the fixture's redis and returns its one-line answer.
@@ -30,11 +31,11 @@ func (f *fixture) say(command string) string {
 }
 
 // back waits until redis is ready in a later start than before.
-func (f *fixture) back(i *infra.Infra, before infra.Service) infra.Service {
+func (f *fixture) back(i *infra.Infra, before view.ServiceDetails) view.ServiceDetails {
 	f.Helper()
-	return f.until("redis is back", i, func(all map[string]infra.Service) bool {
+	return f.until("redis is back", i, func(all map[string]view.ServiceDetails) bool {
 		s := all["redis"]
-		return s.Ready && (s.ID != before.ID || s.StartedAt.After(before.StartedAt))
+		return s.Ready && (s.ID != before.ID || s.StartedAt.After(*before.StartedAt))
 	})["redis"]
 }
 
@@ -46,7 +47,7 @@ func TestARemovedContainerComesBackWithItsData(t *testing.T) {
 	if got := f.say("SET kept yes"); got != "+OK" {
 		t.Fatalf("SET: %q", got)
 	}
-	f.docker("rm", "-f", before.ID)
+	f.docker("rm", "-f", string(before.ID))
 	after := f.back(i, before)
 	if after.ID == before.ID {
 		t.Errorf("the container has its old ID %s", after.ID)
@@ -54,7 +55,7 @@ func TestARemovedContainerComesBackWithItsData(t *testing.T) {
 	if got := f.say("GET kept"); got != "yes" {
 		t.Errorf("GET after the repair: %q, want yes", got)
 	}
-	if after.StoppedBy != "" || after.Restarts != 1 || len(after.Exits) != 1 || after.Exits[0].By != "" {
+	if after.StoppedBy != "" || after.Restarts != 1 || len(after.Exits) != 1 || after.Exits[0].Reason != view.Crash {
 		t.Errorf("stopped by %q, %d restarts, exits %+v; want nobody, 1 restart and one exit that nobody asked for", after.StoppedBy, after.Restarts, after.Exits)
 	}
 }
@@ -64,9 +65,9 @@ func TestDockerKillIsRepaired(t *testing.T) {
 	i := f.infra()
 	f.up(i)
 	before := f.ready(i)["redis"]
-	f.docker("kill", before.ID)
+	f.docker("kill", string(before.ID))
 	after := f.back(i, before)
-	if after.ID != before.ID || after.Restarts != 1 || after.Exits[0].Code != 137 || len(after.Exits[0].LastLines) == 0 {
+	if after.ID != before.ID || after.Restarts != 1 || *after.Exits[0].Code != 137 || len(after.Exits[0].LastLines) == 0 {
 		t.Errorf("after docker kill: %+v", after)
 	}
 }
@@ -76,13 +77,13 @@ func TestDockerStopIsRespectedAndUpStartsAgain(t *testing.T) {
 	i := f.infra()
 	f.up(i)
 	before := f.ready(i)["redis"]
-	f.docker("stop", before.ID)
-	s := f.until("redis is stopped by other", i, func(all map[string]infra.Service) bool { return all["redis"].StoppedBy == "other" })["redis"]
-	if s.State != "exited" || s.Ready || s.Health != infra.Stopped || i.Stopped()["redis"] != "other" {
+	f.docker("stop", string(before.ID))
+	s := f.until("redis is stopped by other", i, func(all map[string]view.ServiceDetails) bool { return all["redis"].StoppedBy == "other" })["redis"]
+	if s.State != "exited" || s.Ready || s.Health != view.HealthStopped || i.Stopped()["redis"] != "other" {
 		t.Errorf("after docker stop: %+v", s)
 	}
-	f.docker("rm", before.ID)
-	s = f.until("redis is absent", i, func(all map[string]infra.Service) bool { return all["redis"].State == "absent" })["redis"]
+	f.docker("rm", string(before.ID))
+	s = f.until("redis is absent", i, func(all map[string]view.ServiceDetails) bool { return all["redis"].State == "absent" })["redis"]
 	if s.StoppedBy != "other" {
 		t.Errorf("after docker rm it is stopped by %q, want other", s.StoppedBy)
 	}
@@ -101,13 +102,13 @@ func TestStopAndRestartAreDevstacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := f.back(i, before)
-	if after.ID != before.ID || len(after.Exits) != 1 || after.Exits[0].By != "devstack" {
+	if after.ID != before.ID || len(after.Exits) != 1 || after.Exits[0].Reason != view.Manual {
 		t.Errorf("after restart: %+v", after)
 	}
 	if err := i.Stop(f.ctx, "redis"); err != nil {
 		t.Fatal(err)
 	}
-	if s := i.Snapshot()[0]; s.StoppedBy != "devstack" || s.State != "exited" || s.Ready || s.Health != infra.Stopped {
+	if s := i.Snapshot()[0]; s.StoppedBy != "devstack" || s.State != "exited" || s.Ready || s.Health != view.HealthStopped {
 		t.Errorf("after stop: %+v", s)
 	}
 	if err := i.Start(f.ctx, "redis"); err != nil {
@@ -127,7 +128,7 @@ func TestAKilledProcessIsRepaired(t *testing.T) {
 			i := f.infra()
 			f.up(i)
 			before := f.ready(i)["redis"]
-			pid, err := strconv.Atoi(f.docker("inspect", "-f", "{{.State.Pid}}", before.ID))
+			pid, err := strconv.Atoi(f.docker("inspect", "-f", "{{.State.Pid}}", string(before.ID)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -149,11 +150,11 @@ func TestResumeRepairsWhatDiedUnwatchedAndLeavesWhatWasStopped(t *testing.T) {
 	before := f.ready(first)
 	last := before["redis"].StartedAt
 	first.Close()
-	f.docker("kill", before["redis"].ID)
-	f.docker("stop", before["postgres"].ID)
+	f.docker("kill", string(before["redis"].ID))
+	f.docker("stop", string(before["postgres"].ID))
 
 	second := f.infra()
-	if err := second.Resume(f.ctx, f.load(), map[string]string{}, last); err != nil {
+	if err := second.Resume(f.ctx, f.load(), map[string]string{}, *last); err != nil {
 		t.Fatal(err)
 	}
 	f.back(second, before["redis"])

@@ -9,6 +9,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 
 	"devstack/infra"
+	"devstack/view"
 )
 
 func TestMemoryIsWithoutTheCacheThatCanBeDropped(t *testing.T) {
@@ -50,8 +51,8 @@ func TestARunningContainerIsSampledWhileSomebodyLooks(t *testing.T) {
 	t.Cleanup(i.Close)
 	f.up(i)
 	before := f.ready(i)["redis"]
-	if before.Memory != -1 || before.CPU != -1 {
-		t.Errorf("before anybody looks: memory %d, cpu %v", before.Memory, before.CPU)
+	if before.MemoryBytes != nil || before.CPUPercent != nil {
+		t.Errorf("before anybody looks: memory %d, cpu %v", *before.MemoryBytes, *before.CPUPercent)
 	}
 	i.Watched()
 	for range 3 { // the third is asked for when the second is there
@@ -61,13 +62,13 @@ func TestARunningContainerIsSampledWhileSomebodyLooks(t *testing.T) {
 			t.Fatal("the container is not sampled")
 		}
 	}
-	if s := i.Snapshot()[0]; s.Memory < 1<<20 || s.Memory > 1<<30 || s.CPU < 0 || s.CPU > 100 {
-		t.Errorf("after two samples: memory %d, cpu %v", s.Memory, s.CPU)
+	if s := i.Snapshot()[0]; *s.MemoryBytes < 1<<20 || *s.MemoryBytes > 1<<30 || *s.CPUPercent < 0 || *s.CPUPercent > 100 {
+		t.Errorf("after two samples: memory %d, cpu %v", *s.MemoryBytes, *s.CPUPercent)
 	}
-	f.docker("stop", before.ID)
-	s := f.until("redis is stopped", i, func(all map[string]infra.Service) bool { return all["redis"].State == "exited" })["redis"]
-	if s.Memory != -1 || s.CPU != -1 {
-		t.Errorf("after its end: memory %d, cpu %v", s.Memory, s.CPU)
+	f.docker("stop", string(before.ID))
+	s := f.until("redis is stopped", i, func(all map[string]view.ServiceDetails) bool { return all["redis"].State == "exited" })["redis"]
+	if s.MemoryBytes != nil || s.CPUPercent != nil {
+		t.Errorf("after its end: memory %d, cpu %v", *s.MemoryBytes, *s.CPUPercent)
 	}
 }
 
@@ -75,7 +76,7 @@ func TestThereIsNoSampleOfWhatDoesNotRun(t *testing.T) {
 	f := newFixture(t, redisOnly)
 	i := f.infra()
 	f.up(i)
-	id := f.ready(i)["redis"].ID
+	id := string(f.ready(i)["redis"].ID)
 	if s, err := f.driver.Stats(f.ctx, id); err != nil || s.Memory <= 0 || s.CPU <= 0 || s.At.IsZero() {
 		t.Errorf("a running container: %+v, %v", s, err)
 	}

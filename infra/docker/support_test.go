@@ -19,6 +19,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"devstack/infra"
+	"devstack/view"
 )
 
 // sample is the stack of the tests: the real servers, with names and ports of their own.
@@ -68,11 +69,11 @@ type fixture struct {
 // recorder keeps the events of an Infra.
 type recorder struct {
 	mu      sync.Mutex
-	list    []infra.Event
+	list    []view.Event
 	changed chan struct{}
 }
 
-func (r *recorder) add(e infra.Event) {
+func (r *recorder) add(e view.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.list = append(r.list, e)
@@ -82,13 +83,13 @@ func (r *recorder) add(e infra.Event) {
 	r.changed = make(chan struct{})
 }
 
-func (r *recorder) all() ([]infra.Event, <-chan struct{}) {
+func (r *recorder) all() ([]view.Event, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.changed == nil {
 		r.changed = make(chan struct{})
 	}
-	return append([]infra.Event(nil), r.list...), r.changed
+	return append([]view.Event(nil), r.list...), r.changed
 }
 
 func newFixture(t *testing.T, file string) *fixture {
@@ -195,11 +196,11 @@ func (f *fixture) up(i *infra.Infra) {
 }
 
 // until waits for a state that events lead to.
-func (f *fixture) until(what string, i *infra.Infra, ok func(map[string]infra.Service) bool) map[string]infra.Service {
+func (f *fixture) until(what string, i *infra.Infra, ok func(map[string]view.ServiceDetails) bool) map[string]view.ServiceDetails {
 	f.Helper()
 	for {
 		_, changed := f.events.all()
-		services := map[string]infra.Service{}
+		services := map[string]view.ServiceDetails{}
 		for _, s := range i.Snapshot() {
 			services[s.Name] = s
 		}
@@ -214,9 +215,9 @@ func (f *fixture) until(what string, i *infra.Infra, ok func(map[string]infra.Se
 	}
 }
 
-func (f *fixture) ready(i *infra.Infra) map[string]infra.Service {
+func (f *fixture) ready(i *infra.Infra) map[string]view.ServiceDetails {
 	f.Helper()
-	return f.until("all services ready", i, func(all map[string]infra.Service) bool {
+	return f.until("all services ready", i, func(all map[string]view.ServiceDetails) bool {
 		for _, s := range all {
 			if !s.Ready {
 				return false

@@ -39,7 +39,7 @@ func TestUpOnFreshVolumesEndsWithServersThatAnswerAtTheFirstTry(t *testing.T) {
 	before := i.Snapshot()
 	f.up(i)
 	for n, s := range i.Snapshot() {
-		if s.ID != before[n].ID || !s.StartedAt.Equal(before[n].StartedAt) || !s.Ready {
+		if s.ID != before[n].ID || !s.StartedAt.Equal(*before[n].StartedAt) || !s.Ready {
 			t.Errorf("a second up changed %s: %+v, was %+v", s.Name, s, before[n])
 		}
 	}

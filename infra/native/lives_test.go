@@ -13,6 +13,7 @@ import (
 
 	"devstack/infra"
 	"devstack/procs/keeper"
+	"devstack/view"
 )
 
 // gone waits for the end of a process that need not be our child.
@@ -26,7 +27,7 @@ func gone(t *testing.T, r record) {
 // repaired waits until a service is ready in another process than before.
 func (f *fixture) repaired(before record) {
 	f.Helper()
-	f.until(before.Service+" is repaired", func(all []infra.Service) bool {
+	f.until(before.Service+" is repaired", func(all []view.ServiceDetails) bool {
 		for _, s := range all {
 			if s.Name == before.Service {
 				return s.Ready && s.Restarts > 0 && s.StartedAt.After(before.StartedAt)
@@ -47,7 +48,7 @@ func TestKilledServerIsRepaired(t *testing.T) {
 	for _, name := range []string{"redis", "postgres"} {
 		f.repaired(f.kill(name, syscall.SIGKILL))
 		s := f.service(name)
-		if s.Restarts != 1 || len(s.Exits) != 1 || s.Exits[0].Code != 137 || s.Exits[0].By != "" || len(s.Exits[0].LastLines) == 0 {
+		if s.Restarts != 1 || len(s.Exits) != 1 || *s.Exits[0].Code != 137 || s.Exits[0].Reason != view.Crash || len(s.Exits[0].LastLines) == 0 {
 			t.Errorf("%+v", s)
 		}
 	}
@@ -62,7 +63,7 @@ func TestServerThatWasAskedToEndStaysDown(t *testing.T) {
 	f.up()
 	f.kill("postgres", syscall.SIGINT)
 	f.kill("redis", syscall.SIGTERM)
-	for _, s := range f.until("both are stopped", func(all []infra.Service) bool {
+	for _, s := range f.until("both are stopped", func(all []view.ServiceDetails) bool {
 		return all[0].StoppedBy != "" && all[1].StoppedBy != ""
 	}) {
 		if s.StoppedBy != "other" || s.State != "exited" {
@@ -161,7 +162,7 @@ func TestServersOutliveTheKeeperAndAreAdopted(t *testing.T) {
 		t.Error("the servers were started anew")
 	}
 	f.kill("postgres", syscall.SIGINT) // not the keeper's child
-	f.until("postgres is stopped", func([]infra.Service) bool { return f.service("postgres").StoppedBy == "other" })
+	f.until("postgres is stopped", func([]view.ServiceDetails) bool { return f.service("postgres").StoppedBy == "other" })
 	if err := f.infra.Start(f.ctx, "postgres"); err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +284,7 @@ func TestWithoutKeeperServersCanBeEnded(t *testing.T) {
 	if err != nil || !all[0].Ready {
 		t.Fatalf("%+v, %v", all, err)
 	}
-	i := infra.New(d, f.driver.log, func(infra.Event) {})
+	i := infra.New(d, f.driver.log, func(view.Event) {})
 	defer i.Close()
 	if err := i.Down(f.ctx, nil, f.env["PROJECT"], true); err != nil {
 		t.Fatal(err)

@@ -107,6 +107,9 @@ func firstOf(errs []error) error {
 // Name is "native".
 func (d *Driver) Name() string { return Name }
 
+// Object is "server".
+func (d *Driver) Object() string { return "server" }
+
 // Close ends the watching; the servers run on.
 func (d *Driver) Close() error {
 	d.mu.Lock()

@@ -11,6 +11,7 @@ import (
 
 	"devstack/infra"
 	"devstack/procs/keeper"
+	"devstack/view"
 )
 
 // networkID: there are no networks, so one of each name has always been there.
@@ -81,7 +82,7 @@ func (r record) container(data string) infra.Container {
 		ID: r.ID, Name: r.Name, Service: r.Service, Labels: r.Labels, Image: r.Image, State: r.State,
 		ExitCode: r.ExitCode, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt, EngineHealth: "none",
 		Argv: def.Argv, Networks: def.Networks, Mounts: def.Mounts, Data: data,
-		Ports: []infra.Port{{HostIP: def.HostIP, HostPort: r.Port, ContainerPort: def.Login.Port, Protocol: "tcp"}},
+		Ports: []view.PublishedPort{{HostIP: def.HostIP, HostPort: r.Port, ContainerPort: def.Login.Port, Protocol: "tcp"}},
 	}
 	if c.State == starting {
 		c.State = created

@@ -24,6 +24,7 @@ import (
 
 	"devstack/infra"
 	"devstack/procs/keeper"
+	"devstack/view"
 )
 
 // The test binary is also the keeper of these tests, and the daemon that relays between the keeper and the test.
@@ -209,7 +210,7 @@ func (f *fixture) attach() {
 	}
 	current.Store(driver)
 	f.conn, f.driver = conn, driver
-	f.infra = infra.New(driver, slog.New(slog.DiscardHandler), func(infra.Event) {
+	f.infra = infra.New(driver, slog.New(slog.DiscardHandler), func(view.Event) {
 		select {
 		case f.events <- struct{}{}:
 		default:
@@ -280,13 +281,13 @@ func (f *fixture) up() {
 // ready waits until every service is.
 func (f *fixture) ready() {
 	f.Helper()
-	f.until("all services are ready", func(all []infra.Service) bool {
-		return !slices.ContainsFunc(all, func(s infra.Service) bool { return !s.Ready })
+	f.until("all services are ready", func(all []view.ServiceDetails) bool {
+		return !slices.ContainsFunc(all, func(s view.ServiceDetails) bool { return !s.Ready })
 	})
 }
 
 // until waits for a change that makes the snapshot as wanted.
-func (f *fixture) until(what string, wanted func([]infra.Service) bool) []infra.Service {
+func (f *fixture) until(what string, wanted func([]view.ServiceDetails) bool) []view.ServiceDetails {
 	f.Helper()
 	for {
 		all := f.infra.Snapshot()
@@ -303,7 +304,7 @@ func (f *fixture) until(what string, wanted func([]infra.Service) bool) []infra.
 	}
 }
 
-func (f *fixture) describe(all []infra.Service) string {
+func (f *fixture) describe(all []view.ServiceDetails) string {
 	var b strings.Builder
 	for _, s := range all {
 		log, _ := os.ReadFile(f.place(s.Name).log())
@@ -312,10 +313,10 @@ func (f *fixture) describe(all []infra.Service) string {
 	return b.String()
 }
 
-func (f *fixture) service(name string) infra.Service {
+func (f *fixture) service(name string) view.ServiceDetails {
 	f.Helper()
 	all := f.infra.Snapshot()
-	n := slices.IndexFunc(all, func(s infra.Service) bool { return s.Name == name })
+	n := slices.IndexFunc(all, func(s view.ServiceDetails) bool { return s.Name == name })
 	if n < 0 {
 		f.Fatalf("no service %s", name)
 	}

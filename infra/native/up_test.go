@@ -16,6 +16,7 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 
 	"devstack/infra"
+	"devstack/view"
 )
 
 func TestUpMakesBothReady(t *testing.T) {
@@ -33,10 +34,10 @@ func TestUpMakesBothReady(t *testing.T) {
 	}
 	for _, name := range []string{"redis", "postgres"} {
 		s := f.service(name)
-		if s.Driver != Name || s.Ports[0].HostIP != "127.0.0.1" || s.StartedAt.IsZero() {
+		if s.Driver != Name || s.Ports[0].HostIP != "127.0.0.1" || s.StartedAt == nil {
 			t.Errorf("%+v", s)
 		}
-		stats, err := f.driver.Stats(f.ctx, s.ID)
+		stats, err := f.driver.Stats(f.ctx, string(s.ID))
 		if err != nil || stats.Memory < 1<<20 {
 			t.Errorf("%s: %+v, %v", name, stats, err)
 		}
@@ -73,9 +74,9 @@ func (f *fixture) checkUser(service string) {
 	}
 }
 
-func (f *fixture) checkLogs(s infra.Service) {
+func (f *fixture) checkLogs(s view.ServiceDetails) {
 	f.Helper()
-	lines, err := f.driver.Logs(f.ctx, s.ID, infra.LogOptions{Tail: -1})
+	lines, err := f.driver.Logs(f.ctx, string(s.ID), infra.LogOptions{Tail: -1})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -216,7 +217,7 @@ func TestWrongPasswordIsExplained(t *testing.T) {
 	if err := f.infra.Up(f.ctx, f.project()); err != nil {
 		t.Fatal(err)
 	}
-	all := f.until("the login is refused", func(all []infra.Service) bool { return all[0].Health == infra.Unhealthy })
+	all := f.until("the login is refused", func(all []view.ServiceDetails) bool { return all[0].Health == view.HealthUnhealthy })
 	for _, word := range []string{"refuses the login", "devstack down -v", f.place("db").data()} {
 		if !strings.Contains(all[0].Detail, word) {
 			t.Errorf("%q does not say %q", all[0].Detail, word)
@@ -332,7 +333,7 @@ func TestLogsFollowAndRotate(t *testing.T) {
 	f := newFixture(t, redisOnly)
 	f.up()
 	id := f.service("redis").ID
-	lines, err := f.driver.Logs(f.ctx, id, infra.LogOptions{Tail: 1, Follow: true})
+	lines, err := f.driver.Logs(f.ctx, string(id), infra.LogOptions{Tail: 1, Follow: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // Age is a duration in its largest unit, as PM2 shows uptimes.
@@ -66,16 +66,16 @@ func Instance(name string, instance int) string {
 }
 
 // Exit is how a launch ended.
-func Exit(e api.Exit) string {
+func Exit(e view.Exit) string {
 	text := "ended, status unknown"
 	switch {
-	case e.Signal != nil:
-		text = "ended by " + *e.Signal
+	case e.Signal != "":
+		text = "ended by " + string(e.Signal)
 	case e.Code != nil:
 		text = fmt.Sprintf("exited with code %d", *e.Code)
 	}
 	if e.Reason != "" {
-		text += " (" + e.Reason + ")"
+		text += " (" + string(e.Reason) + ")"
 	}
 	return text
 }

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"devstack/daemon/api"
+	"devstack/view"
 )
 
 func TestAge(t *testing.T) {
@@ -57,14 +57,13 @@ func TestInstance(t *testing.T) {
 }
 
 func TestExit(t *testing.T) {
-	code, signal := 1, "SIGKILL"
 	for _, tc := range []struct {
-		exit api.Exit
+		exit view.Exit
 		want string
 	}{
-		{api.Exit{Code: &code, Reason: "crash"}, "exited with code 1 (crash)"},
-		{api.Exit{Signal: &signal, Reason: "memory"}, "ended by SIGKILL (memory)"},
-		{api.Exit{}, "ended, status unknown"},
+		{view.Exit{Code: new(1), Reason: "crash"}, "exited with code 1 (crash)"},
+		{view.Exit{Signal: "SIGKILL", Reason: "memory"}, "ended by SIGKILL (memory)"},
+		{view.Exit{}, "ended, status unknown"},
 	} {
 		if got := Exit(tc.exit); got != tc.want {
 			t.Errorf("got %q, not %q", got, tc.want)

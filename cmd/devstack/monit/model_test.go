@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // now is the time of all tests here.
@@ -16,28 +17,28 @@ func now() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.Local) }
 // state is a stack with one of everything that a row can show.
 func state() *api.State {
 	at := func(ago time.Duration) *time.Time { t := now().Add(-ago); return &t }
-	process := func(id int, name, status string) api.Process {
-		return api.Process{ID: id, Name: name, Status: status, StartedAt: at(90 * time.Second)}
+	process := func(id int, name string, status view.Status) view.Process {
+		return view.Process{ID: id, Name: name, Status: status, StartedAt: at(90 * time.Second)}
 	}
 	web, agent, crashed, waiting := process(0, "web", "online"), process(1, "agent", "online"), process(3, "e2e", "errored"), process(4, "report", "waiting")
 	web.Pid, web.Ready, web.MemoryBytes, web.CPUPercent = new(4711), true, new(int64(85<<20)), new(12.4)
-	web.Ports = []api.ProcessPort{{Port: 3000}, {Port: 3000}, {Port: 80}}
+	web.Ports = []view.Address{{Port: 3000}, {Port: 3000}, {Port: 80}}
 	agent.Pid, agent.Restarts = new(4712), 3
 	second := agent
 	second.ID, second.Instance, second.Ready = 2, 1, true
-	crashed.Exit = &api.Exit{Code: new(42), Reason: "crash", At: now()}
+	crashed.Exit = &view.Exit{Code: new(42), Reason: "crash", At: now()}
 	waiting.WaitingFor = []string{"redis", "web"}
 	return &api.State{
 		Project: "shop", Profile: "dev", Infra: "docker", Daemon: &api.Daemon{Pid: 10},
-		Services: []api.Service{
+		Services: []view.Service{
 			{
 				Name: "postgres", Image: "postgres:16", State: "running", Health: "healthy", Ready: true, StartedAt: at(50 * time.Hour),
 				MemoryBytes: new(int64(23 << 20)), CPUPercent: new(1.6),
-				Ports: []api.ServicePort{{HostPort: 5433}},
+				Ports: []view.PublishedPort{{HostPort: 5433}},
 			},
-			{Name: "redis", Image: "redis:7", State: "exited", Health: "stopped", StoppedBy: new("other"), StartedAt: at(time.Hour)},
+			{Name: "redis", Image: "redis:7", State: "exited", Health: "stopped", StoppedBy: "other", StartedAt: at(time.Hour)},
 		},
-		Processes: []api.Process{web, agent, second, crashed, waiting},
+		Processes: []view.Process{web, agent, second, crashed, waiting},
 	}
 }
 

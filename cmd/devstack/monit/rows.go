@@ -9,6 +9,7 @@ import (
 
 	"devstack/cmd/devstack/format"
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // row is a container or an instance of an app, in words.
@@ -45,15 +46,15 @@ func rowsOf(s *api.State, now time.Time) []row {
 	return rows
 }
 
-func serviceRow(s api.Service, now time.Time) row {
+func serviceRow(s view.Service, now time.Time) row {
 	r := row{
-		key: s.Name, name: s.Name, state: s.State, health: s.Health,
+		key: s.Name, name: s.Name, state: s.State, health: string(s.Health),
 		restarts: strconv.Itoa(s.Restarts), up: format.Uptime(s.StartedAt, s.State == "running", now), ready: s.Ready,
 	}
 	r.cpu, r.memory = format.Usage(s.CPUPercent, s.MemoryBytes)
 	var details []string
-	if s.StoppedBy != nil {
-		details = append(details, "stopped by "+*s.StoppedBy)
+	if s.StoppedBy != "" {
+		details = append(details, "stopped by "+string(s.StoppedBy))
 	}
 	var ports []int
 	for _, port := range s.Ports {
@@ -64,9 +65,9 @@ func serviceRow(s api.Service, now time.Time) row {
 	return r
 }
 
-func processRow(p api.Process, now time.Time) row {
+func processRow(p view.Process, now time.Time) row {
 	r := row{
-		key: p.Name, name: format.Instance(p.Name, p.Instance), state: p.Status, health: "-",
+		key: p.Name, name: format.Instance(p.Name, p.Instance), state: string(p.Status), health: "-",
 		restarts: strconv.Itoa(p.Restarts), up: format.Uptime(p.StartedAt, p.Pid != nil, now), ready: p.Ready,
 	}
 	switch {

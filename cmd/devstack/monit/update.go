@@ -11,6 +11,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // Update takes over what a message says and names what to do next.
@@ -103,7 +104,7 @@ func (m *model) happened(msg eventsMsg) tea.Cmd {
 	more := func() tea.Msg { return nextEvents(msg.more) }
 	changed := false
 	for _, e := range msg.events {
-		changed = changed || slices.Contains([]api.Kind{api.KindService, api.KindProcess, api.KindReady, api.KindReload, api.KindWaiting}, e.Kind)
+		changed = changed || slices.Contains([]view.Kind{view.KindService, view.KindProcess, view.KindReady, view.KindReload, view.KindWaiting}, e.Kind)
 		if text := alarm(e); text != "" {
 			m.note = note{e.Time.Local().Format(time.TimeOnly) + " " + clean(text), bad}
 		}
@@ -117,10 +118,10 @@ func (m *model) happened(msg eventsMsg) tea.Cmd {
 // alarm is what an event says that nobody asked for, whichever row is selected; empty for all others.
 func alarm(e api.Event) string {
 	switch {
-	case e.Kind == api.KindWarning:
+	case e.Kind == view.KindWarning:
 		return e.Message
-	case e.Kind == api.KindProcess && (e.To == "errored" || e.To == "waiting restart" || strings.HasPrefix(e.Cause, "crash")),
-		e.Kind == api.KindService && toneOf(e.To) == bad:
+	case e.Kind == view.KindProcess && (e.To == "errored" || e.To == "waiting restart" || strings.HasPrefix(e.Cause, "crash")),
+		e.Kind == view.KindService && toneOf(e.To) == bad:
 		return sentence([]string{e.Resource + " is " + e.To, e.Cause})
 	}
 	return ""

@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 func TestSelectionStaysWithItsRow(t *testing.T) {
@@ -154,24 +155,24 @@ func TestOneQuestionAtATime(t *testing.T) {
 func TestAlarms(t *testing.T) {
 	m := screenOf(t, 80, 24)
 	send(m, stateMsg{state: state(), at: now()})
-	for want, e := range map[string]api.Event{
-		"e2e is errored · crash: exit code 1":     {Resource: "e2e", Kind: api.KindProcess, To: "errored", Cause: "crash: exit code 1"},
-		"web is waiting restart · memory":         {Resource: "web", Kind: api.KindProcess, To: "waiting restart", Cause: "memory"},
-		"leaver is stopped · crash: exit code 42": {Resource: "leaver", Kind: api.KindProcess, To: "stopped", Cause: "crash: exit code 42"},
-		"redis is unhealthy · does not answer":    {Resource: "redis", Kind: api.KindService, To: "unhealthy", Cause: "does not answer"},
-		"the disk is full":                        {Kind: api.KindWarning, Message: "the disk is full"},
-		"":                                        {Resource: "web", Kind: api.KindProcess, To: "stopped", Cause: "manual"},
+	for want, e := range map[string]view.Event{
+		"e2e is errored · crash: exit code 1":     {Resource: "e2e", Kind: view.KindProcess, To: "errored", Cause: "crash: exit code 1"},
+		"web is waiting restart · memory":         {Resource: "web", Kind: view.KindProcess, To: "waiting restart", Cause: "memory"},
+		"leaver is stopped · crash: exit code 42": {Resource: "leaver", Kind: view.KindProcess, To: "stopped", Cause: "crash: exit code 42"},
+		"redis is unhealthy · does not answer":    {Resource: "redis", Kind: view.KindService, To: "unhealthy", Cause: "does not answer"},
+		"the disk is full":                        {Kind: view.KindWarning, Message: "the disk is full"},
+		"":                                        {Resource: "web", Kind: view.KindProcess, To: "stopped", Cause: "manual"},
 	} {
 		m.note = note{}
 		e.Time = now()
-		send(m, eventsMsg{events: []api.Event{e}})
+		send(m, eventsMsg{events: []api.Event{{Event: e}}})
 		if want != "" {
 			want = "12:00:00 " + want
 		}
 		if m.note.text != want {
 			t.Errorf("got %q, not %q", m.note.text, want)
 		}
-		if asked := m.link.fetching; asked != (e.Kind != api.KindWarning) && !m.link.again {
+		if asked := m.link.fetching; asked != (e.Kind != view.KindWarning) && !m.link.again {
 			t.Errorf("%s: asked is %v", e.Kind, asked)
 		}
 		m.link.fetching, m.link.again = false, false

@@ -12,6 +12,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"devstack/daemon/api"
+	"devstack/view"
 )
 
 // update writes the golden files: go test ./cmd/devstack/monit -update.
@@ -80,7 +81,7 @@ func TestScreensInOtherMoods(t *testing.T) {
 	m = screenOf(t, 80, 24)
 	many := state()
 	for i := range 20 {
-		many.Processes = append(many.Processes, api.Process{ID: 100 + i, Name: "worker", Instance: i, Status: "online"})
+		many.Processes = append(many.Processes, view.Process{ID: 100 + i, Name: "worker", Instance: i, Status: "online"})
 	}
 	send(m, stateMsg{state: many, at: now()})
 	for range 20 {
