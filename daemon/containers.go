@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/compose-spec/compose-go/v2/types"
-
 	"devstack/daemon/api"
 	"devstack/infra"
 	"devstack/infra/native"
@@ -16,15 +14,16 @@ import (
 )
 
 // project is the part of the Compose project that is kept running: the services that some `up` has asked for.
-func (d *desired) project() (*types.Project, error) {
+// Without services it has no Project.
+func (d *desired) project() (infra.Project, error) {
 	if d.Stack.Compose == nil || len(d.Services) == 0 {
-		return nil, nil
+		return infra.Project{}, nil
 	}
 	p, err := d.Stack.Compose.WithSelectedServices(d.Services)
 	if err != nil {
-		return nil, fmt.Errorf("cannot select %v: %w", d.Services, err)
+		return infra.Project{}, fmt.Errorf("cannot select %v: %w", d.Services, err)
 	}
-	return p.WithoutUnnecessaryResources(), nil
+	return infra.Of(d.Stack, p.WithoutUnnecessaryResources()), nil
 }
 
 // driver is what runs the services, as `ps` says it.
@@ -42,8 +41,9 @@ func (d *Daemon) drivers(environment []string) Drivers {
 
 // chooseEngine gives the proposal its Infra: the one that is there, or a new one with the driver that it has to have.
 func (d *Daemon) chooseEngine(ctx context.Context, p *proposal, asked string) error {
+	engine := d.currentEngine()
 	d.mu.Lock()
-	engine, servers, running := d.engine, d.servers, ""
+	servers, running := d.servers, ""
 	if d.desired != nil && d.desired.driver() != driverNone {
 		running = d.desired.driver()
 	}
@@ -51,11 +51,11 @@ func (d *Daemon) chooseEngine(ctx context.Context, p *proposal, asked string) er
 	if engine != nil && running != "" && (asked == "" || asked == driverAuto || asked == running) {
 		p.engine, p.want.Infra = engine, running
 		if running == driverNative && servers != nil {
-			p.remarks = servers.Warnings(p.project)
+			p.remarks = servers.Warnings(p.project.Project)
 		}
 		return nil
 	}
-	driver, notes, err := d.drivers(p.want.Environment).Choose(ctx, p.project, asked, running)
+	driver, notes, err := d.drivers(p.want.Environment).Choose(ctx, p.project.Project, asked, running)
 	if err != nil {
 		return err
 	}
@@ -99,11 +99,11 @@ const patienceAtStart = time.Second
 // until it does: meanwhile nobody knows about the containers, and gates stay closed.
 func (d *Daemon) resumeContainers(ctx context.Context, want *desired, old savedState) {
 	p, err := want.project()
-	if err != nil || p == nil {
+	if err != nil || p.Project == nil {
 		return
 	}
 	if want.NoInfra {
-		d.setContainers(nil, newWire(p, d.publish))
+		d.setContainers(infra.Watch(p, d.publish))
 		return
 	}
 	resumed := make(chan struct{})
@@ -128,7 +128,7 @@ func (d *Daemon) resumeContainers(ctx context.Context, want *desired, old savedS
 	}
 }
 
-func (d *Daemon) resumeOnce(ctx context.Context, want *desired, p *types.Project, old savedState) error {
+func (d *Daemon) resumeOnce(ctx context.Context, want *desired, p infra.Project, old savedState) error {
 	engine, err := d.reconnect(ctx, want)
 	if err != nil {
 		return err
@@ -137,48 +137,50 @@ func (d *Daemon) resumeOnce(ctx context.Context, want *desired, p *types.Project
 		engine.Close()
 		return err
 	}
-	d.setContainers(engine, nil)
+	d.setContainers(engine)
 	return nil
 }
 
 func (d *Daemon) hasContainers() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.engine != nil || d.wire != nil
+	return d.containers != nil
 }
 
-// setContainers makes engine or wire, or neither, what is known about containers, and closes what was before.
-func (d *Daemon) setContainers(engine *infra.Infra, w *wire) {
+// setContainers replaces what is known about services, and closes what was before; nil: the stack has none.
+func (d *Daemon) setContainers(c infra.Services) {
 	d.mu.Lock()
-	oldEngine, oldWire := d.engine, d.wire
-	d.engine, d.wire = engine, w
+	old := d.containers
+	d.containers = c
 	d.mu.Unlock()
-	if oldEngine != nil && oldEngine != engine {
-		oldEngine.Close()
-	}
-	if oldWire != nil && oldWire != w {
-		oldWire.Close()
+	if old != nil && old != c {
+		old.Close()
 	}
 	d.changed.fire()
 }
 
+// currentEngine runs the services; nil: the stack has none, or others run them.
+func (d *Daemon) currentEngine() *infra.Infra {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	engine, _ := d.containers.(*infra.Infra)
+	return engine
+}
+
 // watchedServices are services for somebody who looks at what they consume; d.mu is held.
 func (d *Daemon) watchedServices() []view.ServiceDetails {
-	if d.engine != nil {
-		d.engine.Watched()
+	if d.containers != nil {
+		d.containers.Watched()
 	}
 	return d.services()
 }
 
 // services is a snapshot of the containers; d.mu is held.
 func (d *Daemon) services() []view.ServiceDetails {
-	switch {
-	case d.engine != nil:
-		return d.engine.Snapshot()
-	case d.wire != nil:
-		return d.wire.Snapshot()
+	if d.containers == nil {
+		return nil
 	}
-	return nil
+	return d.containers.Snapshot()
 }
 
 // infraFailures says what an error of infra means to the user, each part of it.

@@ -53,20 +53,19 @@ type Daemon struct {
 	asked   *api.UpRequest // to be brought up without a command; nil: nothing
 	booting atomic.Bool    // that is not done yet
 
-	mu        sync.Mutex
-	desired   *desired            // nil: nothing is to run
-	engine    *infra.Infra        // nil: the stack has no containers, or others run them
-	servers   *native.Driver      // of the newest engine that is native
-	wire      *wire               // with --no-infra
-	closed    map[string][]string // app -> what keeps its gate closed, as last judged
-	told      map[string]string   // app -> what it waits for, as last published
-	before    savedState          // what the predecessor wrote
-	answering int                 // actions whose answer is not finished
-	gone      bool
-	starting  string          // how far an up without a command has come that nothing runs of yet
-	replacing bool            // no action begins any more: the next daemon carries it out
-	work      context.Context // of actions; ends when `down` begins
-	stopWork  context.CancelCauseFunc
+	mu         sync.Mutex
+	desired    *desired            // nil: nothing is to run
+	containers infra.Services      // nil: the stack has no services, or none is known yet
+	servers    *native.Driver      // of the newest engine that is native
+	closed     map[string][]string // app -> what keeps its gate closed, as last judged
+	told       map[string]string   // app -> what it waits for, as last published
+	before     savedState          // what the predecessor wrote
+	answering  int                 // actions whose answer is not finished
+	gone       bool
+	starting   string          // how far an up without a command has come that nothing runs of yet
+	replacing  bool            // no action begins any more: the next daemon carries it out
+	work       context.Context // of actions; ends when `down` begins
+	stopWork   context.CancelCauseFunc
 }
 
 // Run is the life of a daemon that a keeper started: it takes over what its predecessor left, or begins with nothing,
@@ -113,7 +112,7 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	}
 	d.procs = procs.NewManager(procs.Options{Keeper: conn, Log: log, Publish: d.publish, Save: d.save, Shim: shim})
 	defer d.procs.Close()
-	defer d.setContainers(nil, nil)
+	defer d.setContainers(nil)
 	defer d.background.Wait()
 	defer cancel()
 	if err := d.takeOver(ctx); err != nil {

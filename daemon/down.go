@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"devstack/daemon/api"
-	"devstack/infra"
 )
 
 // down ends everything: the actions under way, processes in reverse order, then containers. The keeper and this
@@ -20,7 +19,7 @@ func (d *Daemon) down(_ context.Context, req api.DownRequest) *api.Result {
 	}
 	defer d.endTurn()
 	d.mu.Lock()
-	want, engine := d.desired, d.engine
+	want := d.desired
 	d.mu.Unlock()
 	if want == nil {
 		return &api.Result{Notes: []string{"nothing is running"}}
@@ -36,7 +35,7 @@ func (d *Daemon) down(_ context.Context, req api.DownRequest) *api.Result {
 	case req.KeepInfra:
 		notes = append(notes, "the services are left running")
 	default:
-		if err := d.removeContainers(ctx, want, engine, req.Volumes); err != nil {
+		if err := d.removeContainers(ctx, want, req.Volumes); err != nil {
 			r := d.conclude(infraFailures(err), nil, notes)
 			r.Error, r.Hint = "the processes are stopped, the services could not be removed", infraHint(err)
 			return r
@@ -46,9 +45,10 @@ func (d *Daemon) down(_ context.Context, req api.DownRequest) *api.Result {
 	return &api.Result{Notes: notes}
 }
 
-func (d *Daemon) removeContainers(ctx context.Context, want *desired, engine *infra.Infra, volumes bool) error {
-	var err error
+func (d *Daemon) removeContainers(ctx context.Context, want *desired, volumes bool) error {
+	engine := d.currentEngine()
 	if engine == nil { // an engine that was away when this daemon began
+		var err error
 		if engine, err = d.reconnect(ctx, want); err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func (d *Daemon) forget() {
 	d.mu.Lock()
 	d.desired = nil
 	d.mu.Unlock()
-	d.setContainers(nil, nil)
+	d.setContainers(nil)
 	d.procs.Apply(nil)
 	d.saving.Lock()
 	defer d.saving.Unlock()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/infra"
 	"devstack/stack"
 )
 
@@ -85,7 +86,8 @@ func (d *Daemon) save() error {
 	d.saving.Lock()
 	defer d.saving.Unlock()
 	d.mu.Lock()
-	idle, engine, before := d.desired == nil, d.engine, d.before
+	idle, before := d.desired == nil, d.before
+	engine, _ := d.containers.(*infra.Infra)
 	d.mu.Unlock()
 	if idle {
 		return nil

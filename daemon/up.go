@@ -43,6 +43,7 @@ func (d *Daemon) up(ctx context.Context, req api.UpRequest) *api.Result {
 		d.endTurn()
 		return refusal
 	}
+	d.useContainers(p)
 	d.rememberDriver(p)
 	g := goal{services: p.services, apps: p.selected, began: began}
 	d.bus.publish(view.Event{Kind: view.KindOrder, To: strings.Join(g.order(p.want.Stack), ", ")})
@@ -57,8 +58,8 @@ func (d *Daemon) raiseContainers(ctx context.Context, p *proposal) <-chan error 
 	broken := make(chan error, 1)
 	go func() {
 		defer d.endTurn()
-		if p.engine != nil && !p.raised {
-			broken <- p.engine.Up(ctx, p.project)
+		if p.engine != nil {
+			broken <- p.engine.Up(ctx, p.project, p.images)
 		}
 		close(broken)
 	}()
@@ -226,18 +227,13 @@ func (p *proposal) giveUp() {
 // pullFirst has the images before anything starts: one that is not to be had leaves everything as it was. Without a
 // pull, containers and processes start side by side.
 func (d *Daemon) pullFirst(ctx context.Context, p *proposal) *api.Result {
-	pulls := slices.ContainsFunc(p.plan.Ops, func(o infra.Op) bool { return o.Kind == infra.OpPull })
-	if p.engine == nil || !pulls {
-		d.useContainers(p)
+	if !slices.ContainsFunc(p.plan.Ops, func(o infra.Op) bool { return o.Kind == infra.OpPull }) {
 		return nil
 	}
-	d.useContainers(p)
-	err := p.engine.Up(ctx, p.project)
-	p.raised = err == nil
-	var e *infra.Error
-	if errors.As(err, &e) && e.Kind == infra.NoImage {
+	var err error
+	if p.images, err = p.engine.Pull(ctx, p.project); err != nil {
 		r := refusal(infraFailures(err)...)
-		r.Hint = e.Hint
+		r.Hint = infraHint(err)
 		return r
 	}
 	return nil

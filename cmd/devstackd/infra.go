@@ -35,7 +35,7 @@ func runInfra(ctx context.Context, c *command, args []string) error {
 	for _, warning := range st.Warnings {
 		log.Warn(warning)
 	}
-	s := &infraService{project: st.Compose, memory: memory, log: log, changed: make(chan struct{}, 1)}
+	s := &infraService{project: infra.Of(st, st.Compose), memory: memory, log: log, changed: make(chan struct{}, 1)}
 	s.systemd = newNotifier(log)
 	return s.run(ctx)
 }

@@ -33,7 +33,7 @@ const byOther = "other"
 // infraService is the life of one `devstackd infra`. Everything but boot is done by one goroutine, whose sign of life is the
 // watchdog's.
 type infraService struct {
-	project *types.Project
+	project infra.Project
 	memory  *infraMemory
 	systemd *notifier
 	log     *slog.Logger
@@ -157,7 +157,7 @@ func (s *infraService) stop() error {
 		return nil
 	}
 	err := s.remember(engine)
-	order := infra.Order(s.project)
+	order := infra.Order(s.project.Project)
 	slices.Reverse(order)
 	for _, name := range order {
 		if engine.Stopped()[name] != "" {

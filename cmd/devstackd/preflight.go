@@ -115,7 +115,7 @@ func serviceChecks(ctx context.Context, st *stack.Stack) ([]api.Check, error) {
 	planner := infra.New(driver, slog.New(slog.DiscardHandler), func(view.Event) {})
 	defer planner.Close()
 	row := api.Check{Name: "services and ports", Status: preflight.OK, Detail: "nothing is in the way"}
-	plan, err := planner.Plan(ctx, st.Compose)
+	plan, err := planner.Plan(ctx, infra.Of(st, st.Compose))
 	if err != nil {
 		return append(checks, infraCheck(row.Name, err)), nil
 	}

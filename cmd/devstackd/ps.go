@@ -49,7 +49,7 @@ func look(ctx context.Context, st *stack.Stack, drivers daemon.Drivers) ([]view.
 		return nil, err
 	}
 	defer func() { _ = driver.Close() }()
-	return infra.Look(ctx, driver, st.Compose)
+	return infra.Look(ctx, driver, infra.Of(st, st.Compose))
 }
 
 // drivers finds what runs the services of the stack, while no keeper can start any.

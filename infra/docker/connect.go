@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/cli/cli/config"
@@ -28,6 +29,9 @@ type Driver struct {
 	api *client.Client
 	log *slog.Logger
 	dir string // of the docker command's configuration
+
+	mu      sync.Mutex        // guards running
+	running map[string]string // container -> a command in it that was to end and has not
 }
 
 var _ infra.Driver = (*Driver)(nil)
@@ -68,7 +72,7 @@ func Connect(ctx context.Context, environ []string, log *slog.Logger) (infra.Dri
 		}
 		api, err := dial(ctx, c.host, env)
 		if err == nil {
-			return &Driver{api: api, log: log, dir: dir}, nil
+			return &Driver{api: api, log: log, dir: dir, running: map[string]string{}}, nil
 		}
 		tried = append(tried, fmt.Sprintf("%s: %v", c.host, err))
 	}

@@ -131,7 +131,7 @@ func TestAFailedJobStopsWhatWaitsForIt(t *testing.T) {
 	f := newFixture(t, strings.Replace(oneShot, "command: [redis-cli, -h, redis, SET, seeded, \"yes\"]", "command: [sh, -c, \"echo broken; exit 3\"]", 1))
 	f.env["TOKEN"] = "x"
 	i := f.infra()
-	err := i.Up(f.ctx, f.load())
+	err := i.Up(f.ctx, f.load(), nil)
 	if err == nil || !strings.Contains(err.Error(), "seed") || !strings.Contains(err.Error(), "exit code 3") {
 		t.Errorf("up: %v, want that seed ended with 3", err)
 	}

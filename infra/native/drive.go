@@ -15,6 +15,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"devstack/infra"
+	"devstack/probe"
 	"devstack/procs/keeper"
 )
 
@@ -357,6 +358,6 @@ func (d *Driver) RenameContainer(_ context.Context, id, name string) error {
 }
 
 // Exec has nothing to run in. The gates of native services need it for nothing.
-func (d *Driver) Exec(context.Context, string, []string) (infra.Execution, error) {
-	return infra.Execution{}, errors.New("a native service has no container to run commands in")
+func (d *Driver) Exec(context.Context, string, []string) (probe.Execution, error) {
+	return probe.Execution{}, errors.New("a native service has no container to run commands in")
 }
