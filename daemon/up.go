@@ -124,7 +124,7 @@ func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit t
 		services, processes := d.snapshot()
 		v := judge(g, services, processes)
 		if v.settled() && (broken == nil || g.broken != nil) {
-			return d.conclude(v.failures, v.blocked, notes)
+			return d.conclude(v.failures, v.notStarted(), notes)
 		}
 		select {
 		case <-changed:
@@ -136,20 +136,19 @@ func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit t
 		case <-ctx.Done():
 			return d.cancelled(context.Cause(ctx))
 		case <-timer.C:
+			services, processes = d.snapshot()
+			v = judge(g, services, processes) // a detail may have changed in silence
 			for i := range v.pending {
 				v.pending[i].Message += fmt.Sprintf(", after %s", limit)
 			}
-			return d.conclude(append(v.failures, v.pending...), v.blocked, notes)
+			return d.conclude(append(v.failures, v.pending...), v.notStarted(), notes)
 		}
 	}
 }
 
 // conclude is how an action that has begun ends.
 func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.Result {
-	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: notes, State: d.state()}
-	if len(blocked) > 0 {
-		r.Notes = append(r.Notes, "not started, because of what they wait for: "+strings.Join(blocked, ", "))
-	}
+	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: append(notes, blocked...), State: d.state()}
 	if len(failures) == 0 {
 		return r
 	}

@@ -30,8 +30,8 @@ type Driver struct {
 	log *slog.Logger
 	dir string // of the docker command's configuration
 
-	mu      sync.Mutex        // guards running
-	running map[string]string // container -> a command in it that was to end and has not
+	mu     sync.Mutex        // guards ending
+	ending map[string]ending // container -> a command in it that is to end
 }
 
 var _ infra.Driver = (*Driver)(nil)
@@ -72,7 +72,7 @@ func Connect(ctx context.Context, environ []string, log *slog.Logger) (infra.Dri
 		}
 		api, err := dial(ctx, c.host, env)
 		if err == nil {
-			return &Driver{api: api, log: log, dir: dir, running: map[string]string{}}, nil
+			return &Driver{api: api, log: log, dir: dir, ending: map[string]ending{}}, nil
 		}
 		tried = append(tried, fmt.Sprintf("%s: %v", c.host, err))
 	}

@@ -17,8 +17,17 @@ import (
 	"devstack/probe"
 )
 
-// endTime is how long the end of a command that has to go is waited for.
-const endTime = time.Second
+const (
+	endTime   = time.Second      // how long the end of a command that has to go is waited for
+	beginTime = 10 * time.Second // how long a command that was to begin may take to do so
+)
+
+// ending is a command that is to end.
+type ending struct {
+	exec  string
+	since time.Time
+	began bool // it was seen to run
+}
 
 // errStillRuns is why no command begins: an engine has no way to end one, and they must not pile up.
 var errStillRuns = errors.New("the last command in this container still runs, and cannot be ended")
@@ -32,9 +41,12 @@ func (d *Driver) Exec(ctx context.Context, id string, argv []string) (probe.Exec
 	if err != nil {
 		return probe.Execution{}, err
 	}
-	attached, err := d.api.ExecAttach(ctx, made.ID, client.ExecAttachOptions{})
+	begin, cancel := context.WithCancel(context.WithoutCancel(ctx)) // a command that is about to begin is seen to begin
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(endTime, cancel) })()
+	attached, err := d.api.ExecAttach(begin, made.ID, client.ExecAttachOptions{})
 	if err != nil {
-		if ctx.Err() != nil { // it may have begun all the same
+		if ctx.Err() != nil {
 			d.end(ctx, id, made.ID)
 		}
 		return probe.Execution{}, noCommand(err)
@@ -81,47 +93,62 @@ func (d *Driver) ended(ctx context.Context, exec string) (ended bool, code int, 
 	}
 }
 
-// end ends a command and all that is in its process group. The engine has no call for that: the command is killed by its pid,
-// from inside the container where this process may not. What survives that keeps others from being begun.
+// end ends a command and all that is in its process group. What survives that, or may yet begin, keeps others from being begun.
 func (d *Driver) end(ctx context.Context, id, exec string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
 	defer cancel()
-	seen, err := d.api.ExecInspect(ctx, exec, client.ExecInspectOptions{})
-	if err != nil || !seen.Running {
-		return
-	}
-	if inside := pidInside(id, seen.PID); inside > 1 && syscall.Kill(-seen.PID, syscall.SIGKILL) != nil {
-		kill, err := d.api.ExecCreate(ctx, id, client.ExecCreateOptions{User: "0", Cmd: []string{"kill", "-9", strconv.Itoa(-inside)}})
-		if err == nil {
-			_, err = d.api.ExecStart(ctx, kill.ID, client.ExecStartOptions{Detach: true})
+	d.mu.Lock()
+	d.ending[id] = ending{exec, time.Now(), false}
+	d.mu.Unlock()
+	for ctx.Err() == nil && d.outlived(ctx, id) {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
 		}
-		if err != nil {
-			d.log.Debug("cannot end a command in a container", "container", id, "err", err)
-		}
-	}
-	if ended, _, _ := d.ended(ctx, exec); !ended {
-		d.mu.Lock()
-		d.running[id] = exec
-		d.mu.Unlock()
 	}
 }
 
-// outlived says whether a command that was to end still runs in a container.
+// outlived says whether a command that is to end still runs in a container, or may yet begin, and kills it once more.
 func (d *Driver) outlived(ctx context.Context, id string) bool {
 	d.mu.Lock()
-	exec, known := d.running[id]
+	last, known := d.ending[id]
 	d.mu.Unlock()
 	if !known {
 		return false
 	}
-	seen, err := d.api.ExecInspect(ctx, exec, client.ExecInspectOptions{})
-	if err == nil && seen.Running {
+	seen, err := d.api.ExecInspect(ctx, last.exec, client.ExecInspectOptions{})
+	switch {
+	case err == nil && seen.Running:
+		d.mu.Lock()
+		d.ending[id] = ending{last.exec, last.since, true}
+		d.mu.Unlock()
+		d.kill(ctx, id, seen.PID)
+		return true
+	case err == nil && !last.began && seen.PID == 0 && time.Since(last.since) < beginTime:
+		return true
+	case err != nil && ctx.Err() != nil:
 		return true
 	}
 	d.mu.Lock()
-	delete(d.running, id)
+	delete(d.ending, id)
 	d.mu.Unlock()
 	return false
+}
+
+// kill kills a process group of a container. The engine has no call for that, so it is done by the pid on this host, or from
+// inside the container where this process may not.
+func (d *Driver) kill(ctx context.Context, id string, pid int) {
+	inside := pidInside(id, pid)
+	if inside <= 1 || syscall.Kill(-pid, syscall.SIGKILL) == nil {
+		return
+	}
+	made, err := d.api.ExecCreate(ctx, id, client.ExecCreateOptions{User: "0", Cmd: []string{"kill", "-9", strconv.Itoa(-inside)}})
+	if err == nil {
+		_, err = d.api.ExecStart(ctx, made.ID, client.ExecStartOptions{Detach: true})
+	}
+	if err != nil {
+		d.log.Debug("cannot end a command in a container", "container", id, "err", err)
+	}
 }
 
 // pidInside is what a process of this host is called inside its container; 0 where it is not a process of this host, which has

@@ -103,7 +103,7 @@ func TestDependenciesBetweenServicesAreWaitedFor(t *testing.T) {
 	f.up(i)
 	services := f.ready(i)
 	seed, app := services["seed"], services["app"]
-	if seed.State != "exited" || len(seed.Exits) != 1 || *seed.Exits[0].Code != 0 || seed.Health != view.HealthHealthy {
+	if seed.State != "exited" || len(seed.Exits) != 1 || *seed.Exits[0].Code != 0 || seed.Health != view.HealthCompleted {
 		t.Errorf("the one-shot: %+v", seed)
 	}
 	if !app.StartedAt.After(*seed.StartedAt) || !seed.StartedAt.After(*services["redis"].StartedAt) {
