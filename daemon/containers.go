@@ -8,23 +8,22 @@ import (
 	"slices"
 	"time"
 
-	"github.com/compose-spec/compose-go/v2/types"
-
 	"devstack/daemon/api"
 	"devstack/infra"
 	"devstack/view"
 )
 
 // project is the part of the Compose project that is kept running: the services that some `up` has asked for.
-func (i intent) project() (*types.Project, error) {
+// Without services it has no Project.
+func (i intent) project() (infra.Project, error) {
 	if i.Stack.Compose == nil || len(i.Services) == 0 {
-		return nil, nil
+		return infra.Project{}, nil
 	}
 	p, err := i.Stack.Compose.WithSelectedServices(i.Services)
 	if err != nil {
-		return nil, fmt.Errorf("cannot select %v: %w", i.Services, err)
+		return infra.Project{}, fmt.Errorf("cannot select %v: %w", i.Services, err)
 	}
-	return p.WithoutUnnecessaryResources(), nil
+	return infra.Of(i.Stack, p.WithoutUnnecessaryResources()), nil
 }
 
 // drivers finds what runs services, with the environment of who asked.
@@ -36,17 +35,18 @@ func (d *Daemon) drivers(environment []string) Drivers {
 
 // chooseEngine gives the proposal its Infra: the one that is there, or a new one with the driver that it has to have.
 func (d *Daemon) chooseEngine(ctx context.Context, p *proposal, asked string) error {
+	engine := d.currentEngine()
 	d.mu.Lock()
-	engine, driver, running := d.engine, d.driver, ""
+	driver, running := d.driver, ""
 	if d.intent.Stack != nil && d.intent.driver() != driverNone {
 		running = d.intent.driver()
 	}
 	d.mu.Unlock()
 	if engine != nil && running != "" && (asked == "" || asked == driverAuto || asked == running) {
-		p.engine, p.want.Driver, p.remarks = engine, running, driver.Warnings(p.project)
+		p.engine, p.want.Driver, p.remarks = engine, running, driver.Warnings(p.project.Project)
 		return nil
 	}
-	driver, notes, err := d.drivers(p.want.Environment).Choose(ctx, p.project, asked, running)
+	driver, notes, err := d.drivers(p.want.Environment).Choose(ctx, p.project.Project, asked, running)
 	if err != nil {
 		return err
 	}
@@ -78,11 +78,11 @@ const patienceAtStart = time.Second
 // until it does: meanwhile nobody knows about the containers, and gates stay closed.
 func (d *Daemon) resumeContainers(ctx context.Context, want intent, watched time.Time) {
 	p, err := want.project()
-	if err != nil || p == nil {
+	if err != nil || p.Project == nil {
 		return
 	}
 	if want.NoInfra {
-		d.setContainers(nil, newWire(p, d.publish))
+		d.setContainers(infra.Watch(p, d.publish))
 		return
 	}
 	resumed := make(chan struct{})
@@ -108,7 +108,7 @@ func (d *Daemon) resumeContainers(ctx context.Context, want intent, watched time
 }
 
 // resumeOnce goes on with the services, also with a stop of them that was under way.
-func (d *Daemon) resumeOnce(ctx context.Context, p *types.Project, watched time.Time) error {
+func (d *Daemon) resumeOnce(ctx context.Context, p infra.Project, watched time.Time) error {
 	want := d.wanted()
 	engine, err := d.reconnect(ctx, want)
 	if err != nil {
@@ -118,7 +118,7 @@ func (d *Daemon) resumeOnce(ctx context.Context, p *types.Project, watched time.
 		engine.Close()
 		return err
 	}
-	d.setContainers(engine, nil)
+	d.setContainers(engine)
 	for _, s := range engine.Snapshot() {
 		var err error
 		switch {
@@ -148,41 +148,43 @@ func (d *Daemon) noteRaised(services []string) {
 func (d *Daemon) hasContainers() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.engine != nil || d.wire != nil
+	return d.containers != nil
 }
 
-// setContainers makes engine or wire, or neither, what is known about containers, and closes what was before.
-func (d *Daemon) setContainers(engine *infra.Infra, w *wire) {
+// setContainers replaces what is known about services, and closes what was before; nil: the stack has none.
+func (d *Daemon) setContainers(c infra.Services) {
 	d.mu.Lock()
-	oldEngine, oldWire := d.engine, d.wire
-	d.engine, d.wire = engine, w
+	old := d.containers
+	d.containers = c
 	d.mu.Unlock()
-	if oldEngine != nil && oldEngine != engine {
-		oldEngine.Close()
-	}
-	if oldWire != nil && oldWire != w {
-		oldWire.Close()
+	if old != nil && old != c {
+		old.Close()
 	}
 	d.changed.fire()
 }
 
+// currentEngine runs the services; nil: the stack has none, or others run them.
+func (d *Daemon) currentEngine() *infra.Infra {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	engine, _ := d.containers.(*infra.Infra)
+	return engine
+}
+
 // watchedServices are services for somebody who looks at what they consume; d.mu is held.
 func (d *Daemon) watchedServices() []view.ServiceDetails {
-	if d.engine != nil {
-		d.engine.Watched()
+	if d.containers != nil {
+		d.containers.Watched()
 	}
 	return d.services()
 }
 
 // services is a snapshot of the containers; d.mu is held.
 func (d *Daemon) services() []view.ServiceDetails {
-	switch {
-	case d.engine != nil:
-		return d.engine.Snapshot()
-	case d.wire != nil:
-		return d.wire.Snapshot()
+	if d.containers == nil {
+		return nil
 	}
-	return nil
+	return d.containers.Snapshot()
 }
 
 // infraFailures says what an error of infra means to the user, each part of it.

@@ -171,12 +171,6 @@ func (d *Daemon) redefined(ctx context.Context, environment, names []string) (*s
 	return &next, environment, nil
 }
 
-func (d *Daemon) currentEngine() *infra.Infra {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.engine
-}
-
 // stop ends the named processes and containers, dependents first, and returns when they are stopped.
 func (d *Daemon) stop(ctx context.Context, req api.ActionRequest) *api.Result {
 	if err := d.takeTurn(ctx); err != nil {

@@ -52,21 +52,20 @@ type Daemon struct {
 	unit  *unit          // nil: no service manager is told
 	asked *api.UpRequest // to be brought up without a command; nil: nothing
 
-	mu        sync.Mutex // guards what follows
-	intent    intent
-	closing   bool                // nothing begins in the background any more
-	engine    *infra.Infra        // nil: the stack has no containers, or others run them
-	driver    infra.Driver        // of the newest engine; nil: there was none
-	wire      *wire               // with --no-infra
-	closed    map[string][]string // app -> what keeps its gate closed, as last judged
-	told      map[string]string   // app -> what it waits for, as last published
-	watched   time.Time           // until then the engine's events are accounted for
-	answering int                 // actions whose answer is not finished
-	gone      bool
-	starting  string          // how far an up without a command has come that nothing runs of yet
-	replacing bool            // no action begins any more: the next daemon carries it out
-	work      context.Context // of actions; ends when `down` begins
-	stopWork  context.CancelCauseFunc
+	mu         sync.Mutex // guards what follows
+	intent     intent
+	closing    bool                // nothing begins in the background any more
+	containers infra.Services      // nil: the stack has no services, or none is known yet
+	driver     infra.Driver        // of the newest engine; nil: there was none
+	closed     map[string][]string // app -> what keeps its gate closed, as last judged
+	told       map[string]string   // app -> what it waits for, as last published
+	watched    time.Time           // until then the engine's events are accounted for
+	answering  int                 // actions whose answer is not finished
+	gone       bool
+	starting   string          // how far an up without a command has come that nothing runs of yet
+	replacing  bool            // no action begins any more: the next daemon carries it out
+	work       context.Context // of actions; ends when `down` begins
+	stopWork   context.CancelCauseFunc
 }
 
 // Run is the life of a daemon that a keeper started: it takes over what its predecessor left, or begins with nothing,
@@ -113,7 +112,7 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	}
 	d.file = newIntentFile(d.home.StateDir, func(message string) { d.warn("", message) })
 	d.procs = procs.NewManager(procs.Options{Keeper: conn, Log: log, Publish: d.publish, Save: d.saveHistory, Shim: shim})
-	defer d.setContainers(nil, nil)
+	defer d.setContainers(nil)
 	defer d.procs.Close()
 	defer d.endBackground()
 	defer cancel()

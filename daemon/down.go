@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"devstack/daemon/api"
-	"devstack/infra"
 )
 
 // down ends everything: the actions under way, processes in reverse order, then containers. The keeper and this
@@ -34,7 +33,7 @@ func (d *Daemon) down(_ context.Context, req api.DownRequest) *api.Result {
 	case req.KeepInfra:
 		notes = append(notes, "the services are left running")
 	default:
-		if err := d.removeContainers(ctx, want, d.currentEngine(), req.Volumes); err != nil {
+		if err := d.removeContainers(ctx, want, req.Volumes); err != nil {
 			r := d.conclude(infraFailures(err), nil, notes)
 			r.Error, r.Hint = "the processes are stopped, the services could not be removed", infraHint(err)
 			return r
@@ -44,9 +43,10 @@ func (d *Daemon) down(_ context.Context, req api.DownRequest) *api.Result {
 	return &api.Result{Notes: append(notes, d.kept()...)}
 }
 
-func (d *Daemon) removeContainers(ctx context.Context, want intent, engine *infra.Infra, volumes bool) error {
-	var err error
+func (d *Daemon) removeContainers(ctx context.Context, want intent, volumes bool) error {
+	engine := d.currentEngine()
 	if engine == nil { // an engine that was away when this daemon began
+		var err error
 		if engine, err = d.reconnect(ctx, want); err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (d *Daemon) forget() {
 	if refused := d.intend(func(next *intent) { *next = next.over() }); refused != nil {
 		d.log.Warn("cannot forget the stack", "err", refused.Error)
 	}
-	d.setContainers(nil, nil)
+	d.setContainers(nil)
 	d.procs.Apply(nil)
 	d.forgetHistory()
 }

@@ -13,9 +13,7 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/infra"
-	"devstack/probe"
 	"devstack/stack"
-	"devstack/view"
 )
 
 func TestAllowed(t *testing.T) {
@@ -100,26 +98,5 @@ func TestFileRefusal(t *testing.T) {
 	}
 	if r := fileRefusal(&stack.UnknownError{Kind: "profile", Name: "prd"}); r.Exit != api.ExitUsage {
 		t.Errorf("%+v", r)
-	}
-}
-
-func TestWireTellsWhatItSees(t *testing.T) {
-	var told []string
-	w := &wire{
-		list:    []view.ServiceDetails{serviceOf(view.Service{Name: "redis", Health: view.HealthStarting})},
-		publish: func(e view.Event) { told = append(told, e.Resource+" "+e.To) },
-	}
-	for _, r := range []probe.Result{{Detail: "refused"}, {Ready: true}, {Ready: true}, {Detail: "gone"}} {
-		w.saw(0, r)
-	}
-	if want := []string{"redis ready", "redis not ready"}; !slices.Equal(told, want) {
-		t.Errorf("told %q, want %q", told, want)
-	}
-	if s := w.Snapshot()[0]; s.Ready || s.Health != view.HealthStarting || s.Detail != "gone" || len(s.Probes) != 4 {
-		t.Errorf("%+v", s)
-	}
-	w.saw(0, probe.Result{Broken: true})
-	if s := w.Snapshot()[0]; s.Health != view.HealthUnhealthy {
-		t.Errorf("a wrong password is %s", s.Health)
 	}
 }

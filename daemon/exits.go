@@ -51,14 +51,11 @@ func (d *Daemon) mayBlame(e keeper.Exit) (confirm func(context.Context, ...strin
 	if d.intent.Stack == nil {
 		return nil, nil
 	}
-	switch services = neededServices(d.intent.Stack, e.Key.App); {
-	case len(services) == 0:
-	case d.engine != nil:
-		return d.engine.Confirm, services
-	case d.wire != nil:
-		return d.wire.Confirm, services
+	services = neededServices(d.intent.Stack, e.Key.App)
+	if len(services) == 0 || d.containers == nil {
+		return nil, nil
 	}
-	return nil, nil
+	return d.containers.Confirm, services
 }
 
 // neededServices are the services that an app needs, itself or through other apps.

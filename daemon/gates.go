@@ -53,8 +53,7 @@ func serviceOpen(c stack.Condition, s view.ServiceDetails) bool {
 	case stack.Started:
 		return s.Ready || s.State == "running"
 	case stack.Completed:
-		exit := last(s.Exits)
-		return s.State == "exited" && exit != nil && exit.Succeeded() && exit.Reason != view.Memory
+		return s.Health == view.HealthCompleted
 	}
 	return s.Ready
 }

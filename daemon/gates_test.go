@@ -40,7 +40,7 @@ func TestGates(t *testing.T) {
 		{
 			name:     "a service that completed",
 			deps:     []stack.Dependency{{Name: "seed", Service: true, Condition: stack.Completed}},
-			services: []view.ServiceDetails{{Service: view.Service{Name: "seed", State: "exited"}, Exits: []view.ExitRecord{{Exit: view.Exit{Code: new(0)}}}}},
+			services: []view.ServiceDetails{{Service: view.Service{Name: "seed", State: "exited", Health: view.HealthCompleted}}},
 		},
 		{
 			name:     "a service that failed",

@@ -79,7 +79,7 @@ func toProbe(
 // probeAll asks everything at the same time.
 func (d *Daemon) probeAll(ctx context.Context, services []view.ServiceDetails, processes []procs.Process) []api.HealthCheck {
 	d.mu.Lock()
-	engine, wire := d.engine, d.wire
+	containers := d.containers
 	d.mu.Unlock()
 	checks := make([]api.HealthCheck, len(services)+len(processes))
 	var work sync.WaitGroup
@@ -87,11 +87,8 @@ func (d *Daemon) probeAll(ctx context.Context, services []view.ServiceDetails, p
 		work.Go(func() {
 			began := time.Now()
 			r := probe.Result{Ready: s.Ready, Detail: s.Detail}
-			switch {
-			case engine != nil:
-				r = engine.Check(ctx, s.Name)
-			case wire != nil:
-				r = wire.check(ctx, s.Name)
+			if containers != nil {
+				r = containers.Check(ctx, s.Name)
 			}
 			checks[i] = serviceHealth(s, r)
 			checks[i].TookMS = time.Since(began).Milliseconds()
@@ -113,6 +110,8 @@ func (d *Daemon) probeAll(ctx context.Context, services []view.ServiceDetails, p
 func serviceHealth(s view.ServiceDetails, r probe.Result) api.HealthCheck {
 	c := api.HealthCheck{Name: s.Name, Kind: "service", ProbedBy: "probe", Health: "unhealthy", Detail: stack.MaskText(r.Detail)}
 	switch {
+	case r.Ready && (s.Health == view.HealthRunning || s.Health == view.HealthCompleted): // nobody was asked
+		c.Health, c.ProbedBy = s.Health, "none"
 	case r.Ready:
 		c.Health = "healthy"
 	case s.State == "unknown":
@@ -159,7 +158,7 @@ func healthCode(checks []api.HealthCheck) api.Code {
 	codes := []api.Code{}
 	for _, c := range checks {
 		switch {
-		case c.Health == "healthy":
+		case c.Health == "healthy", c.Health == view.HealthRunning, c.Health == view.HealthCompleted:
 		case c.Kind == "service":
 			codes = append(codes, api.ExitEngine)
 		default:

@@ -1,13 +1,8 @@
 package daemon
 
 import (
-	"io"
-	"net"
 	"slices"
-	"strconv"
 	"testing"
-
-	"github.com/compose-spec/compose-go/v2/types"
 
 	"devstack/daemon/api"
 	"devstack/probe"
@@ -116,57 +111,5 @@ func TestWhatIsProbed(t *testing.T) {
 		if !slices.Equal(got, tc.want) {
 			t.Errorf("%q: %q, not %q", tc.names, got, tc.want)
 		}
-	}
-}
-
-// With --no-infra the servers that others run are asked over the wire, and no others.
-func TestWireIsAskedNow(t *testing.T) {
-	redis, mail := types.ServiceConfig{Name: "redis"}, types.ServiceConfig{Name: "mail"}
-	redis.Image, mail.Image = "redis:7", "mailhog"
-	redis.Ports = []types.ServicePortConfig{{Target: 6379, Published: "1", HostIP: "127.0.0.1", Protocol: "tcp"}}
-	w := newWire(&types.Project{Services: types.Services{"redis": redis, "mail": mail}}, func(view.Event) {})
-	defer w.Close()
-	for _, s := range w.Snapshot() {
-		if r := w.check(t.Context(), s.Name); r.Ready != (s.Name == "mail") {
-			t.Errorf("%s: %+v", s.Name, r)
-		}
-	}
-}
-
-// A process may end milliseconds after its server, which was asked seconds ago: to confirm is to ask, and to remember.
-func TestWireConfirms(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = io.WriteString(c, "+PONG\r\n")
-			c.Close()
-		}
-	}()
-	port := l.Addr().(*net.TCPAddr).Port
-	redis := types.ServiceConfig{Name: "redis"}
-	redis.Image = "redis:7"
-	redis.Ports = []types.ServicePortConfig{{Target: 6379, Published: strconv.Itoa(port), HostIP: "127.0.0.1", Protocol: "tcp"}}
-	ready := make(chan struct{}, 8)
-	w := newWire(&types.Project{Services: types.Services{"redis": redis}}, func(e view.Event) {
-		if e.To == "ready" {
-			ready <- struct{}{}
-		}
-	})
-	defer w.Close()
-	<-ready
-	if s := w.Snapshot()[0]; s.State != seen || !s.Ready || len(s.Ports) != 1 || s.Ports[0].HostPort != port {
-		t.Errorf("while it answers: %+v", s)
-	}
-	l.Close()
-	w.Confirm(t.Context(), "redis")
-	if s := w.Snapshot()[0]; s.State != unseen || s.Ready {
-		t.Errorf("when it is gone: %+v", s)
 	}
 }

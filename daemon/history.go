@@ -32,8 +32,9 @@ func (d *Daemon) saveHistory() error {
 	d.changed.fire()
 	d.saving.Lock()
 	defer d.saving.Unlock()
+	engine := d.currentEngine()
 	d.mu.Lock()
-	idle, engine := d.intent.Stack == nil, d.engine
+	idle := d.intent.Stack == nil
 	if engine != nil {
 		d.watched = time.Now()
 	}

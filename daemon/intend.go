@@ -79,9 +79,7 @@ func (i intent) saved(path string) api.Saved {
 func (d *Daemon) followServices(ctx context.Context) {
 	for {
 		changed := d.changed.next()
-		d.mu.Lock()
-		engine, want := d.engine, d.intent
-		d.mu.Unlock()
+		engine, want := d.currentEngine(), d.wanted()
 		if engine != nil && want.Stack != nil {
 			now := engine.Stopped()
 			if !maps.Equal(byOthers(now), byOthers(want.StoppedServices)) {

@@ -72,7 +72,7 @@ func (o *offline) look(ctx context.Context) (*api.State, error) {
 	var services []view.ServiceDetails
 	if driver != nil {
 		defer driver.Close()
-		if services, err = infra.Look(ctx, driver, st.Compose); err != nil {
+		if services, err = infra.Look(ctx, driver, infra.Of(st, st.Compose)); err != nil {
 			return nil, err
 		}
 	}
@@ -272,7 +272,7 @@ func (o *offline) serviceChecks(ctx context.Context, st *stack.Stack, drivers Dr
 	planner := infra.New(driver, o.log, func(view.Event) {}) // it plans, as up would, and executes nothing
 	defer planner.Close()
 	row := api.Check{Name: "services and ports", Status: preflight.OK, Detail: "nothing is in the way"}
-	plan, err := planner.Plan(ctx, st.Compose)
+	plan, err := planner.Plan(ctx, infra.Of(st, st.Compose))
 	if err != nil {
 		return append(checks, infraCheck(row.Name, err))
 	}

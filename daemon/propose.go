@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/compose-spec/compose-go/v2/types"
-
 	"devstack/daemon/api"
 	"devstack/daemon/preflight"
 	"devstack/infra"
@@ -20,16 +18,16 @@ import (
 // proposal is an `up` that nothing stands in the way of. It has touched nothing yet.
 type proposal struct {
 	want     intent
-	selected []stack.App // apps to run and to wait for, in file order
-	apps     []string    // their names
-	services []string    // services to run and to wait for
-	project  *types.Project
-	engine   *infra.Infra // nil: no containers, or others run them
-	fresh    bool         // engine is not the daemon's yet
+	selected []stack.App   // apps to run and to wait for, in file order
+	apps     []string      // their names
+	services []string      // services to run and to wait for
+	project  infra.Project // without a Project: no services
+	engine   *infra.Infra  // nil: no containers, or others run them
+	fresh    bool          // engine is not the daemon's yet
 	plan     infra.Plan
-	raised   bool     // the containers are started already
-	unscaled []string // apps whose number of instances devstack scale had changed, in words
-	remarks  []string // about what runs the services
+	images   infra.Images // that were pulled for it
+	unscaled []string     // apps whose number of instances devstack scale had changed, in words
+	remarks  []string     // about what runs the services
 }
 
 // notes are what the user should know although it works.
@@ -114,7 +112,7 @@ func (d *Daemon) obstacles(ctx context.Context, p *proposal, build bool, driver 
 			hints = append(hints, "stop it, or give "+app.Name+" another port")
 		}
 	}
-	if p.project == nil || p.want.NoInfra {
+	if p.project.Project == nil || p.want.NoInfra {
 		return failures, hints
 	}
 	err := d.chooseEngine(ctx, p, driver)
@@ -160,12 +158,15 @@ func (d *Daemon) portOwner(ctx context.Context, app stack.App) (port int, owner 
 
 // useContainers makes the proposal's containers the daemon's.
 func (d *Daemon) useContainers(p *proposal) {
-	if p.want.NoInfra && p.project != nil {
-		d.setContainers(nil, newWire(p.project, d.publish))
-		return
+	switch {
+	case p.want.NoInfra && p.project.Project != nil:
+		d.setContainers(infra.Watch(p.project, d.publish))
+	case p.engine == nil:
+		d.setContainers(nil)
+	default:
+		d.setContainers(p.engine)
+		p.fresh = false
 	}
-	d.setContainers(p.engine, nil)
-	p.fresh = false
 }
 
 // dryRun says what would be done.

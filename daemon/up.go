@@ -43,6 +43,7 @@ func (d *Daemon) up(ctx context.Context, req api.UpRequest) *api.Result {
 		d.endTurn()
 		return refusal
 	}
+	d.useContainers(p)
 	g := goal{services: p.services, apps: p.selected, began: began}
 	d.bus.publish(view.Event{Kind: view.KindOrder, To: strings.Join(g.order(p.want.Stack), ", ")})
 	broken := d.raiseContainers(ctx, p)
@@ -56,8 +57,8 @@ func (d *Daemon) raiseContainers(ctx context.Context, p *proposal) <-chan error 
 	broken := make(chan error, 1)
 	d.background.Go(func() { // an action is in the background itself
 		defer d.endTurn()
-		if p.engine != nil && !p.raised {
-			broken <- p.engine.Up(ctx, p.project)
+		if p.engine != nil {
+			broken <- p.engine.Up(ctx, p.project, p.images)
 		}
 		close(broken)
 	})
@@ -126,7 +127,7 @@ func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit t
 		services, processes := d.snapshot()
 		v := judge(g, services, processes)
 		if v.settled() && (broken == nil || g.broken != nil) {
-			return d.conclude(v.failures, v.blocked, notes)
+			return d.conclude(v.failures, v.notStarted(), notes)
 		}
 		select {
 		case <-changed:
@@ -138,21 +139,19 @@ func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit t
 		case <-ctx.Done():
 			return d.cancelled(context.Cause(ctx))
 		case <-timer.C:
+			services, processes = d.snapshot()
+			v = judge(g, services, processes) // a detail may have changed in silence
 			for i := range v.pending {
 				v.pending[i].Message += fmt.Sprintf(", after %s", limit)
 			}
-			return d.conclude(append(v.failures, v.pending...), v.blocked, notes)
+			return d.conclude(append(v.failures, v.pending...), v.notStarted(), notes)
 		}
 	}
 }
 
 // conclude is how an action that has begun ends.
 func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.Result {
-	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: notes, State: d.state()}
-	r.Notes = append(r.Notes, d.kept()...)
-	if len(blocked) > 0 {
-		r.Notes = append(r.Notes, "not started, because of what they wait for: "+strings.Join(blocked, ", "))
-	}
+	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: slices.Concat(notes, d.kept(), blocked), State: d.state()}
 	if len(failures) == 0 {
 		return r
 	}
@@ -232,18 +231,13 @@ func (p *proposal) giveUp() {
 // pullFirst has the images before anything starts: one that is not to be had leaves everything as it was. Without a
 // pull, containers and processes start side by side.
 func (d *Daemon) pullFirst(ctx context.Context, p *proposal) *api.Result {
-	pulls := slices.ContainsFunc(p.plan.Ops, func(o infra.Op) bool { return o.Kind == infra.OpPull })
-	if p.engine == nil || !pulls {
-		d.useContainers(p)
+	if !slices.ContainsFunc(p.plan.Ops, func(o infra.Op) bool { return o.Kind == infra.OpPull }) {
 		return nil
 	}
-	d.useContainers(p)
-	err := p.engine.Up(ctx, p.project)
-	p.raised = err == nil
-	var e *infra.Error
-	if errors.As(err, &e) && e.Kind == infra.NoImage {
+	var err error
+	if p.images, err = p.engine.Pull(ctx, p.project); err != nil {
 		r := refusal(infraFailures(err)...)
-		r.Hint = e.Hint
+		r.Hint = infraHint(err)
 		return r
 	}
 	return nil

@@ -35,9 +35,10 @@ func (g goal) order(st *stack.Stack) []string {
 
 // verdict is how far a goal has come.
 type verdict struct {
-	pending  []api.Failure // could still become ready, as failures of type timeout; empty when all has settled
-	failures []api.Failure // will not, or not soon, become ready
-	blocked  []string      // not started because something else failed: a consequence, not a cause
+	pending  []api.Failure       // could still become ready, as failures of type timeout; empty when all has settled
+	failures []api.Failure       // will not, or not soon, become ready
+	blocked  []string            // not started because something else failed: a consequence, not a cause
+	waiting  map[string][]string // what an app waits for
 }
 
 // settled reports whether waiting longer has no sense.
@@ -50,6 +51,10 @@ func judge(g goal, services []view.ServiceDetails, processes []procs.Process) ve
 	bad := map[string]bool{}
 	if g.broken != nil {
 		for _, f := range infraFailures(g.broken) {
+			i := slices.IndexFunc(services, func(s view.ServiceDetails) bool { return s.Name == f.Resource })
+			if i >= 0 {
+				f.LastLines = lastWords(services[i])
+			}
 			v.fail(f, bad)
 		}
 	}
@@ -62,6 +67,7 @@ func judge(g goal, services []view.ServiceDetails, processes []procs.Process) ve
 		v.service(services[i], g.broken != nil, bad)
 	}
 	waiting := map[string][]string{}
+	v.waiting = waiting
 	for _, app := range g.apps {
 		found := false
 		for _, p := range processes {
@@ -109,14 +115,14 @@ func (v *verdict) fail(f api.Failure, bad map[string]bool) {
 }
 
 func (v *verdict) service(s view.ServiceDetails, broken bool, bad map[string]bool) {
-	f := api.Failure{Resource: s.Name, Exit: api.ExitEngine}
-	if n := len(s.Exits); n > 0 {
-		f.LastLines = s.Exits[n-1].LastLines
-	}
+	f := api.Failure{Resource: s.Name, Exit: api.ExitEngine, LastLines: lastWords(s)}
 	switch {
 	case s.Ready || bad[s.Name]:
 	case s.StoppedBy != "":
 		f.Message = because("was stopped meanwhile", s.Detail)
+		v.fail(f, bad)
+	case s.Health == view.HealthUnhealthy && len(s.Exits) > 0 && s.Detail != "": // how it ended is the cause
+		f.Message = s.Detail
 		v.fail(f, bad)
 	case s.Health == view.HealthUnhealthy:
 		f.Message = because("cannot get healthy", s.Detail)
@@ -127,6 +133,14 @@ func (v *verdict) service(s view.ServiceDetails, broken bool, bad map[string]boo
 	default:
 		v.wait(s.Name, because("is not healthy yet", s.Detail))
 	}
+}
+
+// lastWords are the lines of a service's last run that has ended.
+func lastWords(s view.ServiceDetails) []string {
+	if n := len(s.Exits); n > 0 {
+		return s.Exits[n-1].LastLines
+	}
+	return nil
 }
 
 func (v *verdict) process(app stack.App, p procs.Process, began time.Time, bad map[string]bool) {
@@ -187,6 +201,30 @@ func (v *verdict) block(apps []stack.App, waiting map[string][]string, bad map[s
 			v.wait(app.Name, "waits for "+strings.Join(names, ", "))
 		}
 	}
+}
+
+// notStarted says of everything that is blocked what it waits for, and why that does not come.
+func (v verdict) notStarted() []string {
+	var out []string
+	for _, name := range v.blocked {
+		var causes []string
+		for _, f := range v.failures {
+			if slices.Contains(v.waiting[name], f.Resource) {
+				causes = append(causes, f.Resource+", which "+f.Message)
+			}
+		}
+		for _, other := range v.blocked {
+			if slices.Contains(v.waiting[name], other) {
+				causes = append(causes, other)
+			}
+		}
+		if len(causes) == 0 {
+			out = append(out, name+" is not started")
+			continue
+		}
+		out = append(out, name+" is not started: it waits for "+strings.Join(causes, "; and for "))
+	}
+	return out
 }
 
 // patience is how long a launch may take to become ready.

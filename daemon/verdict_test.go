@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -193,5 +194,35 @@ func TestExitCode(t *testing.T) {
 	}
 	if got := exitCode(nil); got != api.ExitDone {
 		t.Errorf("exit code of nothing: %d", got)
+	}
+}
+
+// A container that has failed is named with how it ended and what it said last, and what waits for it with its cause.
+func TestTheCauseOfAContainerIsNamed(t *testing.T) {
+	db := view.ServiceDetails{
+		Service: view.Service{Name: "db", State: "exited", Health: view.HealthUnhealthy}, Detail: "ended with exit code 3 before it was ready",
+		Exits: []view.ExitRecord{{LastLines: []string{"ERROR: no such table"}}},
+	}
+	g := goal{
+		services: []string{"db", "late"}, apps: []stack.App{{Name: "web"}, {Name: "page"}},
+		broken: &infra.Error{Kind: infra.Failed, Service: "db", Message: "is not started again"},
+	}
+	late := serviceOf(view.Service{Name: "late", State: "absent"})
+	processes := []procs.Process{
+		processOf(view.Process{Name: "web", Status: view.Waiting, WaitingFor: []string{"db"}}),
+		processOf(view.Process{Name: "page", Status: view.Waiting, WaitingFor: []string{"web"}}),
+	}
+	v := judge(g, []view.ServiceDetails{db, late}, processes)
+	if len(v.failures) != 1 || !slices.Equal(v.failures[0].LastLines, db.Exits[0].LastLines) {
+		t.Errorf("a refusal: %+v", v.failures)
+	}
+	g.broken = nil
+	v = judge(g, []view.ServiceDetails{db, late}, processes)
+	if len(v.failures) != 1 || v.failures[0].Message != db.Detail || !slices.Equal(v.failures[0].LastLines, db.Exits[0].LastLines) {
+		t.Errorf("its end: %+v", v.failures)
+	}
+	want := []string{"web is not started: it waits for db, which ended with exit code 3 before it was ready", "page is not started: it waits for web"}
+	if got := v.notStarted(); !slices.Equal(got, want) {
+		t.Errorf("not started: %q, want %q", got, want)
 	}
 }

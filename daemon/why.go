@@ -144,7 +144,7 @@ func (v facts) blocker(d stack.Dependency) api.Blocker {
 
 // serviceStatus is the one word for a container: its health while it runs.
 func serviceStatus(s view.ServiceDetails) string {
-	if s.State == "running" {
+	if s.State == "running" || s.Health == view.HealthCompleted {
 		return string(s.Health)
 	}
 	return s.State
@@ -159,11 +159,11 @@ func serviceReason(s view.ServiceDetails) string {
 		return "was stopped by somebody else (docker stop, docker compose, a signal or the like)"
 	case s.StoppedBy != "":
 		return "was stopped by devstack"
-	case s.State == "exited" && s.Ready:
+	case s.Health == view.HealthCompleted:
 		return "has done its work"
 	case s.Ready:
 		return because("runs and is ready", detail)
-	case s.RepairAttempts > 0 && s.State != "running":
+	case s.Health == view.HealthStarting && s.State != "running":
 		return because("does not run and is being brought back", detail)
 	case s.State == "running":
 		return because("runs and is not ready", detail)

@@ -134,7 +134,7 @@ func TestWhyFollowsTheChain(t *testing.T) {
 		}},
 		services: []view.ServiceDetails{
 			serviceOf(view.Service{Name: "redis", State: "running", Ready: true}),
-			{Service: view.Service{Name: "postgres", State: "exited", StoppedBy: "other"}, StoppedAt: new(at(9)), RepairAttempts: 2, Detail: "postgres://u:hunter2@db/x"},
+			{Service: view.Service{Name: "postgres", State: "exited", Health: view.HealthStarting, StoppedBy: "other"}, StoppedAt: new(at(9)), RepairAttempts: 2, Detail: "postgres://u:hunter2@db/x"},
 			{Service: view.Service{Name: "proxy", State: "created"}, DependsOn: []view.DependsOn{{Name: "postgres", Condition: "service_healthy"}}},
 		},
 		processes: []procs.Process{

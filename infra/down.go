@@ -22,24 +22,23 @@ func (i *Infra) Down(ctx context.Context, p *types.Project, project string, volu
 		return err
 	}
 	defer give()
-	i.unwatch()
-	i.changeAll(func(t *tracked) {
-		t.wanted, t.view.StoppedBy = false, view.ByDevstack
-		t.down(view.HealthStopped, "stopped by devstack")
-	})
+	i.follower.end()
+	for _, name := range i.names() {
+		i.step(name, Stop{})
+	}
+	for _, name := range i.names() {
+		i.endRepair(name)
+	}
 	obs, err := i.driver.Observe(ctx, project, nil)
 	if err != nil {
 		return err
 	}
-	failures := i.removeAll(ctx, i.leaving(p, obs.Containers), volumes)
-	failures = append(failures, i.removeNetworks(ctx, p, project, obs)...)
+	r := removal{driver: i.driver, publish: i.tell, gone: func(c Container) { i.lookAt(ctx, c.Service, c.ID) }}
+	leaving := leaving(p, i.names(), obs.Containers)
+	failures := r.containers(ctx, leaving, volumes)
+	failures = append(failures, r.networks(ctx, project, obs, leaving)...)
 	if volumes {
-		for _, name := range sorted(obs.Volumes) {
-			if obs.Volumes[name].Labels[LabelProject] != project {
-				continue
-			}
-			failures = append(failures, i.doing("", view.Step{Verb: "remove", Object: "volume", Name: name}, func() error { return i.driver.RemoveVolume(ctx, name) }))
-		}
+		failures = append(failures, r.volumes(ctx, project, obs)...)
 	}
 	if err := errors.Join(failures...); err != nil {
 		return &Error{Failed, "", fmt.Sprintf("cannot take everything down: %v", err), ""}
@@ -47,76 +46,63 @@ func (i *Infra) Down(ctx context.Context, p *types.Project, project string, volu
 	return nil
 }
 
-// unwatch ends the watching and all repairs' reason; Up begins it again.
-func (i *Infra) unwatch() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.watcher != nil {
-		i.watcher()
-		i.watcher = nil
-	}
-}
-
 // leaving are the containers that go.
-func (i *Infra) leaving(p *types.Project, all []Container) []Container {
+func leaving(p *types.Project, known []string, all []Container) []Container {
 	if p == nil {
 		return all
 	}
-	known := i.names()
 	return slices.DeleteFunc(slices.Clone(all), func(c Container) bool {
 		_, named := p.Services[c.Service]
 		return !named && !slices.Contains(known, c.Service)
 	})
 }
 
-// removeAll removes containers in parallel, each after those that depend on it, by their labels, and their anonymous
+// removal takes a project down, and tells about every step.
+type removal struct {
+	driver  Driver
+	publish func(view.Event)
+	gone    func(Container) // it is removed
+}
+
+// containers removes containers in parallel, each after those that depend on it, by their labels, and their anonymous
 // volumes if asked.
-func (i *Infra) removeAll(ctx context.Context, all []Container, volumes bool) []error {
-	gone := map[string]chan struct{}{}
-	left := map[string]*sync.WaitGroup{}
-	for _, c := range all {
-		if gone[c.Service] == nil {
-			gone[c.Service], left[c.Service] = make(chan struct{}), &sync.WaitGroup{}
-		}
-		left[c.Service].Add(1)
-	}
-	for service, group := range left {
-		go func() { group.Wait(); close(gone[service]) }()
+func (r removal) containers(ctx context.Context, all []Container, volumes bool) []error {
+	removed := make([]chan struct{}, len(all))
+	for n := range all {
+		removed[n] = make(chan struct{})
 	}
 	errs := make([]error, len(all))
 	var work sync.WaitGroup
 	for n, c := range all {
 		work.Go(func() {
-			defer left[c.Service].Done()
-			for _, other := range all {
-				if other.Service != c.Service && slices.Contains(labelledDependencies(other), c.Service) {
-					select {
-					case <-gone[other.Service]:
-					case <-ctx.Done():
-						errs[n] = ctx.Err()
-						return
-					}
+			defer close(removed[n])
+			for m, other := range all {
+				if other.Service == c.Service || !slices.Contains(labelledDependencies(other), c.Service) {
+					continue
+				}
+				select {
+				case <-removed[m]:
+				case <-ctx.Done():
+					errs[n] = ctx.Err()
+					return
 				}
 			}
-			errs[n] = i.remove(ctx, c, volumes)
+			errs[n] = r.container(ctx, c, volumes)
 		})
 	}
 	work.Wait()
 	return errs
 }
 
-func (i *Infra) remove(ctx context.Context, c Container, volumes bool) error {
+func (r removal) container(ctx context.Context, c Container, volumes bool) error {
 	if running(c.State) {
-		if err := i.doing(c.Service, Op{Kind: OpStop, Service: c.Service}.step(i.driver.Object()), func() error { return i.driver.StopContainer(ctx, c.ID) }); err != nil {
+		if err := r.do(c.Service, view.Step{Verb: "stop", Object: r.driver.Object(), Name: c.Service}, func() error { return r.driver.StopContainer(ctx, c.ID) }); err != nil {
 			return err
 		}
 	}
-	err := i.doing(c.Service, Op{Kind: OpRemove, Service: c.Service}.step(i.driver.Object()), func() error { return i.driver.RemoveContainer(ctx, c.ID, volumes) })
+	err := r.do(c.Service, view.Step{Verb: "remove", Object: r.driver.Object(), Name: c.Service}, func() error { return r.driver.RemoveContainer(ctx, c.ID, volumes) })
 	if err == nil {
-		i.change(c.Service, func(t *tracked) {
-			t.gone()
-			t.down(view.HealthStopped, "stopped by devstack")
-		})
+		r.gone(c)
 	}
 	return err
 }
@@ -133,16 +119,25 @@ func labelledDependencies(c Container) []string {
 	return out
 }
 
-// removeNetworks leaves a network that a container which stays is still attached to.
-func (i *Infra) removeNetworks(ctx context.Context, p *types.Project, project string, obs Observed) []error {
-	leaving := i.leaving(p, obs.Containers)
+// networks leaves a network that a container which stays is still attached to.
+func (r removal) networks(ctx context.Context, project string, obs Observed, leaving []Container) []error {
 	var errs []error
 	for _, name := range sorted(obs.Networks) {
 		for _, n := range obs.Networks[name] {
 			if n.Labels[LabelProject] != project || usedByOthers(obs.Containers, leaving, n) {
 				continue
 			}
-			errs = append(errs, i.doing("", view.Step{Verb: "remove", Object: "network", Name: name}, func() error { return i.driver.RemoveNetwork(ctx, n.ID) }))
+			errs = append(errs, r.do("", view.Step{Verb: "remove", Object: "network", Name: name}, func() error { return r.driver.RemoveNetwork(ctx, n.ID) }))
+		}
+	}
+	return errs
+}
+
+func (r removal) volumes(ctx context.Context, project string, obs Observed) []error {
+	var errs []error
+	for _, name := range sorted(obs.Volumes) {
+		if obs.Volumes[name].Labels[LabelProject] == project {
+			errs = append(errs, r.do("", view.Step{Verb: "remove", Object: "volume", Name: name}, func() error { return r.driver.RemoveVolume(ctx, name) }))
 		}
 	}
 	return errs
@@ -158,15 +153,15 @@ func usedByOthers(all, leaving []Container, n Network) bool {
 	return false
 }
 
-// doing tells about one step outside of a plan.
-func (i *Infra) doing(service string, step view.Step, f func() error) error {
+// do tells about one step.
+func (r removal) do(service string, step view.Step, f func() error) error {
 	e := view.Event{Resource: service, Kind: view.KindOp, To: "started", Message: step.String(), Step: &step}
-	i.tell(e)
+	r.publish(e)
 	err := f()
 	e.From, e.To = "started", "done"
 	if err != nil {
 		e.To, e.Cause = "failed", err.Error()
 	}
-	i.tell(e)
+	r.publish(e)
 	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"devstack/probe"
 	"devstack/view"
 )
 
@@ -48,8 +49,9 @@ type Driver interface {
 	RemoveContainer(ctx context.Context, id string, anonymousVolumes bool) error
 	RenameContainer(ctx context.Context, id, name string) error
 
-	// Exec runs argv in a running container and returns when it has ended.
-	Exec(ctx context.Context, id string, argv []string) (Execution, error)
+	// Exec runs argv in a running container and returns when it has ended, as a probe.Run. While a command that could not be
+	// ended still runs there, it begins no other one.
+	Exec(ctx context.Context, id string, argv []string) (probe.Execution, error)
 	// Events are the project's container events from since on, oldest first. With until they end there; without, the
 	// channel closes when the engine goes away or ctx ends.
 	Events(ctx context.Context, project string, since, until time.Time) (<-chan EngineEvent, error)
@@ -139,8 +141,9 @@ type Volume struct {
 
 // Image is one local image.
 type Image struct {
-	ID       string // as Compose labels it
-	TaggedAt time.Time
+	ID          string // as Compose labels it
+	TaggedAt    time.Time
+	Healthcheck bool // it brings one
 }
 
 // Create is what CreateContainer needs beside the Compose file.
@@ -152,13 +155,6 @@ type Create struct {
 	Networks map[string]string // key in the Compose file -> ID
 	// Replaces is the container whose anonymous volumes go over; may be nil.
 	Replaces *Container
-}
-
-// Execution is how an Exec ended.
-type Execution struct {
-	Code   int
-	Stdout string // at most 4 KiB each
-	Stderr string
 }
 
 // EngineEvent is one event of a container.

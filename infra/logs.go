@@ -8,10 +8,7 @@ import (
 // Logs are a service's lines, oldest first: the last tail of them (-1: all) from since on. With follow it goes on, also across
 // restarts and new containers, until ctx ends; without, the channel closes at the end. No container is no error.
 func (i *Infra) Logs(ctx context.Context, service string, tail int, since time.Time, follow bool) (<-chan LogLine, error) {
-	i.mu.Lock()
-	known := i.tracked[service] != nil
-	i.mu.Unlock()
-	if !known {
+	if _, _, known, _ := i.look(service); !known {
 		return nil, unknown(service)
 	}
 	out := make(chan LogLine, 64)
@@ -22,16 +19,16 @@ func (i *Infra) Logs(ctx context.Context, service string, tail int, since time.T
 		defer context.AfterFunc(i.ctx, cancel)()
 		options := LogOptions{Tail: tail, Since: since, Follow: follow}
 		for ctx.Err() == nil {
-			last, ok := i.copyLines(ctx, service, options, out)
+			run, last, any := i.copyLines(ctx, service, options, out)
 			if !follow {
 				return
 			}
-			if ok {
+			if any {
 				// The engine's since is inclusive.
 				options.Since = last.Add(1)
 			}
 			options.Tail = -1
-			if !i.runsAgain(ctx, service) {
+			if !i.runsAgain(ctx, service, run) {
 				return
 			}
 		}
@@ -42,47 +39,38 @@ func (i *Infra) Logs(ctx context.Context, service string, tail int, since time.T
 	return out, nil
 }
 
-// copyLines sends the lines of the present container and returns the time of the last one.
-func (i *Infra) copyLines(ctx context.Context, service string, o LogOptions, out chan<- LogLine) (last time.Time, any bool) {
-	i.mu.Lock()
-	id := ""
-	if t := i.tracked[service]; t != nil {
-		id = t.container.ID
+// copyLines sends the lines of the present container. It returns the run that it began with and the time of the last line.
+func (k *keeping) copyLines(ctx context.Context, service string, o LogOptions, out chan<- LogLine) (run Run, last time.Time, any bool) {
+	m, c, _, _ := k.look(service)
+	if c.ID == "" {
+		return m.Run, last, false
 	}
-	i.mu.Unlock()
-	if id == "" {
-		return last, false
-	}
-	lines, err := i.driver.Logs(ctx, id, o)
+	lines, err := k.driver.Logs(ctx, c.ID, o)
 	if err != nil {
-		i.log.Debug("cannot read the lines of a container", "service", service, "err", err)
-		return last, false
+		k.log.Debug("cannot read the lines of a container", "service", service, "err", err)
+		return m.Run, last, false
 	}
 	for l := range lines {
 		select {
 		case out <- l:
 			last, any = l.Time, true
 		case <-ctx.Done():
-			return last, any
+			return m.Run, last, any
 		}
 	}
-	return last, any
+	return m.Run, last, any
 }
 
-// runsAgain waits until a container of the service was started after the one whose lines just ended.
-func (i *Infra) runsAgain(ctx context.Context, service string) bool {
-	for seenDown := false; ; {
-		i.mu.Lock()
-		t, changed := i.tracked[service], i.changed
-		up := t != nil && t.gate != nil
-		i.mu.Unlock()
-		if t == nil {
+// runsAgain waits for a run of the service after the one whose lines have just ended.
+func (k *keeping) runsAgain(ctx context.Context, service string, ended Run) bool {
+	for {
+		m, _, known, changed := k.look(service)
+		if !known {
 			return false
 		}
-		if up && seenDown {
+		if m.State == "running" && m.Run != ended {
 			return true
 		}
-		seenDown = seenDown || !up
 		select {
 		case <-changed:
 		case <-ctx.Done():

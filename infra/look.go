@@ -5,63 +5,63 @@ import (
 	"sync"
 	"time"
 
-	"github.com/compose-spec/compose-go/v2/types"
-
 	"devstack/view"
 )
 
+// lookTime is how long Look waits for one service's answer.
+const lookTime = 2 * time.Second
+
 // Look is one look at a project that nobody keeps: each running container is asked once whether it is ready.
-func Look(ctx context.Context, d Driver, p *types.Project) ([]view.ServiceDetails, error) {
-	obs, err := d.Observe(ctx, p.Name, p)
+func Look(ctx context.Context, d Driver, p Project) ([]view.ServiceDetails, error) {
+	obs, err := d.Observe(ctx, p.Name, p.Project)
 	if err != nil {
 		return nil, err
 	}
-	names := Order(p)
+	names := Order(p.Project)
 	out := make([]view.ServiceDetails, len(names))
 	var work sync.WaitGroup
 	for n, name := range names {
 		work.Go(func() {
-			t := tracked{ours: map[string]bool{}, view: view.NewService(name)}
-			t.define(d.Name(), p, p.Services[name])
-			for _, c := range obs.Containers {
-				if c.Service == name && (t.container.ID == "" || c.State == "running") {
-					t.fill(c)
-				}
+			s := supervisor{name: name, machine: newMachine()}
+			s.define(d.Name(), p, p.Services[name])
+			if c := obs.chosen(p, name); c != nil {
+				s.askOnce(ctx, *c, checksOf(*c, runIn(d, c.ID)))
 			}
-			t.askOnce(ctx, d)
-			out[n] = t.view
+			out[n] = s.details()
 		})
 	}
 	work.Wait()
 	return out, nil
 }
 
-// askOnce runs the probes of a running container once each.
-func (t *tracked) askOnce(ctx context.Context, d Driver) {
-	c := t.container
-	switch {
-	case c.State == "exited" && t.oneShot && c.ExitCode == 0:
-		t.view.Ready, t.view.Health, t.view.Detail = true, view.HealthHealthy, "completed"
-		t.died(exitOf(c))
-		return
-	case c.State != "running":
+// askOnce judges a container by one look. Of one that has ended nobody knows whether it was stopped, unless it was to end.
+func (s *supervisor) askOnce(ctx context.Context, c Container, all checks) {
+	s.container, s.checks = c, all
+	done := c.State == "exited" && c.ExitCode == 0 && s.machine.OneShot
+	if c.State != "running" && !done {
+		s.machine.State = c.State
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	g := gateOf(c, func(ctx context.Context, argv []string) (Execution, error) { return d.Exec(ctx, c.ID, argv) })
-	t.view.Ready, t.view.Health, t.view.Detail = true, view.HealthHealthy, "running"
-	if g.wire != nil {
-		r := g.wire.Check(ctx)
-		t.looked(r, time.Now())
-		t.view.Ready, t.view.Detail = r.Ready, r.Detail
-	}
-	if t.view.Ready && g.check != nil && c.EngineHealth != "healthy" {
-		r := g.check.Check(ctx)
-		t.looked(r, time.Now())
-		t.view.Ready, t.view.Detail = r.Ready, r.Detail
-	}
-	if !t.view.Ready {
-		t.view.Health = view.HealthUnhealthy
+	happened := []Event{Start{}, seenOf(c, all)}
+	for len(happened) > 0 {
+		var effects []Effect
+		s.machine, effects = s.machine.Step(happened[0])
+		happened = happened[1:]
+		for _, e := range effects {
+			switch e := e.(type) {
+			case Record:
+				s.record(e)
+			case Probe:
+				ctx, cancel := context.WithTimeout(ctx, lookTime)
+				r, by := all.once(ctx)
+				cancel()
+				s.looked(r, time.Now())
+				if r.Ready {
+					happened = append(happened, Answered{e.Run, by, r.Detail})
+				} else {
+					happened = append(happened, NotYet{e.Run, r.Detail, true}) // it is not asked again
+				}
+			}
+		}
 	}
 }

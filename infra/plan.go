@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"devstack/view"
 )
 
@@ -126,4 +128,50 @@ func (p *Plan) add(o Op, after ...int) int {
 	}
 	p.Ops = append(p.Ops, o)
 	return o.ID
+}
+
+// pulls are the plan's pulls alone.
+func (p Plan) pulls() Plan {
+	var out Plan
+	for _, o := range p.Ops {
+		if o.Kind == OpPull {
+			out.Ops = append(out.Ops, Op{ID: len(out.Ops) + 1, Kind: o.Kind, Service: o.Service, Name: o.Name, Cause: o.Cause})
+		}
+	}
+	return out
+}
+
+// starts is what the plan does for one service.
+func (p Plan) starts(project Project, name string) Start {
+	var out Start
+	volumes := map[string]bool{} // that the plan makes
+	replaces := false
+	for _, o := range p.Ops {
+		switch {
+		case o.Kind == OpCreateVolume:
+			volumes[o.Key] = true
+		case o.Service != name:
+		case o.Kind == OpStart:
+			out.Planned = true
+		case o.Kind == OpCreateContainer:
+			out.Renewed, replaces = true, o.Container != nil
+		}
+	}
+	if !out.Renewed {
+		return out
+	}
+	named, made, bound := 0, 0, false
+	for _, v := range project.Services[name].Volumes {
+		switch {
+		case v.Type == types.VolumeTypeBind:
+			bound = true
+		case v.Type == types.VolumeTypeVolume && v.Source != "":
+			named++
+			if volumes[v.Source] {
+				made++
+			}
+		}
+	}
+	out.Fresh = named > 0 && made == named || named == 0 && !bound && !replaces
+	return out
 }

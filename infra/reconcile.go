@@ -14,14 +14,15 @@ import (
 
 // Wanted narrows a Reconcile.
 type Wanted struct {
-	Services []string        // only these, without what they depend on; nil: all
-	Fresh    map[string]bool // images that were pulled just now
-	Now      time.Time       // for pull policies with an age
+	Services []string          // only these, without what they depend on; nil: all
+	Fresh    Images            // images that were pulled just now
+	Done     map[string]string // services that have completed, and the containers that they did it in
+	Now      time.Time         // for pull policies with an age
 }
 
 // Reconcile is the steps that make the engine look like the Compose file, by the rules by which docker compose decides.
 // It calls nothing and changes nothing. What cannot be is an *Error.
-func Reconcile(p *types.Project, obs Observed, w Wanted) (Plan, error) {
+func Reconcile(p Project, obs Observed, w Wanted) (Plan, error) {
 	r := reconciler{
 		p: p, obs: obs, wanted: w,
 		networks: map[string]int{}, volumes: map[string]int{}, started: map[string]int{}, recreated: map[string]bool{},
@@ -37,7 +38,7 @@ func Reconcile(p *types.Project, obs Observed, w Wanted) (Plan, error) {
 }
 
 type reconciler struct {
-	p      *types.Project
+	p      Project
 	obs    Observed
 	wanted Wanted
 	plan   Plan
@@ -58,7 +59,7 @@ func (r *reconciler) wants(name string) bool {
 // services are the wanted ones in dependency order.
 func (r *reconciler) services() []types.ServiceConfig {
 	var out []types.ServiceConfig
-	for _, name := range Order(r.p) {
+	for _, name := range Order(r.p.Project) {
 		if r.wants(name) {
 			out = append(out, r.p.Services[name])
 		}
@@ -139,6 +140,17 @@ func (r *reconciler) refuse(services []types.ServiceConfig) error {
 			}
 		}
 	}
+	for _, s := range services {
+		for _, name := range sorted(s.DependsOn) {
+			if s.DependsOn[name].Condition == types.ServiceConditionHealthy && !r.askable(name) {
+				return &Error{
+					Unsupported, s.Name,
+					fmt.Sprintf("service %s waits until %s is healthy (service_healthy), and nothing tells when that is: %s has no healthcheck and publishes no port", s.Name, name, name),
+					"give " + name + " a healthcheck, or wait for service_started",
+				}
+			}
+		}
+	}
 	for _, key := range r.networkKeys(services) {
 		if n := r.p.Networks[key]; bool(n.External) && len(r.obs.Networks[n.Name]) == 0 {
 			return &Error{Failed, "", fmt.Sprintf("the network %s is external and does not exist", n.Name), "docker network create " + n.Name}
@@ -159,6 +171,13 @@ func (r *reconciler) refuse(services []types.ServiceConfig) error {
 		}
 	}
 	return nil
+}
+
+// askable says that something tells whether a service is ready. What an image that is not here yet brings is not known.
+func (r *reconciler) askable(name string) bool {
+	s, known := r.p.Services[name]
+	image, here := r.obs.Images[ImageName(r.p.Name, s)]
+	return !known || checkable(s) || !here || image.Healthcheck
 }
 
 // networkKeys are the networks of the services, sorted. A service with network_mode has none.
@@ -339,28 +358,16 @@ func running(state string) bool {
 	return state == "running" || state == "restarting" || state == "paused"
 }
 
-// OneShot says that a service does a piece of work and ends: a dependency waits for its end, or it is never restarted and
-// nothing asks whether it is ready.
-func OneShot(p *types.Project, s types.ServiceConfig) bool {
-	for _, other := range p.Services {
-		if d, ok := other.DependsOn[s.Name]; ok && d.Condition == types.ServiceConditionCompletedSuccessfully {
-			return true
-		}
-	}
-	checked := s.HealthCheck != nil && !s.HealthCheck.Disable
-	return s.Restart == types.RestartPolicyNo && !checked && serverOf(s.Image, slices.Concat(s.Entrypoint, s.Command)) == ""
-}
-
 // choose picks the container of a service that stays; the others are surplus. A running one wins, then the one with the
 // right name, then the newest number.
-func (r *reconciler) choose(s types.ServiceConfig) (keep *Container, surplus []*Container) {
+func (obs Observed) choose(p Project, s types.ServiceConfig) (keep *Container, surplus []*Container) {
 	var all []*Container
-	for i := range r.obs.Containers {
-		if r.obs.Containers[i].Service == s.Name {
-			all = append(all, &r.obs.Containers[i])
+	for i := range obs.Containers {
+		if obs.Containers[i].Service == s.Name {
+			all = append(all, &obs.Containers[i])
 		}
 	}
-	name := ContainerName(r.p.Name, s)
+	name := ContainerName(p.Name, s)
 	rank := func(c *Container) int {
 		score := 0
 		if c.State == "running" {
@@ -378,4 +385,10 @@ func (r *reconciler) choose(s types.ServiceConfig) (keep *Container, surplus []*
 		return nil, nil
 	}
 	return all[0], all[1:]
+}
+
+// chosen is the container of a service that stays; nil: there is none.
+func (obs Observed) chosen(p Project, name string) *Container {
+	keep, _ := obs.choose(p, p.Services[name])
+	return keep
 }

@@ -19,7 +19,7 @@ func (r *reconciler) planContainers(services []types.ServiceConfig) error {
 }
 
 func (r *reconciler) planContainer(s types.ServiceConfig) error {
-	keep, surplus := r.choose(s)
+	keep, surplus := r.obs.choose(r.p, s)
 	cleared := r.afterPulls()
 	for _, c := range surplus {
 		cleared = append(cleared, r.plan.add(Op{Kind: OpRemove, Service: s.Name, Container: c, Cause: "a second container of the service"}, r.afterPulls()...))
@@ -42,7 +42,7 @@ func (r *reconciler) planContainer(s types.ServiceConfig) error {
 	case r.parentRestarts(s) && running(keep.State):
 		stop := r.plan.add(Op{Kind: OpStop, Service: s.Name, Container: keep, Cause: "what it depends on is recreated"}, cleared...)
 		r.planStart(s, Op{Container: keep, Cause: "what it depends on is recreated"}, stop)
-	case keep.State == "exited" && keep.ExitCode == 0 && OneShot(r.p, s):
+	case keep.State == "exited" && keep.ExitCode == 0 && (r.p.oneShot(s.Name) || r.wanted.Done[s.Name] == keep.ID):
 		// It has done its work from this very definition.
 	case keep.State == "running" || keep.State == "restarting":
 	default:

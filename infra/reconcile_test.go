@@ -27,6 +27,7 @@ func project() *types.Project {
 		Name: "p",
 		Services: types.Services{
 			"db": service("db", func(s *types.ServiceConfig) {
+				s.HealthCheck = &types.HealthCheckConfig{Test: types.HealthCheckTest{"CMD", "true"}}
 				s.Volumes = []types.ServiceVolumeConfig{{Type: "volume", Source: "data", Target: "/data"}}
 			}),
 			"seed": service("seed", func(s *types.ServiceConfig) {
@@ -261,7 +262,7 @@ func TestReconcile(t *testing.T) {
 			p := project()
 			obs := observed(t, p)
 			test.edit(p, &obs)
-			plan, err := Reconcile(p, obs, Wanted{})
+			plan, err := Reconcile(Project{Project: p}, obs, Wanted{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -277,7 +278,7 @@ func TestReconcileOfOneServiceDoesNotWaitForOthers(t *testing.T) {
 	obs := observed(t, p)
 	obs.remove("app")
 	obs.container("db").State = "exited"
-	plan, err := Reconcile(p, obs, Wanted{Services: []string{"app"}})
+	plan, err := Reconcile(Project{Project: p}, obs, Wanted{Services: []string{"app"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +297,7 @@ func TestReconcileOfSomeServicesWaitsForThoseOfThem(t *testing.T) {
 		obs.Containers[i].ExitCode = 1
 	}
 	waits := func(services ...string) string {
-		plan, err := Reconcile(p, obs, Wanted{Services: services})
+		plan, err := Reconcile(Project{Project: p}, obs, Wanted{Services: services})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -337,6 +338,11 @@ func TestReconcileRefuses(t *testing.T) {
 		{"a missing external volume", func(p *types.Project, _ *Observed) {
 			p.Volumes["data"] = types.VolumeConfig{Name: "shared", External: true}
 		}, Failed, "the volume shared is external and does not exist"},
+		{"a healthy dependency that nobody can ask", func(p *types.Project, _ *Observed) {
+			s := p.Services["db"]
+			s.HealthCheck = nil
+			p.Services["db"] = s
+		}, Unsupported, "service seed waits until db is healthy (service_healthy), and nothing tells when that is: db has no healthcheck and publishes no port"},
 		{"an image that must not be pulled", func(p *types.Project, o *Observed) {
 			s := p.Services["db"]
 			s.PullPolicy = "never"
@@ -347,10 +353,94 @@ func TestReconcileRefuses(t *testing.T) {
 		p := project()
 		obs := observed(t, p)
 		test.edit(p, &obs)
-		_, err := Reconcile(p, obs, Wanted{})
+		_, err := Reconcile(Project{Project: p}, obs, Wanted{})
 		var e *Error
 		if !errors.As(err, &e) || e.Kind != test.kind || e.Message != test.want || e.Hint == "" {
 			t.Errorf("%s: %#v, want %s: %s, with a hint", test.name, err, test.kind, test.want)
+		}
+	}
+}
+
+func TestAHealthyDependencyCanBeAsked(t *testing.T) {
+	for name, edit := range map[string]func(*types.ServiceConfig, *Observed){
+		"over its published port": func(s *types.ServiceConfig, _ *Observed) {
+			s.Ports = []types.ServicePortConfig{{Target: 9000, Protocol: "tcp"}}
+		},
+		"in its own protocol":              func(s *types.ServiceConfig, _ *Observed) { s.Command = types.ShellCommand{"redis-server"} },
+		"by its image's healthcheck":       func(_ *types.ServiceConfig, o *Observed) { o.Images["db:1"] = Image{Healthcheck: true} },
+		"once its image is on the machine": func(_ *types.ServiceConfig, o *Observed) { delete(o.Images, "db:1") },
+	} {
+		p := project()
+		obs := observed(t, p)
+		s := p.Services["db"]
+		s.HealthCheck = nil
+		edit(&s, &obs)
+		p.Services["db"] = s
+		if _, err := Reconcile(Project{Project: p}, obs, Wanted{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What has done its work from this very definition is not run again; what was stopped is.
+func TestWhatIsCompletedIsNotRunAgain(t *testing.T) {
+	p := project()
+	app := p.Services["app"]
+	app.DependsOn = nil
+	p.Services["app"] = app
+	obs := observed(t, p)
+	id := ""
+	for n := range obs.Containers {
+		if c := &obs.Containers[n]; c.Service == "seed" {
+			c.State, c.ExitCode, id = "exited", 0, c.ID
+		}
+	}
+	for name, test := range map[string]struct {
+		p    Project
+		w    Wanted
+		want bool
+	}{
+		"it was stopped, as far as is known": {Project{Project: p}, Wanted{}, true},
+		"it has completed":                   {Project{Project: p}, Wanted{Done: map[string]string{"seed": id}}, false},
+		"another container of it has":        {Project{Project: p}, Wanted{Done: map[string]string{"seed": "other"}}, true},
+		"an app waits for its end":           {Project{Project: p, OneShots: []string{"seed"}}, Wanted{}, false},
+	} {
+		plan, err := Reconcile(test.p, obs, test.w)
+		if err != nil || !plan.Empty() != test.want {
+			t.Errorf("%s: the plan is %v (%v), want a start: %t", name, plan, err, test.want)
+		}
+	}
+}
+
+func TestWhatAPlanStarts(t *testing.T) {
+	p := project()
+	for name, test := range map[string]struct {
+		edit func(*types.Project, *Observed)
+		want Start
+	}{
+		"all is new":         {func(_ *types.Project, o *Observed) { *o = Observed{Images: o.Images} }, Start{Planned: true, Renewed: true, Fresh: true}},
+		"the data are there": {func(_ *types.Project, o *Observed) { o.Containers = nil }, Start{Planned: true, Renewed: true}},
+		"it is only started": {func(_ *types.Project, o *Observed) { o.Containers[0].State = "exited" }, Start{Planned: true}},
+		"it runs":            {func(*types.Project, *Observed) {}, Start{}},
+		"its data are in the container": {func(p *types.Project, o *Observed) {
+			s := p.Services["db"]
+			s.Volumes = nil
+			p.Services["db"] = s
+			o.Containers = nil
+		}, Start{Planned: true, Renewed: true, Fresh: true}},
+		"its data are in a directory": {func(p *types.Project, o *Observed) {
+			s := p.Services["db"]
+			s.Volumes = []types.ServiceVolumeConfig{{Type: "bind", Source: "/pg", Target: "/data"}}
+			p.Services["db"] = s
+			o.Containers = nil
+		}, Start{Planned: true, Renewed: true}},
+	} {
+		p = project()
+		obs := observed(t, p)
+		test.edit(p, &obs)
+		plan, err := Reconcile(Project{Project: p}, obs, Wanted{})
+		if got := plan.starts(Project{Project: p}, "db"); err != nil || got != test.want {
+			t.Errorf("%s: %+v (%v), want %+v", name, got, err, test.want)
 		}
 	}
 }
@@ -360,7 +450,7 @@ func TestReconcileKeepsWhatHoldsData(t *testing.T) {
 	obs := observed(t, p)
 	p.Volumes["data"] = types.VolumeConfig{Name: "p_data", DriverOpts: map[string]string{"o": "bind"}}
 	obs.Networks["p_default"][0].Labels = nil
-	plan, err := Reconcile(p, obs, Wanted{})
+	plan, err := Reconcile(Project{Project: p}, obs, Wanted{})
 	if err != nil || !plan.Empty() || len(plan.Warnings) != 2 {
 		t.Errorf("the plan is %v (%v) with warnings %q; want none, and two warnings", plan, err, plan.Warnings)
 	}

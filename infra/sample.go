@@ -2,6 +2,7 @@ package infra
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -12,6 +13,18 @@ const (
 	sampleFor   = 10 * time.Second // after the last look
 )
 
+// sampler knows what containers consume, while somebody looks.
+type sampler struct {
+	driver  Driver
+	log     *slog.Logger
+	running func() []Container
+
+	mu      sync.Mutex        // guards what follows
+	looked  time.Time         // when somebody has looked last
+	at      bool              // it is sampling
+	samples map[string]sample // the last round, by container; nobody changes it
+}
+
 // sample is what is known about the consumption of one run of a container.
 type sample struct {
 	Stats
@@ -19,57 +32,58 @@ type sample struct {
 	percent float64   // -1 unknown
 }
 
-// Watched says that somebody looks at Snapshot: for 10 seconds from now on it has Memory, and from the second sample on
-// CPU. It waits for no sample.
-func (i *Infra) Watched() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.watchedAt = time.Now()
-	if !i.sampling {
-		i.sampling = i.spawn(i.sampleWhileWatched)
-	}
+// watched says that somebody looks, and whether the caller has to begin sampling.
+func (s *sampler) watched(now time.Time) (begin bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.looked = now
+	begin, s.at = !s.at, true
+	return begin
 }
 
-// sampleWhileWatched forgets its samples at its end: nobody shall take them for new ones.
-func (i *Infra) sampleWhileWatched() {
+// run samples until nobody has looked for a while, or ctx ends. It forgets its samples then: nobody shall take them for new.
+func (s *sampler) run(ctx context.Context) {
 	next := time.NewTicker(sampleEvery)
 	defer next.Stop()
-	for i.watched() {
-		i.sampleAll()
+	for s.wanted() {
+		s.sample(ctx)
 		select {
 		case <-next.C:
-		case <-i.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (i *Infra) watched() bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if time.Since(i.watchedAt) >= sampleFor {
-		i.sampling, i.samples = false, nil
+func (s *sampler) wanted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.looked) >= sampleFor {
+		s.at, s.samples = false, nil
 	}
-	return i.sampling
+	return s.at
 }
 
-// sampleAll asks for every running container at once. Of one that does not answer nothing is known.
-func (i *Infra) sampleAll() {
-	ctx, cancel := context.WithTimeout(i.ctx, sampleEvery)
+// sample asks for every running container at once. Of one that does not answer nothing is known.
+func (s *sampler) sample(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, sampleEvery)
 	defer cancel()
-	containers, before := i.sampled()
+	containers := s.running()
+	s.mu.Lock()
+	before := s.samples
+	s.mu.Unlock()
 	now := make([]sample, len(containers))
 	var work sync.WaitGroup
 	for n, c := range containers {
 		work.Go(func() {
-			s, err := i.driver.Stats(ctx, c.ID)
+			stats, err := s.driver.Stats(ctx, c.ID)
 			if err != nil {
-				i.log.Debug("cannot sample a container", "service", c.Service, "err", err)
+				s.log.Debug("cannot sample a container", "service", c.Service, "err", err)
 				return
 			}
-			now[n] = sample{Stats: s, started: c.StartedAt, percent: -1}
+			now[n] = sample{Stats: stats, started: c.StartedAt, percent: -1}
 			if old, ok := before[c.ID]; ok && old.started.Equal(c.StartedAt) {
-				now[n].percent = percent(old.Stats, s)
+				now[n].percent = percent(old.Stats, stats)
 			}
 		})
 	}
@@ -80,34 +94,24 @@ func (i *Infra) sampleAll() {
 			after[c.ID] = now[n]
 		}
 	}
-	i.mu.Lock()
-	i.samples = after
-	i.mu.Unlock()
+	s.mu.Lock()
+	s.samples = after
+	s.mu.Unlock()
 }
 
-// sampled are the running containers and the samples so far, which nobody changes.
-func (i *Infra) sampled() (containers []Container, samples map[string]sample) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for _, t := range i.tracked {
-		if t.container.State == "running" {
-			containers = append(containers, t.container)
-		}
-	}
-	return containers, i.samples
-}
-
-// usage is what a running container consumes, nil where it is not known; i.mu is held.
-func (i *Infra) usage(c Container) (memory *int64, cpu *float64) {
-	s, ok := i.samples[c.ID]
-	if !ok || c.State != "running" || !s.started.Equal(c.StartedAt) {
+// usage is what a running container consumes; nil where it is not known.
+func (s *sampler) usage(c Container) (memory *int64, cpu *float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, ok := s.samples[c.ID]
+	if !ok || !known.started.Equal(c.StartedAt) {
 		return nil, nil
 	}
-	if s.Memory >= 0 {
-		memory = &s.Memory
+	if known.Memory >= 0 {
+		memory = &known.Memory
 	}
-	if s.percent >= 0 {
-		cpu = &s.percent
+	if known.percent >= 0 {
+		cpu = &known.percent
 	}
 	return memory, cpu
 }

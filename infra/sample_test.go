@@ -36,7 +36,7 @@ func TestPercent(t *testing.T) {
 
 // quarterBusy is an engine whose container spends a quarter of a core.
 type quarterBusy struct {
-	Driver
+	*engineDouble
 	asked atomic.Int32
 	down  atomic.Bool
 }
@@ -53,11 +53,11 @@ func (d *quarterBusy) Stats(context.Context, string) (Stats, error) {
 // watchedRedis is an Infra with one running container that is looked at, after its first sample.
 func watchedRedis(t *testing.T) (i *Infra, d *quarterBusy) {
 	t.Helper()
-	d = &quarterBusy{}
+	d = &quarterBusy{engineDouble: newEngine()}
 	i = New(d, slog.New(slog.DiscardHandler), func(view.Event) {})
-	i.order = []string{"redis", "postgres"}
-	i.tracked["redis"] = &tracked{container: Container{ID: "1", State: "running", StartedAt: time.Now()}}
-	i.tracked["postgres"] = &tracked{container: Container{ID: "2", State: "exited"}}
+	i.adopt(servicesOf("redis", "postgres"))
+	i.saw(Container{ID: "1", Service: "redis", State: "running", StartedAt: time.Now()}, Signs{}, nil)
+	i.saw(Container{ID: "2", Service: "postgres", State: "exited"}, Signs{}, nil)
 	has(t, i, "before anybody looks", -1, -1)
 	i.Watched()
 	synctest.Wait()
@@ -69,10 +69,10 @@ func watchedRedis(t *testing.T) (i *Infra, d *quarterBusy) {
 func has(t *testing.T, i *Infra, when string, memory int64, cpu float64) {
 	t.Helper()
 	all := i.Snapshot()
-	if got := all[0]; orMinus(got.MemoryBytes) != memory || orMinus(got.CPUPercent) != cpu {
+	if got := all[1]; orMinus(got.MemoryBytes) != memory || orMinus(got.CPUPercent) != cpu {
 		t.Errorf("%s: memory %d, cpu %v; want %d, %v", when, orMinus(got.MemoryBytes), orMinus(got.CPUPercent), memory, cpu)
 	}
-	if got := all[1]; got.MemoryBytes != nil || got.CPUPercent != nil {
+	if got := all[0]; got.MemoryBytes != nil || got.CPUPercent != nil {
 		t.Errorf("%s: a container that does not run has memory %d, cpu %v", when, *got.MemoryBytes, *got.CPUPercent)
 	}
 }
@@ -116,10 +116,11 @@ func TestAContainerThatEndsOrStartsAgainIsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, d := watchedRedis(t)
 		defer i.Close()
+		began := time.Now()
 		pass(sampleEvery)
-		i.change("redis", func(t *tracked) { t.container.State = "exited" })
+		i.saw(Container{ID: "1", Service: "redis", State: "exited", StartedAt: began}, Signs{}, nil)
 		has(t, i, "when it has ended", -1, -1)
-		i.change("redis", func(t *tracked) { t.container.State, t.container.StartedAt = "running", time.Now() })
+		i.saw(Container{ID: "1", Service: "redis", State: "running", StartedAt: time.Now()}, Signs{}, nil)
 		has(t, i, "when it runs again", -1, -1)
 		pass(sampleEvery)
 		has(t, i, "after one sample of the new run", 7<<20, -1)

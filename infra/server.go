@@ -1,8 +1,6 @@
 package infra
 
 import (
-	"context"
-	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -11,7 +9,6 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/mattn/go-shellwords"
 
-	"devstack/probe"
 	"devstack/view"
 )
 
@@ -86,29 +83,54 @@ type Login struct {
 	Database string
 }
 
-// LoginOf reads the configuration of Redis or Postgres: --requirepass and --port of redis, POSTGRES_* of postgres. A password in a
-// file that only the container can see is not known.
+// LoginOf reads the configuration of Redis or Postgres: --requirepass and --port of redis, POSTGRES_* of postgres, and the names
+// that Bitnami's images have for them. A password in a file that only the container can see is not known.
 func LoginOf(server string, argv []string, env map[string]string) Login {
 	argv = Words(argv, env)
+	l := Login{Port: standardPort(server)}
+	if port := portSaid(server, argv, env); port != 0 {
+		l.Port = port
+	}
 	if server == Redis {
-		return Login{
-			Port:     atoi(option(argv, "--port"), 6379),
-			Password: first(option(argv, "--requirepass"), env["REDIS_PASSWORD"], env["VALKEY_PASSWORD"]),
-		}
+		l.Password = first(option(argv, "--requirepass"), env["REDIS_PASSWORD"], env["VALKEY_PASSWORD"])
+		return l
 	}
-	user := first(env["POSTGRES_USER"], "postgres")
-	return Login{
-		Port: atoi(first(env["PGPORT"], option(argv, "-p"), setting(argv, "port")), 5432),
-		User: user, Password: env["POSTGRES_PASSWORD"], Database: first(env["POSTGRES_DB"], user),
-	}
+	l.User = first(env["POSTGRES_USER"], env["POSTGRESQL_USERNAME"], "postgres")
+	l.Password = first(env["POSTGRES_PASSWORD"], env["POSTGRESQL_PASSWORD"])
+	l.Database = first(env["POSTGRES_DB"], env["POSTGRESQL_DATABASE"], l.User)
+	return l
 }
 
-// wire is the probe that speaks to the server at addr.
-func (l Login) wire(server, addr string) probe.Probe {
+// loginSaid says that the login is the service's own, and not a guess. The password of a redis may be in a file, and a user of
+// postgres may have another name than the usual one.
+func loginSaid(server string, argv []string, env map[string]string) bool {
 	if server == Redis {
-		return probe.Redis(addr, "", l.Password)
+		return LoginOf(server, argv, env).Password != ""
 	}
-	return probe.Postgres(addr, l.User, l.Password, l.Database)
+	for _, key := range []string{"POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_HOST_AUTH_METHOD", "POSTGRESQL_USERNAME", "POSTGRESQL_PASSWORD"} {
+		if env[key] != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// portSaid is the port that a server's words or environment tell; 0: they do not.
+func portSaid(server string, words []string, env map[string]string) int {
+	if server == Redis {
+		return atoi(option(words, "--port"), 0)
+	}
+	return atoi(first(env["PGPORT"], env["POSTGRESQL_PORT_NUMBER"], option(words, "-p"), setting(words, "port")), 0)
+}
+
+// environment is a list of KEY=VALUE as a map.
+func environment(list []string) map[string]string {
+	env := map[string]string{}
+	for _, e := range list {
+		key, value, _ := strings.Cut(e, "=")
+		env[key] = value
+	}
+	return env
 }
 
 // Words are the command's words; those of a shell's script with its variables filled in, as far as a shell is not needed.
@@ -166,48 +188,6 @@ func atoi(s string, otherwise int) int {
 	return otherwise
 }
 
-// published is the address on this host where a container's TCP port answers; empty: it is not published.
-func published(ports []view.PublishedPort, container int) string {
-	for _, p := range ports {
-		if p.ContainerPort != container || p.Protocol != "tcp" || p.HostPort == 0 {
-			continue
-		}
-		host := p.HostIP
-		switch host {
-		case "", "0.0.0.0":
-			host = "127.0.0.1"
-		case "::":
-			host = "::1"
-		}
-		return net.JoinHostPort(host, strconv.Itoa(p.HostPort))
-	}
-	return ""
-}
-
-// WireOnly are the probes of the published ports of the servers that devstack knows, for stacks whose containers it does
-// not start. Ports that the engine picks are not known.
-func WireOnly(p *types.Project) map[string]probe.Probe {
-	out := map[string]probe.Probe{}
-	for name, s := range p.Services {
-		argv := slices.Concat(s.Entrypoint, s.Command)
-		server := serverOf(s.Image, argv)
-		if server == "" {
-			continue
-		}
-		env := map[string]string{}
-		for key, value := range s.Environment {
-			if value != nil {
-				env[key] = *value
-			}
-		}
-		l := LoginOf(server, argv, env)
-		if addr := published(DeclaredPorts(s), l.Port); addr != "" {
-			out[name] = l.wire(server, addr)
-		}
-	}
-	return out
-}
-
 // DeclaredPorts are the fixed ports that the Compose file publishes.
 func DeclaredPorts(s types.ServiceConfig) []view.PublishedPort {
 	var out []view.PublishedPort
@@ -217,121 +197,4 @@ func DeclaredPorts(s types.ServiceConfig) []view.PublishedPort {
 		}
 	}
 	return out
-}
-
-// gate is how devstack finds out whether one running container is ready. Nil parts ask nothing.
-type gate struct {
-	wire      probe.Probe // in the server's own protocol
-	published bool        // wire goes over the published port; else through exec
-	check     probe.Probe // the service's own healthcheck, through exec
-}
-
-// gateOf reads a running container and chooses its probes. exec runs a command in it.
-func gateOf(c Container, exec func(ctx context.Context, argv []string) (Execution, error)) gate {
-	var g gate
-	var l Login
-	env := map[string]string{}
-	for _, e := range c.Env {
-		key, value, _ := strings.Cut(e, "=")
-		env[key] = value
-	}
-	server := serverOf(c.Image, c.Argv)
-	if server != "" {
-		l = LoginOf(server, c.Argv, env)
-		addr := published(c.Ports, l.Port)
-		secret := server == Postgres && env["POSTGRES_PASSWORD_FILE"] != ""
-		if addr != "" && !secret {
-			g.wire, g.published = l.wire(server, addr), true
-		} else {
-			// Inside, over TCP: the unix socket also answers while postgres is still being set up.
-			g.wire = execProbe(exec, loopbackCheck(server, l), server)
-		}
-	}
-	if g.wire != nil && c.Data != "" {
-		g.wire = namingData(g.wire, c.Data)
-	}
-	if test := testArgv(c); test != nil {
-		g.check = execProbe(exec, test, server)
-		if server == Redis && l.Password == "" {
-			g.wire = anyAnswer(g.wire)
-		}
-	}
-	return g
-}
-
-// namingData says where the data are that a server refuses the login for.
-func namingData(p probe.Probe, data string) probe.Probe {
-	return probe.Func(func(ctx context.Context) probe.Result {
-		r := p.Check(ctx)
-		if r.Broken {
-			r.Detail += "; they are in " + data
-		}
-		return r
-	})
-}
-
-// anyAnswer is for a redis whose password only the container knows, from a file: that it asks for one shows that it is up,
-// and its own healthcheck tells the rest.
-func anyAnswer(p probe.Probe) probe.Probe {
-	return probe.Func(func(ctx context.Context) probe.Result {
-		r := p.Check(ctx)
-		if r.Broken && strings.Contains(r.Detail, "NOAUTH") {
-			return probe.Result{Ready: true, Alive: true, Detail: "redis answers and asks for a password"}
-		}
-		return r
-	})
-}
-
-// loopbackCheck asks the server inside its container, over TCP.
-func loopbackCheck(server string, l Login) []string {
-	port := strconv.Itoa(l.Port)
-	if server == Postgres {
-		return []string{"pg_isready", "-h", "127.0.0.1", "-p", port, "-U", l.User, "-d", l.Database}
-	}
-	argv := []string{"redis-cli", "-p", port}
-	if l.Password != "" {
-		argv = append(argv, "-a", l.Password, "--no-auth-warning")
-	}
-	return append(argv, "ping")
-}
-
-// testArgv is the argv of a container's effective healthcheck, or nil.
-func testArgv(c Container) []string {
-	if len(c.HealthTest) < 2 {
-		return nil
-	}
-	switch c.HealthTest[0] {
-	case "CMD":
-		return c.HealthTest[1:]
-	case "CMD-SHELL":
-		shell := c.Shell
-		if len(shell) == 0 {
-			shell = []string{"/bin/sh", "-c"}
-		}
-		return append(slices.Clone(shell), c.HealthTest[1:]...)
-	}
-	return nil
-}
-
-// execProbe is ready when the command ends with 0. redis-cli does so also while redis loads its data or refuses the
-// login, so for its ping the answer itself counts.
-func execProbe(exec func(context.Context, []string) (Execution, error), argv []string, server string) probe.Probe {
-	line := strings.ToLower(strings.Join(argv, " "))
-	pong := server == Redis && strings.Contains(line, "ping") && (strings.Contains(line, "redis-cli") || strings.Contains(line, "valkey-cli")) &&
-		!strings.ContainsAny(line, "|;&>")
-	return probe.Func(func(ctx context.Context) probe.Result {
-		x, err := exec(ctx, argv)
-		if err != nil {
-			return probe.Result{Detail: "cannot run the healthcheck: " + err.Error()}
-		}
-		output := strings.TrimSpace(first(strings.TrimSpace(x.Stdout), x.Stderr))
-		switch {
-		case x.Code != 0:
-			return probe.Result{Detail: strings.TrimSuffix("the healthcheck ended with "+strconv.Itoa(x.Code)+": "+output, ": ")}
-		case pong && !strings.Contains(x.Stdout, "PONG"):
-			broken := strings.Contains(output, "NOAUTH") || strings.Contains(output, "WRONGPASS")
-			return probe.Result{Broken: broken, Detail: "the healthcheck got no PONG: " + output}
-		}
-		return probe.Result{Ready: true, Alive: true, Detail: "the healthcheck passed"}
-	})
 }

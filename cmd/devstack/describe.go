@@ -100,6 +100,9 @@ func (s *sheet) service(d view.ServiceDetails, now time.Time) {
 		s.pair("stopped by", stopper(d.StoppedBy))
 	}
 	s.pair("ready", yesNo(d.Ready))
+	if d.ReadyBy != "" {
+		s.pair("ready by", string(d.ReadyBy))
+	}
 	s.pair("engine health", d.EngineHealth)
 	if d.Driver == "native" {
 		s.pair("server", "native, of this machine")

@@ -53,7 +53,7 @@ func plainLine(e view.Event) string {
 	switch e.Kind {
 	case view.KindService, view.KindProcess:
 		switch e.To {
-		case "online", "healthy": // it is ready: that comes next
+		case "online", "healthy", "completed": // it is ready: that comes next
 			return ""
 		case "waiting", "running", "starting": // what it waits for, and then ready, say more
 			return ""

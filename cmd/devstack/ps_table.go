@@ -81,9 +81,9 @@ func processRow(p view.Process, now time.Time) []string {
 	}
 }
 
-// serviceStatus is the one word for a container: its health while it runs.
+// serviceStatus is the one word for a container: its health while it runs, or when it has done its work.
 func serviceStatus(s view.Service) string {
-	if s.State == "running" && s.Health != "" {
+	if s.State == "running" && s.Health != "" || s.Health == view.HealthCompleted {
 		return string(s.Health)
 	}
 	return s.State
@@ -140,7 +140,7 @@ func stopper(by view.Text) string {
 
 func paintStatus(c style, status, text string) string {
 	switch status {
-	case "online", "healthy":
+	case "online", "healthy", "completed":
 		return c.green(text)
 	case "errored", "unhealthy", "exited", "dead":
 		return c.red(text)

@@ -32,7 +32,7 @@ func runInfra(ctx context.Context, log *slog.Logger, files api.Files) error {
 	for _, warning := range st.Warnings {
 		log.Warn(warning)
 	}
-	s := &infraService{project: st.Compose, memory: memory, log: log, changed: make(chan struct{}, 1)}
+	s := &infraService{project: infra.Of(st, st.Compose), memory: memory, log: log, changed: make(chan struct{}, 1)}
 	s.systemd = newNotifier(log)
 	s.connect = func(ctx context.Context) (infra.Driver, error) { return docker.Connect(ctx, os.Environ(), log) }
 	return s.run(ctx)

@@ -31,7 +31,7 @@ const byOther = "other"
 // infraService is the life of one `devstackd infra`. Everything but boot is done by one goroutine, whose sign of life is the
 // watchdog's.
 type infraService struct {
-	project *types.Project
+	project infra.Project
 	memory  *infraMemory
 	systemd *notifier
 	log     *slog.Logger
@@ -193,7 +193,7 @@ func (s *infraService) stopUnseen() error {
 
 // dependentsFirst are the services in the order in which they are stopped.
 func (s *infraService) dependentsFirst() []string {
-	order := infra.Order(s.project)
+	order := infra.Order(s.project.Project)
 	slices.Reverse(order)
 	return order
 }

@@ -74,7 +74,7 @@ func TestInfraIsStoppedDuringItsStart(t *testing.T) {
 			}
 			engine := &fakeEngine{services: project.ServiceNames(), called: at}
 			log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-			s := &infraService{project: project, memory: memory, log: log, systemd: newNotifier(log), changed: make(chan struct{}, 1)}
+			s := &infraService{project: infra.Project{Project: project}, memory: memory, log: log, systemd: newNotifier(log), changed: make(chan struct{}, 1)}
 			s.connect = func(ctx context.Context) (infra.Driver, error) {
 				at("while it connects")
 				if err := ctx.Err(); err != nil {

@@ -80,7 +80,7 @@ func TestDockerComposeAdoptsWhatDevstackMade(t *testing.T) {
 	if ps := f.compose("ps", "--format", "{{.Service}}"); len(strings.Fields(ps)) != 3 {
 		t.Errorf("docker compose ps lists %q, want three services", ps)
 	}
-	obs, err := f.driver.Observe(f.ctx, f.project, f.load())
+	obs, err := f.driver.Observe(f.ctx, f.project, f.load().Project)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestAContainerOfAnotherComposeVersionIsComparedByItself(t *testing.T) {
 	f.up(i)
 	f.ready(i)
 	c := i.Snapshot()[0]
-	if err := i.Down(f.ctx, p, f.project, false); err != nil {
+	if err := i.Down(f.ctx, p.Project, f.project, false); err != nil {
 		t.Fatal(err)
 	}
 	// The same container as another version would have labelled it.

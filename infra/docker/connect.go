@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/cli/cli/config"
@@ -29,6 +30,9 @@ type Driver struct {
 	log  *slog.Logger
 	dir  string // of the docker command's configuration
 	work *infra.Background
+
+	mu     sync.Mutex        // guards ending
+	ending map[string]ending // container -> a command in it that is to end
 }
 
 // engine is the client of an engine, with what this package asks of it in more than one call.
@@ -68,7 +72,7 @@ func Connect(ctx context.Context, environ []string, log *slog.Logger) (infra.Dri
 		}
 		api, err := dial(ctx, c.host, env)
 		if err == nil {
-			return &Driver{api: engine{api}, log: log, dir: dir, work: infra.NewBackground()}, nil
+			return &Driver{api: engine{api}, log: log, dir: dir, work: infra.NewBackground(), ending: map[string]ending{}}, nil
 		}
 		tried = append(tried, fmt.Sprintf("%s: %v", c.host, err))
 	}

@@ -103,7 +103,7 @@ func TestDependenciesBetweenServicesAreWaitedFor(t *testing.T) {
 	f.up(i)
 	services := f.ready(i)
 	seed, app := services["seed"], services["app"]
-	if seed.State != "exited" || len(seed.Exits) != 1 || *seed.Exits[0].Code != 0 || seed.Health != view.HealthHealthy {
+	if seed.State != "exited" || len(seed.Exits) != 1 || *seed.Exits[0].Code != 0 || seed.Health != view.HealthCompleted {
 		t.Errorf("the one-shot: %+v", seed)
 	}
 	if !app.StartedAt.After(*seed.StartedAt) || !seed.StartedAt.After(*services["redis"].StartedAt) {
@@ -131,8 +131,8 @@ func TestAFailedJobStopsWhatWaitsForIt(t *testing.T) {
 	f := newFixture(t, strings.Replace(oneShot, "command: [redis-cli, -h, redis, SET, seeded, \"yes\"]", "command: [sh, -c, \"echo broken; exit 3\"]", 1))
 	f.env["TOKEN"] = "x"
 	i := f.infra()
-	err := i.Up(f.ctx, f.load())
-	if err == nil || !strings.Contains(err.Error(), "seed") || !strings.Contains(err.Error(), "code 3") {
+	err := i.Up(f.ctx, f.load(), nil)
+	if err == nil || !strings.Contains(err.Error(), "seed") || !strings.Contains(err.Error(), "exit code 3") {
 		t.Errorf("up: %v, want that seed ended with 3", err)
 	}
 	s := f.until("seed is unhealthy with its exit", i, func(all map[string]view.ServiceDetails) bool { return len(all["seed"].Exits) == 1 })

@@ -268,7 +268,8 @@ func (e engine) image(ctx context.Context, name string) (infra.Image, error) {
 	if err != nil {
 		return infra.Image{}, err
 	}
-	return infra.Image{ID: manifestID(seen.InspectResponse), TaggedAt: seen.Metadata.LastTagTime}, nil
+	checked := seen.Config != nil && seen.Config.Healthcheck != nil && len(seen.Config.Healthcheck.Test) > 0 && seen.Config.Healthcheck.Test[0] != "NONE"
+	return infra.Image{ID: manifestID(seen.InspectResponse), TaggedAt: seen.Metadata.LastTagTime, Healthcheck: checked}, nil
 }
 
 func manifestID(i image.InspectResponse) string {

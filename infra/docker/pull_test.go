@@ -127,7 +127,7 @@ func TestAPrivateImageIsPulledWithTheDockerCommandsLogin(t *testing.T) {
 	f.write(strings.Replace(redisOnly, "redis:7-alpine", image, 1))
 
 	f.connect(t.TempDir())
-	f.refused(f.infra().Up(f.ctx, f.load()), infra.NoImage, image, "redis")
+	f.refused(f.infra().Up(f.ctx, f.load(), nil), infra.NoImage, image, "redis")
 
 	f.connect(config)
 	i := f.infra()

@@ -44,7 +44,7 @@ func TestAPortTakenByAProcessIsNamedBeforeAnythingStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	f.refused(f.infra().Up(f.ctx, f.load()), infra.PortTaken, f.env["POSTGRES_PORT"], "postgres", fmt.Sprintf("(pid %d)", os.Getpid()))
+	f.refused(f.infra().Up(f.ctx, f.load(), nil), infra.PortTaken, f.env["POSTGRES_PORT"], "postgres", fmt.Sprintf("(pid %d)", os.Getpid()))
 }
 
 func TestPortsTakenByAContainerAndAProcessAreNamedTogether(t *testing.T) {
@@ -60,18 +60,18 @@ func TestPortsTakenByAContainerAndAProcessAreNamedTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	f.refused(f.infra().Up(f.ctx, f.load()), infra.PortTaken,
+	f.refused(f.infra().Up(f.ctx, f.load(), nil), infra.PortTaken,
 		f.env["REDIS_PORT"], holder.project+"-redis-1", "Compose project "+holder.project, f.env["POSTGRES_PORT"], fmt.Sprintf("(pid %d)", os.Getpid()))
 }
 
 func TestAnImageThatCannotBeHadStartsNothing(t *testing.T) {
 	f := newFixture(t, strings.Replace(sample, "postgres:16-alpine", "127.0.0.1:1/devstack/nowhere:1", 1))
-	f.refused(f.infra().Up(f.ctx, f.load()), infra.NoImage, "127.0.0.1:1/devstack/nowhere:1", "postgres")
+	f.refused(f.infra().Up(f.ctx, f.load(), nil), infra.NoImage, "127.0.0.1:1/devstack/nowhere:1", "postgres")
 }
 
 func TestWhatDevstackCannotDoIsRefusedByName(t *testing.T) {
 	f := newFixture(t, strings.Replace(sample, "  redis:\n", "  redis:\n    links: [postgres]\n    pid: service:postgres\n", 1))
-	f.refused(f.infra().Up(f.ctx, f.load()), infra.Unsupported, "service redis", "links", "pid: service:postgres")
+	f.refused(f.infra().Up(f.ctx, f.load(), nil), infra.Unsupported, "service redis", "links", "pid: service:postgres")
 }
 
 func TestANameThatBelongsToAnotherIsAConflict(t *testing.T) {
@@ -79,12 +79,12 @@ func TestANameThatBelongsToAnotherIsAConflict(t *testing.T) {
 	name := f.project + "-mine"
 	f.docker("create", "--name", name, "redis:7-alpine")
 	t.Cleanup(func() { f.docker("rm", "-f", "-v", name) })
-	f.refused(f.infra().Up(f.ctx, f.load()), infra.Conflict, name)
+	f.refused(f.infra().Up(f.ctx, f.load(), nil), infra.Conflict, name)
 }
 
 func TestExternalPartsThatAreMissingAreNamed(t *testing.T) {
 	f := newFixture(t, redisOnly+"networks: {default: {external: true, name: \"${PROJECT}-nowhere\"}}\n")
-	f.refused(f.infra().Up(f.ctx, f.load()), infra.Failed, f.project+"-nowhere")
+	f.refused(f.infra().Up(f.ctx, f.load(), nil), infra.Failed, f.project+"-nowhere")
 }
 
 func TestTwoUpsAtOnceMakeOneOfEach(t *testing.T) {
@@ -94,7 +94,7 @@ func TestTwoUpsAtOnceMakeOneOfEach(t *testing.T) {
 	errs := make([]error, 3)
 	all := []*infra.Infra{f.infra(), f.infra()}
 	for n := range errs {
-		work.Go(func() { errs[n] = all[n%len(all)].Up(f.ctx, p) })
+		work.Go(func() { errs[n] = all[n%len(all)].Up(f.ctx, p, nil) })
 	}
 	work.Wait()
 	for n, err := range errs {
@@ -103,7 +103,7 @@ func TestTwoUpsAtOnceMakeOneOfEach(t *testing.T) {
 		}
 	}
 	f.ready(all[0])
-	obs, err := f.driver.Observe(f.ctx, f.project, p)
+	obs, err := f.driver.Observe(f.ctx, f.project, p.Project)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestAWrongPasswordOnAnOldVolumeIsExplained(t *testing.T) {
 	i := f.infra()
 	f.up(i)
 	f.ready(i)
-	if err := i.Down(f.ctx, f.load(), f.project, false); err != nil {
+	if err := i.Down(f.ctx, f.load().Project, f.project, false); err != nil {
 		t.Fatal(err)
 	}
 	f.env["PG_PASSWORD"] = "another"

@@ -18,53 +18,6 @@ import (
 	"devstack/infra"
 )
 
-// Exec runs argv and returns when it has ended.
-func (d *Driver) Exec(ctx context.Context, id string, argv []string) (infra.Execution, error) {
-	made, err := d.api.ExecCreate(ctx, id, client.ExecCreateOptions{AttachStdout: true, AttachStderr: true, Cmd: argv})
-	if err != nil {
-		return infra.Execution{}, err
-	}
-	attached, err := d.api.ExecAttach(ctx, made.ID, client.ExecAttachOptions{})
-	if err != nil {
-		return infra.Execution{}, err
-	}
-	defer attached.Close()
-	// The hijacked connection does not know ctx.
-	defer context.AfterFunc(ctx, func() { _ = attached.Conn.SetDeadline(time.Unix(1, 0)) })()
-	var stdout, stderr limited
-	if _, err := stdcopy.StdCopy(&stdout, &stderr, attached.Reader); err != nil {
-		if ctx.Err() != nil {
-			return infra.Execution{}, ctx.Err()
-		}
-		return infra.Execution{}, fmt.Errorf("its output ended: %w", err)
-	}
-	for {
-		// Right after the end of its output the command may still count as running, with an exit code of 0.
-		seen, err := d.api.ExecInspect(ctx, made.ID, client.ExecInspectOptions{})
-		if err != nil {
-			return infra.Execution{}, err
-		}
-		if !seen.Running {
-			return infra.Execution{Code: seen.ExitCode, Stdout: stdout.String(), Stderr: stderr.String()}, nil
-		}
-		select {
-		case <-time.After(2 * time.Millisecond):
-		case <-ctx.Done():
-			return infra.Execution{}, ctx.Err()
-		}
-	}
-}
-
-// limited keeps the first 4 KiB.
-type limited struct{ bytes.Buffer }
-
-func (l *limited) Write(b []byte) (int, error) {
-	if room := 4096 - l.Len(); room > 0 {
-		l.Buffer.Write(b[:min(room, len(b))])
-	}
-	return len(b), nil
-}
-
 // Events are the container events of a project, without those of `compose run` and of commands run in containers.
 func (d *Driver) Events(ctx context.Context, project string, since, until time.Time) (<-chan infra.EngineEvent, error) {
 	filters := make(client.Filters).Add("type", "container").

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
-	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/moby/client"
 
 	"devstack/infra"
@@ -153,7 +152,7 @@ func freePort(t *testing.T) string {
 }
 
 // load reads the Compose file as docker compose does.
-func (f *fixture) load() *types.Project {
+func (f *fixture) load() infra.Project {
 	f.Helper()
 	o, err := cli.NewProjectOptions([]string{filepath.Join(f.dir, "compose.yaml")}, cli.WithWorkingDirectory(f.dir), cli.WithEnv(f.environ()), cli.WithoutEnvironmentResolution)
 	if err != nil {
@@ -169,7 +168,7 @@ func (f *fixture) load() *types.Project {
 	if err != nil {
 		f.Fatal(err)
 	}
-	return p
+	return infra.Project{Project: p}
 }
 
 func (f *fixture) environ() []string {
@@ -190,7 +189,7 @@ func (f *fixture) infra() *infra.Infra {
 
 func (f *fixture) up(i *infra.Infra) {
 	f.Helper()
-	if err := i.Up(f.ctx, f.load()); err != nil {
+	if err := i.Up(f.ctx, f.load(), nil); err != nil {
 		f.Fatalf("up: %v", err)
 	}
 }

@@ -43,7 +43,7 @@ func TestUpOnFreshVolumesEndsWithServersThatAnswerAtTheFirstTry(t *testing.T) {
 			t.Errorf("a second up changed %s: %+v, was %+v", s.Name, s, before[n])
 		}
 	}
-	if err := i.Down(f.ctx, f.load(), f.project, false); err != nil {
+	if err := i.Down(f.ctx, f.load().Project, f.project, false); err != nil {
 		t.Fatal(err)
 	}
 	obs, err := f.driver.Observe(f.ctx, f.project, nil)

@@ -11,6 +11,7 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 
 	"devstack/infra"
+	"devstack/probe"
 	keeper "devstack/procs/keeper/protocol"
 )
 
@@ -214,8 +215,8 @@ func (d *Driver) RenameContainer(_ context.Context, id, name string) error {
 }
 
 // Exec always fails: there is no container to run a command in. The gates of native services need it for nothing.
-func (d *Driver) Exec(context.Context, string, []string) (infra.Execution, error) {
-	return infra.Execution{}, errors.New("cannot run a command: a native service has no container")
+func (d *Driver) Exec(context.Context, string, []string) (probe.Execution, error) {
+	return probe.Execution{}, errors.New("cannot run a command: a native service has no container")
 }
 
 // Events tells from the records what was the last to happen, and then, without until, what happens.

@@ -130,7 +130,7 @@ func TestStalePidFile(t *testing.T) {
 func (f *fixture) resume(stopped map[string]string, since time.Time) {
 	f.Helper()
 	f.attach()
-	if err := f.infra.Resume(f.ctx, f.project(), stopped, since); err != nil {
+	if err := f.infra.Resume(f.ctx, infra.Project{Project: f.project()}, stopped, since); err != nil {
 		f.Fatal(err)
 	}
 }
@@ -284,7 +284,7 @@ func TestWithoutKeeperServersCanBeEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = d.Close() }()
-	all, err := infra.Look(f.ctx, d, f.project())
+	all, err := infra.Look(f.ctx, d, infra.Project{Project: f.project()})
 	if err != nil || !all[0].Ready {
 		t.Fatalf("%+v, %v", all, err)
 	}

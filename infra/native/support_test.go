@@ -273,7 +273,7 @@ func load(t *testing.T, path string, env map[string]string) *types.Project {
 
 func (f *fixture) up() {
 	f.Helper()
-	if err := f.infra.Up(f.ctx, f.project()); err != nil {
+	if err := f.infra.Up(f.ctx, infra.Project{Project: f.project()}, nil); err != nil {
 		f.Fatal(err)
 	}
 	f.ready()

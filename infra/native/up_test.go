@@ -22,7 +22,7 @@ import (
 func TestUpMakesBothReady(t *testing.T) {
 	f := newFixture(t, both)
 	f.up()
-	plan, err := f.infra.Plan(f.ctx, f.project())
+	plan, err := f.infra.Plan(f.ctx, infra.Project{Project: f.project()})
 	if err != nil || !plan.Empty() {
 		t.Errorf("after up there is still to do: %v, %v", plan, err)
 	}
@@ -185,7 +185,7 @@ func TestTakenPortIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = f.infra.Up(f.ctx, f.project())
+	err = f.infra.Up(f.ctx, infra.Project{Project: f.project()}, nil)
 	l.Close()
 	var e *infra.Error
 	if !errors.As(err, &e) || e.Kind != infra.PortTaken || !strings.Contains(e.Message, "pid "+strconv.Itoa(os.Getpid())) {
@@ -214,7 +214,7 @@ func TestWrongPasswordIsExplained(t *testing.T) {
 	f := newFixture(t, postgresOnly)
 	f.up()
 	f.env["PG_PASSWORD"] = "another"
-	if err := f.infra.Up(f.ctx, f.project()); err != nil {
+	if err := f.infra.Up(f.ctx, infra.Project{Project: f.project()}, nil); err != nil {
 		t.Fatal(err)
 	}
 	all := f.until("the login is refused", func(all []view.ServiceDetails) bool { return all[0].Health == view.HealthUnhealthy })
@@ -228,7 +228,7 @@ func TestWrongPasswordIsExplained(t *testing.T) {
 func TestMissingPasswordIsRefusedAndTrustIsNot(t *testing.T) {
 	f := newFixture(t, postgresOnly)
 	f.env["PG_PASSWORD"] = ""
-	if err := f.infra.Up(f.ctx, f.project()); err == nil || !strings.Contains(err.Error(), "POSTGRES_PASSWORD") {
+	if err := f.infra.Up(f.ctx, infra.Project{Project: f.project()}, nil); err == nil || !strings.Contains(err.Error(), "POSTGRES_PASSWORD") {
 		t.Errorf("%v", err)
 	}
 	f.file = strings.Replace(postgresOnly, "{POSTGRES_PASSWORD:", "{POSTGRES_HOST_AUTH_METHOD: trust, POSTGRES_PASSWORD:", 1)
@@ -247,7 +247,7 @@ func TestTwoProjectsAtOnceShareATemplate(t *testing.T) {
 	errs := make(chan error, 2)
 	for _, f := range []*fixture{one, two} {
 		p := f.project()
-		go func() { errs <- f.infra.Up(context.WithoutCancel(f.ctx), p) }()
+		go func() { errs <- f.infra.Up(context.WithoutCancel(f.ctx), infra.Project{Project: p}, nil) }()
 	}
 	for range 2 {
 		if err := <-errs; err != nil {
@@ -285,7 +285,7 @@ func TestInitScriptsRunOnce(t *testing.T) {
 	if err := f.infra.Down(f.ctx, nil, f.env["PROJECT"], true); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.infra.Up(f.ctx, f.project()); err == nil || !strings.Contains(err.Error(), "1.sql") {
+	if err := f.infra.Up(f.ctx, infra.Project{Project: f.project()}, nil); err == nil || !strings.Contains(err.Error(), "1.sql") {
 		t.Errorf("%v", err)
 	}
 	if _, err := os.Stat(f.place("db").data()); !os.IsNotExist(err) {
@@ -317,7 +317,7 @@ func TestKilledInitdbLeavesNothing(t *testing.T) {
 	f.detach()
 	f.environ = append(slices.Clone(environ), "DEVSTACK_PG_BIN="+bin, "XDG_CACHE_HOME="+cache)
 	f.attach()
-	if err := f.infra.Up(f.ctx, f.project()); err == nil || !strings.Contains(err.Error(), "initdb: signal: killed") {
+	if err := f.infra.Up(f.ctx, infra.Project{Project: f.project()}, nil); err == nil || !strings.Contains(err.Error(), "initdb: signal: killed") {
 		t.Errorf("%v", err)
 	}
 	if entries, err := os.ReadDir(filepath.Join(cache, "devstack", "templates")); err != nil || len(entries) != 0 {
