@@ -282,15 +282,6 @@ func (i *intent) raised(names ...string) {
 	}
 }
 
-// numbers are those of an app's instances.
-func numbers(app stack.App) []int {
-	all := make([]int, app.Count())
-	for n := range all {
-		all[n] = n
-	}
-	return all
-}
-
 // launch asks for launches of processes that are newer than those that there are.
 func (i *intent) launch(processes ...procs.Process) {
 	for _, p := range processes {

@@ -141,3 +141,12 @@ func (i *intent) keepUnspoken(old intent, names []string) (unscaled []string) {
 	}
 	return unscaled
 }
+
+// numbers are those of an app's instances.
+func numbers(app stack.App) []int {
+	all := make([]int, app.Count())
+	for n := range all {
+		all[n] = n
+	}
+	return all
+}

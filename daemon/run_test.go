@@ -338,7 +338,7 @@ apps:
   - {name: second, command: "echo three >&2; exec sleep 1000", depends_on: [first]}
 `)
 	r.mustUp()
-	read := func(req api.LogsRequest, n int) (lines []string) {
+	read := func(req api.LogsRequest, n int, meanwhile func(read int)) (lines []string) {
 		t.Helper()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -350,21 +350,28 @@ apps:
 			if len(lines) == n {
 				break
 			}
+			if meanwhile != nil {
+				meanwhile(len(lines))
+			}
 		}
 		return lines
 	}
 	all := []string{"first:out:one", "first:out:two", "second:err:three"}
-	if got := read(api.LogsRequest{Lines: 10}, 0); !slices.Equal(got, all) {
+	if got := read(api.LogsRequest{Lines: 10}, 0, nil); !slices.Equal(got, all) {
 		t.Errorf("history %q", got)
 	}
-	if got := read(api.LogsRequest{Lines: 1, Stream: "out"}, 0); !slices.Equal(got, all[1:2]) {
+	if got := read(api.LogsRequest{Lines: 1, Stream: "out"}, 0, nil); !slices.Equal(got, all[1:2]) {
 		t.Errorf("the last line of standard output: %q", got)
 	}
 	// What was written before the request is history, what comes after it is followed: nothing twice.
 	r.write("apps:\n  - {name: third, command: \"echo four; exec sleep 1000\"}\n")
 	var joined sync.WaitGroup
-	joined.Go(func() { r.mustUp() })
-	if got := read(api.LogsRequest{Lines: 10, Follow: true}, 4); !slices.Equal(got[max(0, len(got)-1):], []string{"third:out:four"}) {
+	up := func(read int) { // not before: what is gone from the stack has no history
+		if read == len(all) {
+			joined.Go(func() { r.mustUp() })
+		}
+	}
+	if got := read(api.LogsRequest{Lines: 10, Follow: true}, 4, up); !slices.Equal(got[max(0, len(got)-1):], []string{"third:out:four"}) {
 		t.Errorf("followed %q", got)
 	}
 	joined.Wait()

@@ -30,7 +30,11 @@ func TestSoakStopOutlivesTheDaemon(t *testing.T) {
 				p.must("stop", "web")
 				<-time.After(rand.N(50 * time.Millisecond))
 				end(p, before.Daemon.Pid)
-				after := p.ps()
+				var after api.State
+				waitFor(t, "the next daemon", func() (bool, any) {
+					after = p.ps()
+					return after.Daemon.Pid != before.Daemon.Pid, after.Daemon
+				})
 				web := processIn(t, after, "web")
 				var why api.Why
 				if out := p.must("why", "web", "--json"); json.Unmarshal([]byte(out), &why) != nil || len(why.Instances) != 1 {
@@ -41,7 +45,7 @@ func TestSoakStopOutlivesTheDaemon(t *testing.T) {
 					back++
 					t.Errorf("it is %+v, because: %+v", web, why.Instances[0])
 				}
-				if now := pids(after); after.Daemon.Pid == before.Daemon.Pid || now["agent"] != pids(before)["agent"] {
+				if now := pids(after); now["agent"] != pids(before)["agent"] {
 					t.Errorf("before the pids were %v, and now %v", pids(before), now)
 				}
 				p.must("down")
