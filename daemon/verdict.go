@@ -49,15 +49,7 @@ func (v verdict) settled() bool { return len(v.pending) == 0 }
 func judge(g goal, services []view.ServiceDetails, processes []procs.Process) verdict {
 	var v verdict
 	bad := map[string]bool{}
-	if g.broken != nil {
-		for _, f := range infraFailures(g.broken) {
-			i := slices.IndexFunc(services, func(s view.ServiceDetails) bool { return s.Name == f.Resource })
-			if i >= 0 {
-				f.LastLines = lastWords(services[i])
-			}
-			v.fail(f, bad)
-		}
-	}
+	v.brokenOff(g.broken, services, bad)
 	for _, name := range g.services {
 		i := slices.IndexFunc(services, func(s view.ServiceDetails) bool { return s.Name == name })
 		if i < 0 {
@@ -112,6 +104,20 @@ func (v *verdict) fail(f api.Failure, bad map[string]bool) {
 	}
 	bad[f.Resource] = true
 	v.failures = append(v.failures, f)
+}
+
+// brokenOff is why containers could not be brought up, with what they have said last; nil: they could.
+func (v *verdict) brokenOff(err error, services []view.ServiceDetails, bad map[string]bool) {
+	if err == nil {
+		return
+	}
+	for _, f := range infraFailures(err) {
+		i := slices.IndexFunc(services, func(s view.ServiceDetails) bool { return s.Name == f.Resource })
+		if i >= 0 {
+			f.LastLines = lastWords(services[i])
+		}
+		v.fail(f, bad)
+	}
 }
 
 func (v *verdict) service(s view.ServiceDetails, broken bool, bad map[string]bool) {

@@ -81,7 +81,7 @@ func (m Machine) ended(e ending) (Machine, []Effect) {
 
 // judge decides what follows from the end of a run.
 func (m Machine) judge(e ending) (Machine, []Effect) {
-	succeeded := e.Code == 0 && !e.OOM
+	succeeded, served := e.Code == 0 && !e.OOM, m.Checked && m.WasReady
 	switch {
 	case !m.Wanted:
 		return m.rest(PhaseDown, stoppedByUs)
@@ -94,13 +94,13 @@ func (m Machine) judge(e ending) (Machine, []Effect) {
 		return m.rest(PhaseRestarting, e.words()+", the engine restarts it")
 	case slices.Contains(m.Leaving, e.Container): // a plan has ended it, and got no further
 		return m.rest(PhaseDown, e.words())
-	case succeeded && (m.OneShot || !m.Signs.Killed && !(m.Checked && m.WasReady)):
+	case succeeded && (m.OneShot || !m.Signs.Killed && !served):
 		m, effects := m.rest(PhaseCompleted, "completed")
 		m.ReadyBy = string(view.HealthCompleted)
 		return m, effects
 	case m.OneShot:
 		return m.rest(PhaseFailed, e.words())
-	case m.WasReady && (m.Checked || m.Signs.Killed):
+	case served || m.WasReady && m.Signs.Killed:
 		return m.repair(e.words())
 	case m.WasReady:
 		return m.rest(PhaseFailed, e.words()+"; without a restart policy, and without anything that says whether it is ready, it is not run again")

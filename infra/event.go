@@ -17,28 +17,29 @@ type Event interface{ event() }
 
 // What devstack does.
 type (
-	// Start: it shall run, whoever had stopped it. Planned: a plan is about to start its container, and until PlanEnded nothing
+	// Start means: it shall run, whoever had stopped it. Planned: a plan is about to start its container, and until PlanEnded nothing
 	// else does. Renewed: the plan makes a new container. Fresh: it also makes the place of its data.
 	Start struct{ Planned, Renewed, Fresh bool }
-	// Stop: it shall not run.
+	// Stop means: it shall not run.
 	Stop struct{}
-	// Replace: a plan ends this container; what the engine tells about it means nothing.
+	// Replace means: a plan ends this container; what the engine tells about it means nothing.
 	Replace struct{ Container string }
-	// PlanEnded: Failed: what it has ended may be running as before.
+	// PlanEnded means: the plan of Start is carried out, or has Failed: then what it was to end may run as before.
 	PlanEnded struct{ Failed bool }
-	// Resume: an earlier daemon has kept it and knew who had stopped it; empty: nobody. Planned: as of Start.
+	// Resume means: an earlier daemon has kept it and knew who had stopped it; empty: nobody. Planned: as of Start.
 	Resume struct {
 		StoppedBy string
 		Planned   bool
 	}
-	Elapsed struct{} // the pause before a repair is over
-	// BroughtBack: a repair was carried out. Problem says why it failed; empty: its container was started.
+	// Elapsed means: the pause before a repair is over.
+	Elapsed struct{}
+	// BroughtBack means: a repair was carried out. Problem says why it failed; empty: its container was started.
 	BroughtBack struct{ Problem string }
 )
 
 // What a look at the engine finds.
 type (
-	// Seen: its container. The fields from ExitCode to Lines are about the run that is over, if one is.
+	// Seen means: this is its container. The fields from ExitCode to Lines are about the run that is over, if one is.
 	Seen struct {
 		Run
 		State      string // Docker's word
@@ -52,12 +53,13 @@ type (
 		Signs      Signs    // what the engine remembers of it
 		Lines      []string // its last ones
 	}
-	// Absent: it has no container.
+	// Absent means: it has no container.
 	Absent struct {
 		At    time.Time
 		Signs Signs // what the engine remembers of the last one
 	}
-	EngineLost struct{ At time.Time } // the engine does not answer; when it does again, everything is looked at
+	// EngineLost means: the engine does not answer; when it does again, everything is looked at.
+	EngineLost struct{ At time.Time }
 )
 
 // Told says which container the engine tells something about, and when that was.
@@ -70,13 +72,14 @@ func (t Told) told() Told { return t }
 
 // What the engine tells. It may be about a container, or a run of it, of which nothing is kept any more.
 type (
-	// Killed: somebody has sent a signal through the engine.
+	// Killed means: somebody has sent a signal through the engine.
 	Killed struct {
 		Told
 		Signal string
 	}
+	// OutOfMemory means: it had more memory than it may have.
 	OutOfMemory struct{ Told }
-	// Died: a run is over. State is the container's afterwards: it may run again already.
+	// Died means: a run is over. State is the container's afterwards: it may run again already.
 	Died struct {
 		Told
 		State string
@@ -84,23 +87,26 @@ type (
 		OOM   bool
 		Lines []string // its last ones
 	}
-	StopDone struct{ Told } // a `docker stop` is through
-	Removed  struct{ Told }
+	// StopDone means: a `docker stop` is through.
+	StopDone struct{ Told }
+	// Removed means: the container is gone.
+	Removed struct{ Told }
 )
 
 // What a probe finds out about a run.
 type (
+	// Answered means: it is ready. By is what that rests on.
 	Answered struct {
 		Run
-		By, Detail string // By: what its readiness rests on
+		By, Detail string
 	}
-	// NotYet: it is not ready. Broken: it answers and refuses, and waiting does not help.
+	// NotYet means: it is not ready. Broken: it answers and refuses, and waiting does not help.
 	NotYet struct {
 		Run
 		Detail string
 		Broken bool
 	}
-	// Silent: it was ready and does not answer any more.
+	// Silent means: it was ready and does not answer any more.
 	Silent struct {
 		Run
 		Detail string
@@ -132,10 +138,12 @@ type Effect interface{ effect() }
 // Every effect.
 type (
 	// Probe asks a run until it is ready, in the place of whatever was asked before.
-	Probe     struct{ Run }
+	Probe struct{ Run }
+	// StopProbe asks nobody any more.
 	StopProbe struct{}
 	// SetTimer says Elapsed after a while, in the place of an earlier timer.
-	SetTimer  struct{ After time.Duration }
+	SetTimer struct{ After time.Duration }
+	// StopTimer takes SetTimer back.
 	StopTimer struct{}
 	// BringBack starts the container again, or makes a new one where it was removed, and says BroughtBack.
 	BringBack struct{}

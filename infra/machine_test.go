@@ -42,7 +42,8 @@ func wanted() Machine {
 }
 
 // probed is a service whose first run is asked; answering is one that has answered.
-func probed() Machine    { m, _ := steps(wanted(), seen(run1, "running"), PlanEnded{}); return m }
+func probed() Machine { m, _ := steps(wanted(), seen(run1, "running"), PlanEnded{}); return m }
+
 func answering() Machine { m, _ := steps(probed(), Answered{run1, "PONG", "PING -> PONG"}); return m }
 
 // unchecked is a service that runs and cannot be asked; job is one whose end others wait for.

@@ -1,10 +1,8 @@
 package infra
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -140,16 +138,8 @@ func (r *reconciler) refuse(services []types.ServiceConfig) error {
 			}
 		}
 	}
-	for _, s := range services {
-		for _, name := range sorted(s.DependsOn) {
-			if s.DependsOn[name].Condition == types.ServiceConditionHealthy && !r.askable(name) {
-				return &Error{
-					Unsupported, s.Name,
-					fmt.Sprintf("service %s waits until %s is healthy (service_healthy), and nothing tells when that is: %s has no healthcheck and publishes no port", s.Name, name, name),
-					"give " + name + " a healthcheck, or wait for service_started",
-				}
-			}
-		}
+	if err := r.refuseUnasked(services); err != nil {
+		return err
 	}
 	for _, key := range r.networkKeys(services) {
 		if n := r.p.Networks[key]; bool(n.External) && len(r.obs.Networks[n.Name]) == 0 {
@@ -168,6 +158,22 @@ func (r *reconciler) refuse(services []types.ServiceConfig) error {
 		v := r.p.Volumes[key]
 		if _, found := r.obs.Volumes[v.Name]; bool(v.External) && !found {
 			return &Error{Failed, "", fmt.Sprintf("the volume %s is external and does not exist", v.Name), "docker volume create " + v.Name}
+		}
+	}
+	return nil
+}
+
+// refuseUnasked finds conditions that nobody could ever tell to be met.
+func (r *reconciler) refuseUnasked(services []types.ServiceConfig) error {
+	for _, s := range services {
+		for _, name := range sorted(s.DependsOn) {
+			if s.DependsOn[name].Condition == types.ServiceConditionHealthy && !r.askable(name) {
+				return &Error{
+					Unsupported, s.Name,
+					fmt.Sprintf("service %s waits until %s is healthy (service_healthy), and nothing tells when that is: %s has no healthcheck and publishes no port", s.Name, name, name),
+					"give " + name + " a healthcheck, or wait for service_started",
+				}
+			}
 		}
 	}
 	return nil
@@ -356,39 +362,4 @@ func (r *reconciler) warn(format string, args ...any) {
 // running says that a container in this state has a process, or will have one without our doing.
 func running(state string) bool {
 	return state == "running" || state == "restarting" || state == "paused"
-}
-
-// choose picks the container of a service that stays; the others are surplus. A running one wins, then the one with the
-// right name, then the newest number.
-func (obs Observed) choose(p Project, s types.ServiceConfig) (keep *Container, surplus []*Container) {
-	var all []*Container
-	for i := range obs.Containers {
-		if obs.Containers[i].Service == s.Name {
-			all = append(all, &obs.Containers[i])
-		}
-	}
-	name := ContainerName(p.Name, s)
-	rank := func(c *Container) int {
-		score := 0
-		if c.State == "running" {
-			score -= 2
-		}
-		if c.Name == name {
-			score--
-		}
-		return score
-	}
-	slices.SortStableFunc(all, func(a, b *Container) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.Name, b.Name))
-	})
-	if len(all) == 0 {
-		return nil, nil
-	}
-	return all[0], all[1:]
-}
-
-// chosen is the container of a service that stays; nil: there is none.
-func (obs Observed) chosen(p Project, name string) *Container {
-	keep, _ := obs.choose(p, p.Services[name])
-	return keep
 }

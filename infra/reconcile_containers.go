@@ -1,7 +1,9 @@
 package infra
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -185,4 +187,39 @@ func picksPorts(s types.ServiceConfig) bool {
 		}
 	}
 	return false
+}
+
+// choose picks the container of a service that stays; the others are surplus. A running one wins, then the one with the
+// right name, then the newest number.
+func (obs Observed) choose(p Project, s types.ServiceConfig) (keep *Container, surplus []*Container) {
+	var all []*Container
+	for i := range obs.Containers {
+		if obs.Containers[i].Service == s.Name {
+			all = append(all, &obs.Containers[i])
+		}
+	}
+	name := ContainerName(p.Name, s)
+	rank := func(c *Container) int {
+		score := 0
+		if c.State == "running" {
+			score -= 2
+		}
+		if c.Name == name {
+			score--
+		}
+		return score
+	}
+	slices.SortStableFunc(all, func(a, b *Container) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.Name, b.Name))
+	})
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return all[0], all[1:]
+}
+
+// chosen is the container of a service that stays; nil: there is none.
+func (obs Observed) chosen(p Project, name string) *Container {
+	keep, _ := obs.choose(p, p.Services[name])
+	return keep
 }

@@ -413,7 +413,6 @@ func TestWhatIsCompletedIsNotRunAgain(t *testing.T) {
 }
 
 func TestWhatAPlanStarts(t *testing.T) {
-	p := project()
 	for name, test := range map[string]struct {
 		edit func(*types.Project, *Observed)
 		want Start
@@ -435,7 +434,7 @@ func TestWhatAPlanStarts(t *testing.T) {
 			o.Containers = nil
 		}, Start{Planned: true, Renewed: true}},
 	} {
-		p = project()
+		p := project()
 		obs := observed(t, p)
 		test.edit(p, &obs)
 		plan, err := Reconcile(Project{Project: p}, obs, Wanted{})

@@ -97,7 +97,7 @@ func statesPage() string {
 		}
 	}
 	page.WriteString("```\n\nWhat each event does to a service that can be asked and has answered before; empty: nothing. Where circumstances lead\n" +
-		"elsewhere, they are named in brackets. `down`, `restarting`, `repairing` are shown as Docker says, beside the health.\n\n| event |")
+		"elsewhere, they are named in brackets.\n\n| event |")
 	for _, p := range allPhases {
 		fmt.Fprintf(&page, " %s |", p)
 	}

@@ -22,11 +22,10 @@ type engine struct {
 	code    int
 	queue   []Event // not told yet
 
-	wanted   bool // devstack's last word was that it shall run, and nobody has stopped it since
-	answered bool // it has been ready since somebody made its container
-	probing  Run
-	timer    bool
-	repair   bool // under way
+	wanted  bool // devstack's last word was that it shall run, and nobody has stopped it since
+	probing Run
+	timer   bool
+	repair  bool // under way
 }
 
 func (e *engine) tick() time.Time {
