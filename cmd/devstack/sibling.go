@@ -84,7 +84,7 @@ func (s *sibling) dial(context.Context) (net.Conn, error) {
 	defer theirs.Close()
 	s.cmd.Path, s.cmd.Args, s.cmd.ExtraFiles = path, append([]string{path}, s.args...), []*os.File{theirs}
 	if err := s.cmd.Start(); err != nil {
-		ours.Close()
+		_ = ours.Close()
 		return nil, &api.Error{Exit: api.ExitBug, Message: fmt.Sprintf("cannot start devstackd: %v", err), Hint: "install both executables together: make build"}
 	}
 	s.conn = ours
@@ -108,7 +108,7 @@ func (s *sibling) end(err error) error {
 	if conn == nil {
 		return err
 	}
-	conn.Close()
+	_ = conn.Close()
 	if ended := s.cmd.Wait(); ended != nil && err == nil {
 		return fmt.Errorf("cannot trust the answer: devstackd failed after it: %w", ended)
 	}
