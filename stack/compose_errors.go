@@ -72,10 +72,10 @@ func composeMessage(err error, files []string) string {
 var composeIndex = regexp.MustCompile(`'(services|networks|volumes|secrets|configs)\[([^]]+)\]([^']*)'`)
 
 // duplicates reports keys that are written twice in one mapping.
-func (p *problems) duplicates(n *yaml.Node) {
+func duplicates(p *problems, n *yaml.Node) {
 	first := map[string]int{}
 	for i, child := range n.Content {
-		p.duplicates(child)
+		duplicates(p, child)
 		if n.Kind != yaml.MappingNode || i%2 == 1 {
 			continue
 		}
@@ -101,13 +101,13 @@ func syntaxOf(path string) *problems {
 		case errors.Is(err, io.EOF):
 			return p
 		case err != nil:
-			p.syntax(err)
+			syntax(p, err)
 			return p
 		case len(n.Content) > 0 && n.Content[0].Kind != yaml.MappingNode:
 			p.at(n.Content[0], "a Compose file must be a mapping, not %s", describe(n.Content[0]))
 			return p
 		}
-		p.duplicates(&n)
+		duplicates(p, &n)
 	}
 }
 

@@ -11,16 +11,16 @@ import (
 const cronFields = cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor
 
 // cronExpression is checked here; NextCronRestart reads it again. PM2's 0 means never.
-func (p *problems) cronExpression(n *yaml.Node) string {
+func (d *definition) cronExpression(n *yaml.Node) string {
 	if plain(n, "!!int") && n.Value == "0" {
 		return ""
 	}
-	v := p.text(n, "cron_restart")
+	v := d.text(n, "cron_restart")
 	if v == "" {
 		return ""
 	}
 	if _, err := cron.NewParser(cronFields).Parse(v); err != nil {
-		p.at(n, "cron_restart %q is not a cron expression: %v", v, err).Hint = `write five fields, such as "0 3 * * *" (every day at 3:00), or six with seconds first`
+		d.at(n, "cron_restart %q is not a cron expression: %v", v, err).Hint = `write five fields, such as "0 3 * * *" (every day at 3:00), or six with seconds first`
 	}
 	return v
 }

@@ -8,39 +8,39 @@ import (
 )
 
 // dependsOn reads a list of names, which wait for ready, or Compose's map of conditions.
-func (p *problems) dependsOn(n *yaml.Node) []edge {
+func (d *definition) dependsOn(n *yaml.Node) []edge {
 	var out []edge
 	switch n.Kind {
 	case yaml.SequenceNode:
 		for _, child := range n.Content {
-			name := p.element(child, "an element of depends_on")
+			name := d.element(child, "an element of depends_on")
 			if slices.ContainsFunc(out, func(e edge) bool { return e.Name == name }) {
-				p.at(child, "depends_on names %q twice", name)
+				d.at(child, "depends_on names %q twice", name)
 				continue
 			}
 			out = append(out, edge{child, Dependency{Name: name, Condition: Healthy}})
 		}
 	case yaml.MappingNode:
-		for _, e := range p.entries(n, "depends_on") {
-			out = append(out, edge{e.key, Dependency{Name: e.key.Value, Condition: p.condition(e)}})
+		for _, e := range d.entries(n, "depends_on") {
+			out = append(out, edge{e.key, Dependency{Name: e.key.Value, Condition: d.condition(e)}})
 		}
 	default:
-		p.at(n, "depends_on must be a list of names, or a mapping of names to conditions, not %s", describe(n))
+		d.at(n, "depends_on must be a list of names, or a mapping of names to conditions, not %s", describe(n))
 	}
 	return out
 }
 
-func (p *problems) condition(dependency entry) Condition {
+func (d *definition) condition(dependency entry) Condition {
 	what := "depends_on." + dependency.key.Value
 	condition := Healthy
-	for _, e := range p.entries(dependency.value, what) {
+	for _, e := range d.entries(dependency.value, what) {
 		switch e.key.Value {
 		case "condition":
-			condition = Condition(p.oneOf(e.value, what+".condition", string(Healthy), string(Started), string(Completed)))
+			condition = Condition(d.oneOf(e.value, what+".condition", string(Healthy), string(Started), string(Completed)))
 		case "restart", "required":
-			p.at(e.key, "%s.%s is for containers only", what, e.key.Value)
+			d.at(e.key, "%s.%s is for containers only", what, e.key.Value)
 		default:
-			p.unknownKey(e, what, []string{"condition"})
+			d.unknownKey(e, what, []string{"condition"})
 		}
 	}
 	return condition

@@ -47,7 +47,7 @@ func parse(p *problems, data []byte) *yaml.Node {
 		if errors.Is(err, io.EOF) {
 			p.at(nil, "the file is empty")
 		} else {
-			p.syntax(err)
+			syntax(p, err)
 		}
 		return nil
 	}
@@ -56,7 +56,7 @@ func parse(p *problems, data []byte) *yaml.Node {
 		p.at(&second, "there is a second document, and devstack reads only one")
 		return nil
 	} else if !errors.Is(err, io.EOF) {
-		p.syntax(err)
+		syntax(p, err)
 		return nil
 	}
 	x := expander{problems: p, left: maxNodes}
@@ -68,7 +68,7 @@ func parse(p *problems, data []byte) *yaml.Node {
 }
 
 // syntax reports an error of the YAML parser.
-func (p *problems) syntax(err error) {
+func syntax(p *problems, err error) {
 	var load *yaml.LoadError
 	if !errors.As(err, &load) {
 		p.at(nil, "cannot read it as YAML: %v", err)

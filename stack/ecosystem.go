@@ -87,7 +87,7 @@ func (s *ecosystem) interpolate(top map[string]*yaml.Node) *interpolator {
 func (s *ecosystem) simple(top map[string]*yaml.Node) {
 	if n := top["name"]; !isNull(n) {
 		s.name = s.text(n, "name")
-		s.checkName(n, "name", s.name)
+		checkName(s.problems, n, "name", s.name)
 	}
 	if n := top["compose"]; !isNull(n) {
 		s.composeNode = n
@@ -172,7 +172,7 @@ func (s *ecosystem) readApps(top map[string]*yaml.Node, used *interpolator) {
 		}
 		merged := merge(builtins(s.profile), base, own, stageDefaults, stageApps[names[i]])
 		d := define(s.problems, names[i], lookup(n, "name"), merged, used)
-		d.checkName(merged["namespace"].node, "namespace", d.Namespace)
+		checkName(d.problems, merged["namespace"].node, "namespace", d.Namespace)
 		if s.profile == pilot {
 			s.warn(d.refuseWatch())
 		}
@@ -214,7 +214,7 @@ func (s *ecosystem) appNames(n *yaml.Node) []string {
 			continue
 		}
 		name := s.text(node, "name")
-		if name == "" || !s.checkName(node, "name", name) {
+		if name == "" || !checkName(s.problems, node, "name", name) {
 			continue
 		}
 		if line := lines[name]; line != 0 {
@@ -263,7 +263,7 @@ func (s *ecosystem) overlay(profile entry, names []string) (defaults settings, a
 }
 
 // checkName says whether a name can be typed, printed and used in a file name.
-func (p *problems) checkName(n *yaml.Node, what, name string) bool {
+func checkName(p *problems, n *yaml.Node, what, name string) bool {
 	problem := ""
 	switch {
 	case name == "":

@@ -104,14 +104,14 @@ func plainCause(err error) error {
 
 // environment reads the env of a layer. An empty value only declares the variable: its value is the
 // shell's or a file's, if any.
-func (p *problems) environment(n *yaml.Node) []entry {
-	entries := p.entries(n, "env")
+func (d *definition) environment(n *yaml.Node) []entry {
+	entries := d.entries(n, "env")
 	for _, e := range entries {
 		if e.key.Value == "" || strings.ContainsAny(e.key.Value, "=\x00") {
-			p.at(e.key, "%q is not the name of a variable", e.key.Value)
+			d.at(e.key, "%q is not the name of a variable", e.key.Value)
 		}
 		if !isNull(e.value) {
-			p.element(e.value, "env."+e.key.Value)
+			d.element(e.value, "env."+e.key.Value)
 		}
 	}
 	return entries

@@ -66,26 +66,26 @@ func (d *definition) healthcheck(n *yaml.Node) *Healthcheck {
 }
 
 // httpProbe is a path on the app's port, or a whole URL.
-func (p *problems) httpProbe(n *yaml.Node) string {
-	v := p.text(n, "healthcheck.http")
+func (d *definition) httpProbe(n *yaml.Node) string {
+	v := d.text(n, "healthcheck.http")
 	if v == "" || strings.HasPrefix(v, "/") {
 		return v
 	}
 	if u, err := url.Parse(v); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		p.at(n, "healthcheck.http must be a path such as /healthz or an http(s) URL, not %q", v)
+		d.at(n, "healthcheck.http must be a path such as /healthz or an http(s) URL, not %q", v)
 	}
 	return v
 }
 
 // tcpProbe is host:port; a port alone means this machine's.
-func (p *problems) tcpProbe(n *yaml.Node) string {
-	v := strings.TrimPrefix(p.element(n, "healthcheck.tcp"), ":")
+func (d *definition) tcpProbe(n *yaml.Node) string {
+	v := strings.TrimPrefix(d.element(n, "healthcheck.tcp"), ":")
 	if !strings.Contains(v, ":") {
 		v = "localhost:" + v
 	}
 	host, port, err := net.SplitHostPort(v)
 	if number, convErr := strconv.Atoi(port); err != nil || convErr != nil || number < 1 || number > 65535 || host == "" {
-		p.at(n, "healthcheck.tcp must be host:port, not %s", describe(n))
+		d.at(n, "healthcheck.tcp must be host:port, not %s", describe(n))
 		return ""
 	}
 	return v

@@ -174,35 +174,35 @@ func (p *problems) positive(n *yaml.Node, what string) time.Duration {
 	return d
 }
 
-func (p *problems) interpreter(n *yaml.Node) string {
-	v := p.text(n, "interpreter")
+func (d *definition) interpreter(n *yaml.Node) string {
+	v := d.text(n, "interpreter")
 	if strings.HasPrefix(v, "node@") {
-		p.at(n, "interpreter %q: devstack installs no Node versions", v).Hint = "write node, or the path of the node to use"
+		d.at(n, "interpreter %q: devstack installs no Node versions", v).Hint = "write node, or the path of the node to use"
 	}
 	return v
 }
 
-func (p *problems) exitCodes(n *yaml.Node) []int {
+func (d *definition) exitCodes(n *yaml.Node) []int {
 	if n.Kind != yaml.SequenceNode {
-		return []int{p.integer(n, "stop_exit_codes", 0, 255)}
+		return []int{d.integer(n, "stop_exit_codes", 0, 255)}
 	}
 	var out []int
 	for _, child := range n.Content {
-		out = append(out, p.integer(child, "an element of stop_exit_codes", 0, 255))
+		out = append(out, d.integer(child, "an element of stop_exit_codes", 0, 255))
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
 // signal is a signal's name with SIG before it, whichever way it is written.
-func (p *problems) signal(n *yaml.Node) string {
-	v := p.text(n, "kill_signal")
+func (d *definition) signal(n *yaml.Node) string {
+	v := d.text(n, "kill_signal")
 	name := strings.ToUpper(v)
 	if !strings.HasPrefix(name, "SIG") {
 		name = "SIG" + name
 	}
 	if v != "" && unix.SignalNum(name) == 0 {
-		p.at(n, "kill_signal %q is not a signal", v).Hint = "write a signal such as SIGTERM, SIGINT or SIGQUIT"
+		d.at(n, "kill_signal %q is not a signal", v).Hint = "write a signal such as SIGTERM, SIGINT or SIGQUIT"
 	}
 	return name
 }

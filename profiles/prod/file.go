@@ -17,3 +17,13 @@ type File struct {
 func (m Model) Refuse(app, key, message, hint string) *stack.Error {
 	return &stack.Error{File: m.Source, Message: "app " + app + ": " + key + ": " + message, Hint: hint}
 }
+
+// AppOf is the name that the files give to what an edge leads to.
+func (m Model) AppOf(e Edge) string {
+	for _, w := range m.Workloads {
+		if !e.Backing && w.Name == e.Name {
+			return w.App
+		}
+	}
+	return e.Name
+}

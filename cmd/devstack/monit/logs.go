@@ -2,9 +2,11 @@ package monit
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"unicode"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"devstack/daemon/api"
@@ -92,6 +94,57 @@ func (l *logs) toggle() {
 	if l.following {
 		l.back = 0
 	}
+}
+
+// typed is a key while the filter is typed.
+func (l *logs) typed(msg tea.KeyPressMsg) {
+	switch msg.String() {
+	case "enter":
+		l.typing = false
+	case "esc":
+		l.typing = false
+		l.setFilter("")
+	case "backspace":
+		if runes := []rune(l.filter); len(runes) > 0 {
+			l.setFilter(string(runes[:len(runes)-1]))
+		}
+	default:
+		l.setFilter(l.filter + clean(msg.Text))
+	}
+}
+
+// escape leaves the innermost of what was entered, and says whether there was anything.
+func (l *logs) escape() bool {
+	switch {
+	case l.filter != "":
+		l.setFilter("")
+	case l.alone:
+		l.alone = false
+	default:
+		return false
+	}
+	return true
+}
+
+// title says whose output it is, and what of it.
+func (l *logs) title(name string, width int) string {
+	if name == "" {
+		return faint.paint("── no logs: the stack is empty")
+	}
+	text := "── logs of " + name
+	switch {
+	case l.ended != "":
+		text += " ── " + l.ended
+	case l.following:
+		text += " ── following"
+	default:
+		text += fmt.Sprintf(" ── held, %d more below, f follows", l.back)
+	}
+	if l.filter != "" {
+		text += fmt.Sprintf(" ── only %q", l.filter)
+	}
+	text = ansi.Truncate(text+" ", width, "…")
+	return faint.paint(text + strings.Repeat("─", max(0, width-ansi.StringWidth(text))))
 }
 
 // pane is exactly height lines of width characters at the most, the newest at the bottom. Long lines are wrapped.

@@ -2,7 +2,6 @@ package monit
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -18,11 +17,10 @@ type model struct {
 
 	width, height int
 	state         *api.State
-	rows          []row
-	selected      int
-	link          link
-	logs          logs
-	note          note
+	table
+	link link
+	logs logs
+	note note
 }
 
 // link is how the daemon is reached.
@@ -43,7 +41,7 @@ type note struct {
 
 func newModel(ctx context.Context, o Options, now time.Time) *model {
 	m := &model{ctx: ctx, client: o.Client, environ: o.Environ}
-	m.show(o.State, now)
+	m.state, m.rows = o.State, rowsOf(o.State, now)
 	m.logs.following = true
 	return m
 }
@@ -59,22 +57,4 @@ func (m *model) View() tea.View {
 	view.AltScreen = true
 	view.WindowTitle = "devstack monit"
 	return view
-}
-
-// show takes over a state; the selection stays with its row.
-func (m *model) show(s *api.State, now time.Time) {
-	key := m.selectedKey()
-	m.state, m.rows = s, rowsOf(s, now)
-	if i := slices.IndexFunc(m.rows, func(r row) bool { return r.key == key }); i >= 0 {
-		m.selected = i
-	}
-	m.selected = max(0, min(m.selected, len(m.rows)-1))
-}
-
-// selectedKey is what commands call the selected row; empty if there is none.
-func (m *model) selectedKey() string {
-	if len(m.rows) == 0 {
-		return ""
-	}
-	return m.rows[m.selected].key
 }

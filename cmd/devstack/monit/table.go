@@ -2,25 +2,68 @@ package monit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
 )
 
-// table is the header and the rows that fit, the selected one among them. Its columns do not move when values change.
-func (m *model) table(l layout) []string {
+// table is the rows and which one is selected.
+type table struct {
+	rows     []row
+	selected int
+}
+
+// show takes over other rows; the selection stays with its row.
+func (t *table) show(rows []row) {
+	key := t.current().key
+	t.rows = rows
+	if i := slices.IndexFunc(rows, func(r row) bool { return r.key == key }); i >= 0 {
+		t.selected = i
+	}
+	t.move(0)
+}
+
+// move selects another row, as far as there is one, and says whether it did.
+func (t *table) move(by int) bool {
+	from := t.selected
+	t.selected = max(0, min(from+by, len(t.rows)-1))
+	return t.selected != from
+}
+
+// current is the selected row; empty if there is none.
+func (t *table) current() row {
+	if len(t.rows) == 0 {
+		return row{}
+	}
+	return t.rows[t.selected]
+}
+
+// ready counts the rows that are, for the title.
+func (t *table) ready() string {
+	n := 0
+	for _, r := range t.rows {
+		if r.ready {
+			n++
+		}
+	}
+	return fmt.Sprintf("%d of %d ready", n, len(t.rows))
+}
+
+// draw is the header and the rows that fit, the selected one among thet. Its columns do not move when values change.
+func (t *table) draw(l layout) []string {
 	const rest = 2 + 15 + 9 + 5 + 6 + 4 + 4 + 6*2 // mark, the other columns, gaps
 	name := min(24, l.tableWidth-rest)
-	first := max(0, min(m.selected-l.tableRows/2, len(m.rows)-l.tableRows))
+	first := max(0, min(t.selected-l.tableRows/2, len(t.rows)-l.tableRows))
 	title := "NAME"
-	if l.tableRows < len(m.rows) {
-		title = fmt.Sprintf("NAME (%d of %d)", m.selected+1, len(m.rows))
+	if l.tableRows < len(t.rows) {
+		title = fmt.Sprintf("NAME (%d of %d)", t.selected+1, len(t.rows))
 	}
 	header := row{name: title, state: "STATE", health: "HEALTH", cpu: "CPU", memory: "MEM", restarts: "↺", up: "UP"}
 	lines := []string{bold.paint("  " + header.line(name, false))}
 	for i := first; i < first+l.tableRows; i++ {
-		r := m.rows[i]
-		if i == m.selected {
+		r := t.rows[i]
+		if i == t.selected {
 			lines = append(lines, bold.paint("> ")+r.line(name, true))
 		} else {
 			lines = append(lines, "  "+r.line(name, true))

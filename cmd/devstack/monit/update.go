@@ -79,10 +79,11 @@ func (m *model) answered(msg stateMsg) tea.Cmd {
 		m.note = note{"The daemon answers again", good}
 	}
 	m.link.failures, m.link.trouble = 0, ""
-	key := m.selectedKey()
-	m.show(msg.state, msg.at)
+	key := m.current().key
+	m.state = msg.state
+	m.show(rowsOf(msg.state, msg.at))
 	var tail tea.Cmd
-	if m.selectedKey() != key || m.logs.ended != "" {
+	if m.current().key != key || m.logs.ended != "" {
 		tail = m.selectLogs()
 	}
 	if m.link.again {
@@ -134,7 +135,7 @@ func (m *model) selectLogs() tea.Cmd {
 	}
 	ctx, stop := context.WithCancel(m.ctx)
 	m.logs.stop = stop
-	return m.tail(ctx, m.selectedKey())
+	return m.tail(ctx, m.current().key)
 }
 
 func (m *model) written(msg logsMsg) tea.Cmd {
@@ -151,7 +152,7 @@ func (m *model) written(msg logsMsg) tea.Cmd {
 
 func (m *model) acted(msg actedMsg) tea.Cmd {
 	m.note = msg.outcome()
-	if msg.action.verb == api.Flush && msg.succeeded() && msg.row.key == m.selectedKey() {
+	if msg.action.verb == api.Flush && msg.succeeded() && msg.row.key == m.current().key {
 		return tea.Batch(m.selectLogs(), m.poll())
 	}
 	return m.poll()
@@ -163,7 +164,7 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 		return tea.Quit
 	}
 	if m.logs.typing {
-		m.typed(msg)
+		m.logs.typed(msg)
 		return nil
 	}
 	page := max(1, m.layout().logRows-1)
@@ -173,9 +174,9 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 	case "ctrl+z":
 		return tea.Suspend
 	case "up", "k":
-		return m.move(-1)
+		return m.selectRow(-1)
 	case "down", "j":
-		return m.move(1)
+		return m.selectRow(1)
 	case "pgup":
 		m.logs.scroll(page)
 	case "pgdown", "space":
@@ -191,10 +192,12 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 	case "enter":
 		m.logs.alone = !m.logs.alone
 	case "esc":
-		m.escape()
+		if !m.logs.escape() {
+			m.note = note{}
+		}
 	default:
 		if a, ok := actionOf(msg.String()); ok && len(m.rows) > 0 {
-			r := m.rows[m.selected]
+			r := m.current()
 			m.note = note{r.name + ": " + a.doing + " …", warn}
 			return m.act(a, r)
 		}
@@ -202,57 +205,10 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// move selects another row.
-func (m *model) move(by int) tea.Cmd {
-	to := max(0, min(m.selected+by, len(m.rows)-1))
-	if to == m.selected {
+// selectRow selects another row, whose logs begin.
+func (m *model) selectRow(by int) tea.Cmd {
+	if !m.move(by) {
 		return nil
 	}
-	m.selected = to
 	return m.selectLogs()
-}
-
-// typed is a key while the filter is typed.
-func (m *model) typed(msg tea.KeyPressMsg) {
-	switch msg.String() {
-	case "enter":
-		m.logs.typing = false
-	case "esc":
-		m.logs.typing = false
-		m.logs.setFilter("")
-	case "backspace":
-		if runes := []rune(m.logs.filter); len(runes) > 0 {
-			m.logs.setFilter(string(runes[:len(runes)-1]))
-		}
-	default:
-		m.logs.setFilter(m.logs.filter + clean(msg.Text))
-	}
-}
-
-// escape leaves the innermost of what was entered.
-func (m *model) escape() {
-	switch {
-	case m.logs.filter != "":
-		m.logs.setFilter("")
-	case m.logs.alone:
-		m.logs.alone = false
-	default:
-		m.note = note{}
-	}
-}
-
-// ready counts the rows that are, for the title.
-func (m *model) ready() string {
-	n := 0
-	for _, r := range m.rows {
-		if r.ready {
-			n++
-		}
-	}
-	return fmt.Sprintf("%d of %d ready", n, len(m.rows))
-}
-
-// about is which stack this is.
-func (m *model) about() string {
-	return sentence([]string{m.state.Project, m.state.Profile, m.state.Infra})
 }

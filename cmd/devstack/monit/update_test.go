@@ -18,25 +18,25 @@ import (
 func TestSelectionStaysWithItsRow(t *testing.T) {
 	m := screenOf(t, 80, 24)
 	press(m, "down", "down", "down") // the first instance of agent
-	if m.selectedKey() != "1" || m.rows[m.selected].name != "agent" {
+	if m.current().key != "1" || m.rows[m.selected].name != "agent" {
 		t.Fatalf("selected is %+v", m.rows[m.selected])
 	}
 	s := state()
 	s.Services = s.Services[1:]
 	send(m, stateMsg{state: s, at: now()})
-	if m.selectedKey() != "1" {
-		t.Errorf("after a row above it went, selected is %q", m.selectedKey())
+	if m.current().key != "1" {
+		t.Errorf("after a row above it went, selected is %q", m.current().key)
 	}
 	generation := m.logs.generation
 	s = state()
 	s.Processes = s.Processes[:1]
 	send(m, stateMsg{state: s, at: now()})
-	if m.selectedKey() != "web" || m.logs.generation == generation {
-		t.Errorf("after the row went, selected is %q, logs of generation %d", m.selectedKey(), m.logs.generation)
+	if m.current().key != "web" || m.logs.generation == generation {
+		t.Errorf("after the row went, selected is %q, logs of generation %d", m.current().key, m.logs.generation)
 	}
 	press(m, "down", "down")
-	if m.selectedKey() != "web" {
-		t.Errorf("below the last row is %q", m.selectedKey())
+	if m.current().key != "web" {
+		t.Errorf("below the last row is %q", m.current().key)
 	}
 }
 

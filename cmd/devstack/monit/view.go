@@ -56,14 +56,14 @@ func (m *model) screen() string {
 	var lines []string
 	switch {
 	case m.logs.alone:
-		lines = append([]string{m.logTitle(m.width)}, m.logs.pane(m.width, l.logRows, true)...)
+		lines = append([]string{m.logs.title(m.current().name, m.width)}, m.logs.pane(m.width, l.logRows, true)...)
 	case l.side:
-		left := append(m.table(l), wrapDetail(m.detail(), l.tableWidth)...)
-		right := append([]string{m.logTitle(l.logWidth)}, m.logs.pane(l.logWidth, l.logRows, false)...)
+		left := append(m.draw(l), wrapDetail(clean(m.current().detail), l.tableWidth)...)
+		right := append([]string{m.logs.title(m.current().name, l.logWidth)}, m.logs.pane(l.logWidth, l.logRows, false)...)
 		lines = append([]string{m.title()}, beside(left, right, l.tableWidth)...)
 	default:
-		lines = append([]string{m.title()}, m.table(l)...)
-		lines = append(lines, warn.paint(ansi.Truncate("  "+m.detail(), m.width, "…")), m.logTitle(m.width))
+		lines = append([]string{m.title()}, m.draw(l)...)
+		lines = append(lines, warn.paint(ansi.Truncate("  "+clean(m.current().detail), m.width, "…")), m.logs.title(m.current().name, m.width))
 		lines = append(lines, m.logs.pane(m.width, l.logRows, false)...)
 	}
 	lines = append(lines, m.noteLine())
@@ -76,36 +76,8 @@ func (m *model) title() string {
 	if m.link.trouble != "" {
 		right = bad.paint("not connected")
 	}
-	left := bold.paint("devstack monit") + "  " + m.about()
+	left := bold.paint("devstack monit") + "  " + sentence([]string{m.state.Project, m.state.Profile, m.state.Infra})
 	return spread(left, right, m.width)
-}
-
-// logTitle says whose output it is, and what of it.
-func (m *model) logTitle(width int) string {
-	if len(m.rows) == 0 {
-		return faint.paint("── no logs: the stack is empty")
-	}
-	text := "── logs of " + m.rows[m.selected].name
-	switch {
-	case m.logs.ended != "":
-		text += " ── " + m.logs.ended
-	case m.logs.following:
-		text += " ── following"
-	default:
-		text += fmt.Sprintf(" ── held, %d more below, f follows", m.logs.back)
-	}
-	if m.logs.filter != "" {
-		text += fmt.Sprintf(" ── only %q", m.logs.filter)
-	}
-	text = ansi.Truncate(text+" ", width, "…")
-	return faint.paint(text + strings.Repeat("─", max(0, width-ansi.StringWidth(text))))
-}
-
-func (m *model) detail() string {
-	if len(m.rows) == 0 {
-		return ""
-	}
-	return clean(m.rows[m.selected].detail)
 }
 
 // wrapDetail is the detail below a table that has room under it.

@@ -9,10 +9,25 @@ import (
 	"unicode/utf8"
 
 	"devstack/profiles/prod"
+	"devstack/stack"
 )
 
+// report is what ECS does otherwise than the model, and what it cannot express.
+type report struct {
+	names
+	m       prod.Model
+	o       Options
+	entries []prod.Entry
+	found   stack.Errors
+}
+
+// refuse records that ECS cannot express a key of an app.
+func (r *report) refuse(w prod.Workload, key, message, hint string) {
+	r.found = append(r.found, r.m.Refuse(w.App, key, message, hint))
+}
+
 // account says what ECS does otherwise than the model's own report says of a workload.
-func (r *renderer) account(t task, w prod.Workload) {
+func (r *report) account(t task, w prod.Workload) {
 	r.accountSize(t, w)
 	r.accountProbe(w)
 	r.accountStop(w)
@@ -38,14 +53,14 @@ func (r *renderer) account(t task, w prod.Workload) {
 			"let it use a lock to see whether another one runs")
 	}
 	retention := "CloudWatch Logs keeps lines by their age, not by their size"
-	r.entry(w, prod.IsApproximated, "max_log_size", retention, "set the retention of the log group "+r.logGroup(w))
-	r.entry(w, prod.IsApproximated, "max_log_files", retention, "set the retention of the log group "+r.logGroup(w))
-	kept := "stdout and stderr go to the log group " + r.logGroup(w) + "; the app never waits for it: lines beyond 25 MiB that are not sent yet are lost"
+	r.entry(w, prod.IsApproximated, "max_log_size", retention, "set the retention of the log group "+r.logGroup(w.Name))
+	r.entry(w, prod.IsApproximated, "max_log_files", retention, "set the retention of the log group "+r.logGroup(w.Name))
+	kept := "stdout and stderr go to the log group " + r.logGroup(w.Name) + "; the app never waits for it: lines beyond 25 MiB that are not sent yet are lost"
 	r.entry(w, prod.IsMapped, "merge_logs", kept, "")
 }
 
 // accountRestart: a container that ends soon after its start ends its task, and the service starts another task.
-func (r *renderer) accountRestart(t task, w prod.Workload) {
+func (r *report) accountRestart(t task, w prod.Workload) {
 	if w.Kind != prod.Service || w.Restart == prod.Never {
 		return
 	}
@@ -58,22 +73,22 @@ func (r *renderer) accountRestart(t task, w prod.Workload) {
 	}
 }
 
-func (r *renderer) entry(w prod.Workload, verdict prod.Verdict, key, how, fix string) {
+func (r *report) entry(w prod.Workload, verdict prod.Verdict, key, how, fix string) {
 	e := prod.Approximated(Target, w, key, how, fix)
 	e.Verdict = verdict
 	r.entries = append(r.entries, e)
 }
 
 // accountSize says what is paid for and not asked for.
-func (r *renderer) accountSize(t task, w prod.Workload) {
+func (r *report) accountSize(t task, w prod.Workload) {
 	if rest := w.Memory.Limit % (1 << 20); rest != 0 {
 		r.entry(w, prod.IsApproximated, "max_memory_restart", fmt.Sprintf("it has a limit of %d MiB, %d bytes less: ECS counts in MiB", mebibytes(w), rest), "")
 	}
 	if r.o.EC2 {
 		return
 	}
-	asked := r.asked(t)
-	cpu, memory, ok := fargate(asked.cpu, asked.memory)
+	ask := asked(t)
+	cpu, memory, ok := fargate(ask.cpu, ask.memory)
 	if !ok {
 		return
 	}
@@ -85,12 +100,12 @@ func (r *renderer) accountSize(t task, w prod.Workload) {
 		what += ", of " + strconv.Itoa(len(t.members)) + " apps in one task"
 	}
 	how := fmt.Sprintf("the task has %s, the smallest size of Fargate for %s, %s: you pay for %s that nothing asks for",
-		amount{cpu, memory}, what, asked, amount{cpu - asked.cpu, memory - asked.memory})
+		amount{cpu, memory}, what, ask, amount{cpu - ask.cpu, memory - ask.memory})
 	r.entry(w, prod.IsMapped, "max_memory_restart.task", how, "")
 }
 
 // accountProbe says what of a probe ECS's limits change.
-func (r *renderer) accountProbe(w prod.Workload) {
+func (r *report) accountProbe(w prod.Workload) {
 	p := w.Probe
 	if p == nil {
 		return
@@ -126,14 +141,14 @@ func (r *renderer) accountProbe(w prod.Workload) {
 	r.entry(w, prod.IsApproximated, "listen_timeout", how, "")
 }
 
-func (r *renderer) accountTime(w prod.Workload, key string, d time.Duration, l limits) {
+func (r *report) accountTime(w prod.Workload, key string, d time.Duration, l limits) {
 	got := clamp(seconds(d), l)
 	if time.Duration(got)*time.Second != d {
 		r.entry(w, prod.IsApproximated, key, fmt.Sprintf("it is %d s: ECS takes whole seconds, %s", got, l), "")
 	}
 }
 
-func (r *renderer) accountStop(w prod.Workload) {
+func (r *report) accountStop(w prod.Workload) {
 	if s := max(seconds(w.Stop.Grace), stopLimits.least); time.Duration(s)*time.Second != w.Stop.Grace {
 		r.entry(w, prod.IsApproximated, "kill_timeout", fmt.Sprintf("it is %d s: ECS takes whole seconds, from %d", s, stopLimits.least), "")
 	}
@@ -142,41 +157,31 @@ func (r *renderer) accountStop(w prod.Workload) {
 	}
 }
 
-func (r *renderer) accountEdges(t task, w prod.Workload) {
+func (r *report) accountEdges(t task, w prod.Workload) {
 	ordered := dependsOn(t, w)
 	for _, e := range w.Edges {
-		key := "depends_on." + r.appOf(e)
+		key := "depends_on." + r.m.AppOf(e)
 		i := slices.IndexFunc(ordered, func(d Dependency) bool { return d.ContainerName == e.Name })
 		switch {
 		case i >= 0 && ordered[i].Condition == "HEALTHY":
 			r.entry(w, prod.IsMapped, key, "both are in one task, with dependsOn HEALTHY", "")
 		case i >= 0:
 			r.entry(w, prod.IsApproximated, key, "both are in one task, with dependsOn START: it waits until the other runs", "let the app retry its connections")
-		case w.Kind != prod.Service && r.leadsToPort(e):
+		case w.Kind != prod.Service && leadsToPort(r.m, e):
 			r.entry(w, prod.IsApproximated, key, "a task that runs to its end has no Service Connect, and does not find "+e.Name+" by its name",
 				"give it the address of a load balancer, or let it work through the backing services")
 		}
 	}
 }
 
-// appOf is the name of an edge's target in the files.
-func (r *renderer) appOf(e prod.Edge) string {
-	for _, w := range r.m.Workloads {
-		if !e.Backing && w.Name == e.Name {
-			return w.App
-		}
-	}
-	return e.Name
-}
-
 // checkText refuses what JSON cannot carry, and says where filling in placeholders would change a value.
-func (r *renderer) checkText(w prod.Workload, c ContainerDefinition) {
+func (r *report) checkText(w prod.Workload, c ContainerDefinition) {
 	for _, v := range w.Config {
 		if !utf8.ValidString(v.Value) {
 			r.refuse(w, "env."+v.Name, "its value is not UTF-8", "encode it, in base64 for example")
 		}
-		for _, p := range r.parameters() {
-			if r.o.Parameters[p.Name] == "" && strings.Contains(v.Value, placeholder(p.Name)) {
+		for _, p := range parameters(r.m) {
+			if r.given[p.Name] == "" && strings.Contains(v.Value, placeholder(p.Name)) {
 				r.entry(w, prod.IsApproximated, "env."+v.Name, "its value contains "+placeholder(p.Name)+", which is replaced when the placeholders are filled in", "give the export the parameter's value")
 			}
 		}

@@ -30,7 +30,7 @@ const (
 func is(value, form string) bool { return regexp.MustCompile(form).MatchString(value) }
 
 // checkLimits refuses what the user's names and values can exceed.
-func (r *renderer) checkLimits(t task, d TaskDefinition) {
+func (r *report) checkLimits(t task, d TaskDefinition) {
 	first := t.members[0]
 	for _, name := range []string{d.Family, r.m.Name + "-execution"} {
 		if len(name) > maxFamily {
@@ -55,7 +55,7 @@ func (r *renderer) checkLimits(t task, d TaskDefinition) {
 	}
 }
 
-func (r *renderer) checkSecrets(w prod.Workload, secrets []Secret) {
+func (r *report) checkSecrets(w prod.Workload, secrets []Secret) {
 	for _, s := range secrets {
 		switch {
 		case !is(s.ValueFrom, parameterForm):
@@ -67,7 +67,7 @@ func (r *renderer) checkSecrets(w prod.Workload, secrets []Secret) {
 }
 
 // checkAccount refuses an account's number that no ARN takes.
-func (r *renderer) checkAccount() {
+func (r *report) checkAccount() {
 	if account := r.o.Parameters["AWS_ACCOUNT_ID"]; account != "" && !is(account, accountForm) {
 		r.found = append(r.found, &stack.Error{
 			File: r.m.Source, Message: "AWS_ACCOUNT_ID is " + strconv.Quote(account) + ", and an account's number has twelve digits",

@@ -12,22 +12,20 @@ import (
 	"devstack/stack"
 )
 
-// renderer is what the parts of one rendering share.
+// renderer writes the documents of one stack.
 type renderer struct {
-	m       prod.Model
-	o       Options
-	files   []prod.File
-	entries []prod.Entry
-	found   stack.Errors
+	report
+	launch launch
+	files  []prod.File
 }
 
 // Render is a model as ECS runs it: README.md and required.json first, then a directory for every task. What ECS cannot
 // express is stack.Errors, all problems at once; a parameter that the documents have no place for is a
 // *stack.UnknownError.
 func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
-	r := &renderer{m: m, o: o, entries: []prod.Entry{}}
+	r := &renderer{report: report{names: names{m.Name, o.Parameters}, m: m, o: o, entries: []prod.Entry{}}, launch: launchOf(o)}
 	for _, name := range slices.Sorted(maps.Keys(o.Parameters)) {
-		if !slices.ContainsFunc(r.parameters(), func(p Parameter) bool { return p.Name == name }) {
+		if !slices.ContainsFunc(parameters(m), func(p Parameter) bool { return p.Name == name }) {
 			return nil, nil, &stack.UnknownError{Kind: "parameter", Name: name}
 		}
 	}
@@ -42,7 +40,7 @@ func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
 	r.checkAccount()
 	tasks := r.tasks()
 	r.files = append(r.files, prod.File{Path: "README.md", Data: []byte(readme)})
-	r.add(RequiredFile, r.required(tasks))
+	r.add(RequiredFile, required(m, r.names, tasks))
 	for _, t := range tasks {
 		r.task(t)
 	}
@@ -82,49 +80,13 @@ func (r *renderer) add(name string, document any) {
 	r.files = append(r.files, prod.File{Path: name, Data: b.Bytes()})
 }
 
-// refuse records that ECS cannot express a key of an app.
-func (r *renderer) refuse(w prod.Workload, key, message, hint string) {
-	r.found = append(r.found, r.m.Refuse(w.App, key, message, hint))
-}
+// launch is how tasks are started. Fargate alone has a version and takes a public address; tasks reach the internet through
+// a NAT gateway or endpoints.
+type launch struct{ kind, platform, publicIP string }
 
-// parameter is a placeholder's value, or the placeholder.
-func (r *renderer) parameter(name string) string {
-	if value := r.o.Parameters[name]; value != "" {
-		return value
+func launchOf(o Options) launch {
+	if o.EC2 {
+		return launch{kind: "EC2"}
 	}
-	return placeholder(name)
-}
-
-func placeholder(name string) string { return "${" + name + "}" }
-
-func (r *renderer) launchType() string {
-	if r.o.EC2 {
-		return "EC2"
-	}
-	return "FARGATE"
-}
-
-// platformVersion is Fargate's alone.
-func (r *renderer) platformVersion() string {
-	if r.o.EC2 {
-		return ""
-	}
-	return "LATEST"
-}
-
-// assignPublicIP is Fargate's alone, too: tasks reach the internet through a NAT gateway or endpoints.
-func (r *renderer) assignPublicIP() string {
-	if r.o.EC2 {
-		return ""
-	}
-	return "DISABLED"
-}
-
-// arn is a name of AWS in the account.
-func (r *renderer) arn(service, resource string) string {
-	region := r.parameter("AWS_REGION")
-	if service == "iam" {
-		region = ""
-	}
-	return "arn:aws:" + service + ":" + region + ":" + r.parameter("AWS_ACCOUNT_ID") + ":" + resource
+	return launch{"FARGATE", "LATEST", "DISABLED"}
 }

@@ -65,7 +65,7 @@ type Endpoint struct {
 }
 
 // parameters are all placeholders that the documents have a place for.
-func (r *renderer) parameters() []Parameter {
+func parameters(m prod.Model) []Parameter {
 	out := []Parameter{
 		{Name: "AWS_ACCOUNT_ID", Use: "the account, twelve digits"},
 		{Name: "AWS_REGION", Use: "the region, as in eu-central-1"},
@@ -73,7 +73,7 @@ func (r *renderer) parameters() []Parameter {
 		{Name: "SUBNET_B", Use: "a private subnet in another Availability Zone of the same VPC"},
 		{Name: "SECURITY_GROUP", Use: "of all tasks: lets them reach each other, the backing services and the internet"},
 	}
-	for _, w := range r.m.Workloads {
+	for _, w := range m.Workloads {
 		if w.Image.Reference == "" {
 			out = append(out, Parameter{Name: w.Image.Variable, Use: "the image of " + w.Name + ", with its digest"})
 		}
@@ -81,40 +81,37 @@ func (r *renderer) parameters() []Parameter {
 	return out
 }
 
-func (r *renderer) required(tasks []task) Required {
+func required(m prod.Model, n names, tasks []task) Required {
 	q := Required{
-		Cluster: r.m.Name, Parameters: r.parameters(), Secrets: r.secrets(),
-		Roles: r.roles(tasks), LogGroups: []string{}, Images: []Picture{}, Backing: []Endpoint{}, Order: order(tasks),
+		Cluster: n.stack, Parameters: parameters(m), Secrets: secrets(m, n),
+		LogGroups: []string{}, Images: []Picture{}, Backing: []Endpoint{}, Order: order(tasks),
 	}
 	for i, p := range q.Parameters {
-		q.Parameters[i].Value = r.o.Parameters[p.Name]
+		q.Parameters[i].Value = n.given[p.Name]
 	}
 	if slices.ContainsFunc(tasks, func(t task) bool { return t.connect }) {
-		q.Namespace = r.m.Name
+		q.Namespace = n.stack
 	}
-	for _, w := range r.m.Workloads {
-		q.LogGroups = append(q.LogGroups, r.logGroup(w))
-		reference := w.Image.Reference
-		if reference == "" {
-			reference = r.parameter(w.Image.Variable)
-		}
-		q.Images = append(q.Images, Picture{Repository: w.Image.Repository, Reference: reference})
+	for _, w := range m.Workloads {
+		q.LogGroups = append(q.LogGroups, n.logGroup(w.Name))
+		q.Images = append(q.Images, Picture{Repository: w.Image.Repository, Reference: n.image(w.Image)})
 	}
-	for _, b := range r.m.Backing {
+	for _, b := range m.Backing {
 		q.Backing = append(q.Backing, Endpoint{Name: b.Name, Kind: b.Kind, Image: b.Image, Port: b.Port, Users: b.Consumers})
 	}
+	q.Roles = roles(q, n, tasks)
 	return q
 }
 
 // secrets are every workload's, by name; the first reason stands.
-func (r *renderer) secrets() []Needed {
+func secrets(m prod.Model, n names) []Needed {
 	out := []Needed{}
-	for _, w := range r.m.Workloads {
+	for _, w := range m.Workloads {
 		for _, s := range w.Secrets {
 			i := slices.IndexFunc(out, func(n Needed) bool { return n.Variable == s.Name })
 			if i < 0 {
 				i = len(out)
-				out = append(out, Needed{Name: r.secret(s.Name), Variable: s.Name, Reason: s.Reason})
+				out = append(out, Needed{Name: n.secret(s.Name), Variable: s.Name, Reason: s.Reason})
 			}
 			out[i].Users = append(out[i].Users, w.Name)
 		}
@@ -124,67 +121,41 @@ func (r *renderer) secrets() []Needed {
 }
 
 // roles name the least that is needed: the apps' own roles allow nothing until an app calls AWS.
-func (r *renderer) roles(tasks []task) []Role {
+func roles(q Required, n names, tasks []task) []Role {
+	var repositories, streams, parameters []string
+	for i, image := range q.Images {
+		repositories = append(repositories, n.arn("ecr", "repository/"+image.Repository))
+		streams = append(streams, n.arn("logs", "log-group:"+q.LogGroups[i]+":*"))
+	}
+	for _, s := range q.Secrets {
+		parameters = append(parameters, n.arn("ssm", "parameter"+s.Name))
+	}
 	execution := Role{
-		Arn: r.executionRole(), Taker: "ecs-tasks.amazonaws.com", Use: "ECS starts tasks with it: pulls images, writes logs, reads secrets",
+		Arn: n.executionRole(), Taker: "ecs-tasks.amazonaws.com", Use: "ECS starts tasks with it: pulls images, writes logs, reads secrets",
 		Allows: []Grant{
 			{[]string{"ecr:GetAuthorizationToken"}, []string{"*"}},
-			{[]string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}, r.arns("ecr", "repository/", r.repositories())},
-			{[]string{"logs:CreateLogStream", "logs:PutLogEvents"}, r.arns("logs", "log-group:", r.streams())},
+			{[]string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}, repositories},
+			{[]string{"logs:CreateLogStream", "logs:PutLogEvents"}, streams},
 		},
 	}
-	if names := r.secretNames(); len(names) > 0 {
-		execution.Allows = append(execution.Allows, Grant{[]string{"ssm:GetParameters"}, r.arns("ssm", "parameter", names)})
+	if parameters != nil {
+		execution.Allows = append(execution.Allows, Grant{[]string{"ssm:GetParameters"}, parameters})
 	}
 	out := []Role{execution}
-	for _, t := range tasks {
-		out = append(out, Role{Arn: r.taskRole(t), Taker: "ecs-tasks.amazonaws.com", Use: "what " + t.name + " itself may do in AWS", Allows: []Grant{}})
-	}
 	var scheduled []string
-	passed := []string{r.executionRole()}
+	passed := []string{n.executionRole()}
 	for _, t := range tasks {
+		out = append(out, Role{Arn: n.taskRole(t), Taker: "ecs-tasks.amazonaws.com", Use: "what " + t.name + " itself may do in AWS", Allows: []Grant{}})
 		if t.members[0].Kind == prod.Cron {
-			scheduled = append(scheduled, r.arn("ecs", "task-definition/"+r.family(t)+":*"))
-			passed = append(passed, r.taskRole(t))
+			scheduled = append(scheduled, n.arn("ecs", "task-definition/"+n.family(t)+":*"))
+			passed = append(passed, n.taskRole(t))
 		}
 	}
 	if scheduled != nil {
 		out = append(out, Role{
-			Arn: r.scheduleRole(), Taker: "scheduler.amazonaws.com", Use: "EventBridge Scheduler starts tasks with it",
+			Arn: n.scheduleRole(), Taker: "scheduler.amazonaws.com", Use: "EventBridge Scheduler starts tasks with it",
 			Allows: []Grant{{[]string{"ecs:RunTask"}, scheduled}, {[]string{"iam:PassRole"}, passed}},
 		})
-	}
-	return out
-}
-
-func (r *renderer) arns(service, prefix string, names []string) []string {
-	out := make([]string, len(names))
-	for i, name := range names {
-		out[i] = r.arn(service, prefix+name)
-	}
-	return out
-}
-
-func (r *renderer) repositories() []string {
-	var out []string
-	for _, w := range r.m.Workloads {
-		out = append(out, w.Image.Repository)
-	}
-	return out
-}
-
-func (r *renderer) streams() []string {
-	var out []string
-	for _, w := range r.m.Workloads {
-		out = append(out, r.logGroup(w)+":*")
-	}
-	return out
-}
-
-func (r *renderer) secretNames() []string {
-	var out []string
-	for _, n := range r.secrets() {
-		out = append(out, n.Name)
 	}
 	return out
 }

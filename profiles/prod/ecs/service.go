@@ -9,7 +9,7 @@ import (
 func (r *renderer) network() *NetworkConfiguration {
 	return &NetworkConfiguration{AwsvpcConfiguration{
 		Subnets:        []string{r.parameter("SUBNET_A"), r.parameter("SUBNET_B")},
-		SecurityGroups: []string{r.parameter("SECURITY_GROUP")}, AssignPublicIP: r.assignPublicIP(),
+		SecurityGroups: []string{r.parameter("SECURITY_GROUP")}, AssignPublicIP: r.launch.publicIP,
 	}}
 }
 
@@ -18,7 +18,7 @@ func (r *renderer) network() *NetworkConfiguration {
 func (r *renderer) service(t task) Service {
 	s := Service{
 		ServiceName: t.name, Cluster: r.m.Name, TaskDefinition: r.family(t),
-		LaunchType: r.launchType(), PlatformVersion: r.platformVersion(), SchedulingStrategy: "REPLICA",
+		LaunchType: r.launch.kind, PlatformVersion: r.launch.platform, SchedulingStrategy: "REPLICA",
 		DesiredCount: t.members[0].Replicas, NetworkConfiguration: r.network(),
 		DeploymentConfiguration: &DeploymentConfiguration{
 			Strategy: "ROLLING", MinimumHealthyPercent: 100, MaximumPercent: 200,
@@ -52,7 +52,7 @@ func (r *renderer) service(t task) Service {
 // runTask runs a job once. A job that is not to be started has the file, too: a person runs it.
 func (r *renderer) runTask(t task) RunTask {
 	return RunTask{
-		Cluster: r.m.Name, TaskDefinition: r.family(t), LaunchType: r.launchType(), PlatformVersion: r.platformVersion(),
+		Cluster: r.m.Name, TaskDefinition: r.family(t), LaunchType: r.launch.kind, PlatformVersion: r.launch.platform,
 		Count: 1, NetworkConfiguration: r.network(), EnableECSManagedTags: true,
 	}
 }
@@ -75,7 +75,7 @@ func (r *renderer) schedule(t task) Schedule {
 			Arn: r.arn("ecs", "cluster/"+r.m.Name), RoleArn: r.scheduleRole(),
 			EcsParameters: ScheduleECS{
 				TaskDefinitionArn: r.arn("ecs", "task-definition/"+r.family(t)), TaskCount: 1,
-				LaunchType: r.launchType(), PlatformVersion: r.platformVersion(),
+				LaunchType: r.launch.kind, PlatformVersion: r.launch.platform,
 				NetworkConfiguration: ScheduleNetwork{ScheduleAwsvpc(network)}, EnableECSManagedTags: true,
 			},
 			RetryPolicy: ScheduleRetries{MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 3},
@@ -89,5 +89,3 @@ func (r *renderer) schedule(t task) Schedule {
 	}
 	return s
 }
-
-func (r *renderer) scheduleRole() string { return r.arn("iam", "role/"+r.m.Name+"-schedule") }

@@ -26,42 +26,36 @@ func (r *renderer) tasks() []task {
 	for _, w := range r.m.Workloads {
 		switch {
 		case !r.o.GroupWorkers || w.Kind != prod.Service || len(w.Ports) > 0 || w.Replicas != 1:
-			out = append(out, task{name: w.Name, members: []prod.Workload{w}, connect: r.connects(w)})
+			out = append(out, task{name: w.Name, members: []prod.Workload{w}, connect: connects(r.m, w)})
 			if r.o.GroupWorkers && w.Name == workers {
 				r.refuse(w, "name", "the group of workers has this name", "rename the app, or do not group")
 			}
 		case group < 0:
 			group = len(out)
-			out = append(out, task{name: workers, members: []prod.Workload{w}, connect: r.connects(w)})
+			out = append(out, task{name: workers, members: []prod.Workload{w}, connect: connects(r.m, w)})
 		default:
 			out[group].members = append(out[group].members, w)
-			out[group].connect = out[group].connect || r.connects(w)
+			out[group].connect = out[group].connect || connects(r.m, w)
 		}
 	}
 	return out
 }
 
 // connects says whether a workload needs Service Connect. Tasks that run to their end cannot have it.
-func (r *renderer) connects(w prod.Workload) bool {
-	return w.Kind == prod.Service && (len(w.Ports) > 0 || slices.ContainsFunc(w.Edges, r.leadsToPort))
+func connects(m prod.Model, w prod.Workload) bool {
+	return w.Kind == prod.Service && (len(w.Ports) > 0 || slices.ContainsFunc(w.Edges, func(e prod.Edge) bool { return leadsToPort(m, e) }))
 }
 
 // leadsToPort says whether an edge leads to a workload that others reach by its name.
-func (r *renderer) leadsToPort(e prod.Edge) bool {
-	return !e.Backing && slices.ContainsFunc(r.m.Workloads, func(w prod.Workload) bool {
+func leadsToPort(m prod.Model, e prod.Edge) bool {
+	return !e.Backing && slices.ContainsFunc(m.Workloads, func(w prod.Workload) bool {
 		return w.Name == e.Name && w.Kind == prod.Service && len(w.Ports) > 0
 	})
 }
 
-func (r *renderer) family(t task) string { return r.m.Name + "-" + t.name }
-
-func (r *renderer) taskRole(t task) string { return r.arn("iam", "role/"+r.family(t)) }
-
-func (r *renderer) executionRole() string { return r.arn("iam", "role/"+r.m.Name+"-execution") }
-
 func (r *renderer) taskDefinition(t task) TaskDefinition {
 	d := TaskDefinition{
-		Family: r.family(t), RequiresCompatibilities: []string{r.launchType()}, NetworkMode: "awsvpc",
+		Family: r.family(t), RequiresCompatibilities: []string{r.launch.kind}, NetworkMode: "awsvpc",
 		RuntimePlatform:  &RuntimePlatform{CPUArchitecture: "X86_64", OperatingSystemFamily: "LINUX"},
 		ExecutionRoleArn: r.executionRole(), TaskRoleArn: r.taskRole(t),
 	}
@@ -75,10 +69,10 @@ func (r *renderer) taskDefinition(t task) TaskDefinition {
 	if r.o.EC2 {
 		return d
 	}
-	asked := r.asked(t)
-	cpu, memory, ok := fargate(asked.cpu, asked.memory)
+	ask := asked(t)
+	cpu, memory, ok := fargate(ask.cpu, ask.memory)
 	if !ok {
-		r.refuse(t.members[0], "max_memory_restart", "no task of Fargate is as large as "+asked.String(), "ask for less, or use EC2")
+		r.refuse(t.members[0], "max_memory_restart", "no task of Fargate is as large as "+ask.String(), "ask for less, or use EC2")
 	}
 	d.CPU, d.Memory = strconv.Itoa(cpu), strconv.Itoa(memory)
 	return d
@@ -92,7 +86,7 @@ func (a amount) String() string {
 }
 
 // asked is what a task's containers ask for, Service Connect's proxy among them.
-func (r *renderer) asked(t task) amount {
+func asked(t task) amount {
 	var a amount
 	for _, w := range t.members {
 		a.cpu += cpuUnits(w)
@@ -113,7 +107,7 @@ func mebibytes(w prod.Workload) int { return int(w.Memory.Limit >> 20) }
 func (r *renderer) container(t task, w prod.Workload) ContainerDefinition {
 	essential := true
 	c := ContainerDefinition{
-		Name: w.Name, Image: w.Image.Reference, Essential: &essential, CPU: cpuUnits(w), Memory: mebibytes(w),
+		Name: w.Name, Image: r.image(w.Image), Essential: &essential, CPU: cpuUnits(w), Memory: mebibytes(w),
 		WorkingDirectory: w.WorkDir, User: strconv.Itoa(w.User) + ":" + strconv.Itoa(w.User), ReadonlyRootFilesystem: true,
 		LinuxParameters: &LinuxParameters{InitProcessEnabled: true, Capabilities: &Capabilities{Drop: []string{"ALL"}}},
 		MountPoints:     []MountPoint{{SourceVolume: "tmp", ContainerPath: "/tmp"}},
@@ -121,15 +115,12 @@ func (r *renderer) container(t task, w prod.Workload) ContainerDefinition {
 		DependsOn:       dependsOn(t, w),
 		StopTimeout:     r.stopTimeout(w),
 		LogConfiguration: &LogConfiguration{LogDriver: "awslogs", Options: map[string]string{
-			"awslogs-group": r.logGroup(w), "awslogs-region": r.parameter("AWS_REGION"), "awslogs-stream-prefix": w.Name,
+			"awslogs-group": r.logGroup(w.Name), "awslogs-region": r.parameter("AWS_REGION"), "awslogs-stream-prefix": w.Name,
 			"mode": "non-blocking", "max-buffer-size": "25m",
 		}},
 	}
 	if len(t.members) > 1 {
 		c.MountPoints[0].SourceVolume += "-" + w.Name
-	}
-	if c.Image == "" {
-		c.Image = r.parameter(w.Image.Variable)
 	}
 	// The whole argv replaces the image's own.
 	c.EntryPoint, c.Command = w.Command[:1], w.Command[1:]
@@ -152,11 +143,6 @@ func (r *renderer) container(t task, w prod.Workload) ContainerDefinition {
 	r.checkText(w, c)
 	return c
 }
-
-func (r *renderer) logGroup(w prod.Workload) string { return "/ecs/" + r.m.Name + "/" + w.Name }
-
-// secret is the name of a parameter in Parameter Store: apps that name the same variable share its value.
-func (r *renderer) secret(name string) string { return "/" + r.m.Name + "/" + name }
 
 func portName(w prod.Workload, p prod.Port) string { return w.Name + "-" + p.Name }
 

@@ -45,21 +45,12 @@ func (r *renderer) backing(b prod.Backing) []any {
 	r.accountBacking(b)
 	out := []any{r.serviceAccount(b.Name, "backing")}
 	if b.Port != 0 {
-		policy := networkSpec{Pods: selector{r.selects(b.Name)}, Types: []string{"Ingress"}}
-		var from []peer
-		for _, name := range b.Consumers {
-			from = append(from, peer{Pods: &selector{r.selects(name)}})
-		}
-		if len(from) > 0 {
-			policy.Ingress = []ingress{{From: from, Ports: tcp(b.Port)}}
-		}
 		service := serviceSpec{Selector: r.selects(b.Name), Ports: []servicePort{{Name: "tcp", Port: b.Port, TargetPort: "tcp"}}}
-		out = append(out, r.object("networking.k8s.io/v1", "NetworkPolicy", b.Name, "backing", policy),
-			r.object("v1", "Service", b.Name, "backing", service))
+		out = append(out, r.network.toBacking(b), r.object("v1", "Service", b.Name, "backing", service))
 	}
 	spec := statefulSetSpec{
 		Replicas: 1, Selector: selector{r.selects(b.Name)},
-		Template: template{Metadata: metadata{Labels: r.labels(b.Name, "backing")}, Spec: r.backingPod(b)},
+		Template: template{Metadata: metadata{Labels: r.labels(b.Name, "backing")}, Spec: backingPod(b)},
 	}
 	if b.Port != 0 {
 		spec.ServiceName = b.Name
@@ -73,7 +64,7 @@ func (r *renderer) backing(b prod.Backing) []any {
 	return append(out, r.object("apps/v1", "StatefulSet", b.Name, "backing", spec))
 }
 
-func (r *renderer) backingPod(b prod.Backing) podSpec {
+func backingPod(b prod.Backing) podSpec {
 	user, _ := backingUser(b)
 	c := b.Container
 	memory := c.Memory

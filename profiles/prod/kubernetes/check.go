@@ -21,7 +21,7 @@ var (
 )
 
 // check refuses what Kubernetes cannot express.
-func (r *renderer) check(w prod.Workload) {
+func (r *report) check(w prod.Workload) {
 	refuse := func(key, message, hint string) { r.found = append(r.found, r.m.Refuse(w.App, key, message, hint)) }
 	checkVariables(refuse, "env.", w.Config, w.Secrets)
 	checkWords(refuse, "command", w.Command)
@@ -52,7 +52,7 @@ func whyNot(w prod.Workload) string {
 }
 
 // checkBacking refuses what Kubernetes cannot express of a backing service that is a container.
-func (r *renderer) checkBacking(b prod.Backing) {
+func (r *report) checkBacking(b prod.Backing) {
 	refuse := func(key, message, hint string) {
 		r.found = append(r.found, &stack.Error{File: r.m.Source, Message: "service " + b.Name + ": " + key + ": " + message, Hint: hint})
 	}

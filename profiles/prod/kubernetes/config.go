@@ -13,7 +13,7 @@ const longestLine = 48 << 10
 func configName(w prod.Workload) string { return w.Name + "-config" }
 
 // secretName is the Secret of all apps; a backing service has one of its own, so that its password is not theirs.
-func (r *renderer) secretName() string { return r.m.Name + "-secrets" }
+func (o objects) secretName() string { return o.stack + "-secrets" }
 
 func backingSecretName(b prod.Backing) string { return b.Name + "-secrets" }
 
@@ -49,7 +49,7 @@ func configLines(w prod.Workload) []byte {
 }
 
 // env is what the ConfigMap does not hold: values of several lines, escaped, and the names of secrets.
-func (r *renderer) env(w prod.Workload) []variable {
+func (o objects) env(w prod.Workload) []variable {
 	var out []variable
 	for _, v := range w.Config {
 		if !isLine(v) {
@@ -57,7 +57,7 @@ func (r *renderer) env(w prod.Workload) []variable {
 		}
 	}
 	for _, s := range w.Secrets {
-		out = append(out, variable{Name: s.Name, ValueFrom: secretRef(r.secretName(), s.Name)})
+		out = append(out, variable{Name: s.Name, ValueFrom: secretRef(o.secretName(), s.Name)})
 	}
 	return out
 }

@@ -90,7 +90,7 @@ func (r *renderer) overlayFiles(namespace, hint string, image func(prod.Image) i
 			k.Images = append(k.Images, image(w.Image))
 		}
 		if len(w.Ports) > 0 && w.Kind == prod.Service {
-			open = append(open, r.fromOutside(w))
+			open = append(open, r.network.fromOutside(w))
 		}
 	}
 	if len(k.Images) == 0 {
@@ -113,15 +113,4 @@ type namespaceLabels struct {
 
 func namespaceObject(name string) object {
 	return object{APIVersion: "v1", Kind: "Namespace", Metadata: metadata{Name: name, Labels: namespaceLabels{"restricted"}}}
-}
-
-// fromOutside opens the port of a workload for every namespace.
-func (r *renderer) fromOutside(w prod.Workload) object {
-	spec := networkSpec{
-		Pods: selector{r.selects(w.Name)}, Types: []string{"Ingress"},
-		Ingress: []ingress{{From: []peer{{Namespaces: &struct{}{}}}, Ports: tcp(w.Ports[0].Number)}},
-	}
-	o := r.object("networking.k8s.io/v1", "NetworkPolicy", w.Name, string(w.Kind), spec)
-	o.Metadata.Name += ".from-outside"
-	return o
 }

@@ -35,12 +35,24 @@ type networkPort struct {
 
 func tcp(port int) []networkPort { return []networkPort{{"TCP", port}} }
 
+// network makes the policies of one stack: nothing is reached that is not asked for.
+type network struct {
+	objects
+	m prod.Model
+}
+
+// policy is what is let in to the pods of a workload or a backing service, and out of them.
+func (n network) policy(name, component string, spec networkSpec) object {
+	spec.Pods = selector{n.selects(name)}
+	return n.object("networking.k8s.io/v1", "NetworkPolicy", name, component, spec)
+}
+
 // defaultDeny is for every pod of the stack: in, nothing; out, names (whoever resolves them, as clusters differ in where
 // that is) and HTTPS. What else is allowed is in each app's own policy. Its name has a dot, which no workload's has.
-func (r *renderer) defaultDeny() object {
-	name := r.m.Name + ".default-deny"
+func (n network) defaultDeny() object {
+	name := n.m.Name + ".default-deny"
 	spec := networkSpec{
-		Pods:  selector{labels{PartOf: r.m.Name}},
+		Pods:  selector{labels{PartOf: n.m.Name}},
 		Types: []string{"Ingress", "Egress"},
 		Egress: []egress{
 			{Ports: []networkPort{{"UDP", 53}, {"TCP", 53}}},
@@ -49,22 +61,22 @@ func (r *renderer) defaultDeny() object {
 	}
 	return object{
 		APIVersion: "networking.k8s.io/v1", Kind: "NetworkPolicy",
-		Metadata: metadata{Name: name, Labels: labels{PartOf: r.m.Name, ManagedBy: "devstack"}}, Spec: spec,
+		Metadata: metadata{Name: name, Labels: labels{PartOf: n.m.Name, ManagedBy: "devstack"}}, Spec: spec,
 	}
 }
 
 // allow is what a workload's edges need; false when they need nothing.
-func (r *renderer) allow(w prod.Workload) (object, bool) {
-	spec := networkSpec{Pods: selector{r.selects(w.Name)}, Types: []string{}}
-	if from := r.callers(w); len(from) > 0 && len(w.Ports) > 0 {
+func (n network) allow(w prod.Workload) (object, bool) {
+	spec := networkSpec{Types: []string{}}
+	if from := n.callers(w); len(from) > 0 && len(w.Ports) > 0 {
 		spec.Types = append(spec.Types, "Ingress")
 		spec.Ingress = []ingress{{From: from, Ports: tcp(w.Ports[0].Number)}}
 	}
 	for _, e := range w.Edges {
-		if port, managed := r.portOf(e); port != 0 {
+		if port, managed := n.portOf(e); port != 0 {
 			out := egress{Ports: tcp(port)}
 			if !managed {
-				out.To = []peer{{Pods: &selector{r.selects(e.Name)}}}
+				out.To = []peer{{Pods: &selector{n.selects(e.Name)}}}
 			}
 			spec.Egress = append(spec.Egress, out)
 		}
@@ -72,15 +84,15 @@ func (r *renderer) allow(w prod.Workload) (object, bool) {
 	if len(spec.Egress) > 0 {
 		spec.Types = append(spec.Types, "Egress")
 	}
-	return r.object("networking.k8s.io/v1", "NetworkPolicy", w.Name, string(w.Kind), spec), len(spec.Types) > 0
+	return n.policy(w.Name, string(w.Kind), spec), len(spec.Types) > 0
 }
 
 // callers are the workloads that depend on w.
-func (r *renderer) callers(w prod.Workload) []peer {
+func (n network) callers(w prod.Workload) []peer {
 	var out []peer
-	for _, other := range r.m.Workloads {
+	for _, other := range n.m.Workloads {
 		if slices.ContainsFunc(other.Edges, func(e prod.Edge) bool { return !e.Backing && e.Name == w.Name }) {
-			out = append(out, peer{Pods: &selector{r.selects(other.Name)}})
+			out = append(out, peer{Pods: &selector{n.selects(other.Name)}})
 		}
 	}
 	return out
@@ -88,19 +100,42 @@ func (r *renderer) callers(w prod.Workload) []peer {
 
 // portOf is the port at the end of an edge, 0 for none; managed says that it is outside of the cluster, at an address
 // that only a secret knows.
-func (r *renderer) portOf(e prod.Edge) (port int, managed bool) {
+func (n network) portOf(e prod.Edge) (port int, managed bool) {
 	if e.Backing {
-		for _, b := range r.m.Backing {
+		for _, b := range n.m.Backing {
 			if b.Name == e.Name {
 				return b.Port, b.Container == nil
 			}
 		}
 		return 0, false
 	}
-	for _, w := range r.m.Workloads {
+	for _, w := range n.m.Workloads {
 		if w.Name == e.Name && len(w.Ports) > 0 {
 			return w.Ports[0].Number, false
 		}
 	}
 	return 0, false
+}
+
+// fromOutside opens the port of a workload for every namespace.
+func (n network) fromOutside(w prod.Workload) object {
+	o := n.policy(w.Name, string(w.Kind), networkSpec{
+		Types:   []string{"Ingress"},
+		Ingress: []ingress{{From: []peer{{Namespaces: &struct{}{}}}, Ports: tcp(w.Ports[0].Number)}},
+	})
+	o.Metadata.Name += ".from-outside"
+	return o
+}
+
+// toBacking lets those who need a backing service reach it.
+func (n network) toBacking(b prod.Backing) object {
+	spec := networkSpec{Types: []string{"Ingress"}}
+	var from []peer
+	for _, name := range b.Consumers {
+		from = append(from, peer{Pods: &selector{n.selects(name)}})
+	}
+	if len(from) > 0 {
+		spec.Ingress = []ingress{{From: from, Ports: tcp(b.Port)}}
+	}
+	return n.policy(b.Name, "backing", spec)
 }

@@ -115,22 +115,25 @@ type metricTarget struct {
 	Utilization int    `yaml:"averageUtilization"`
 }
 
+// objects makes the objects of one stack.
+type objects struct{ stack string }
+
 // selects are the labels that choose a workload's pods. They never change: a Deployment's selector cannot.
-func (r *renderer) selects(name string) labels { return labels{Name: name, PartOf: r.m.Name} }
+func (o objects) selects(name string) labels { return labels{Name: name, PartOf: o.stack} }
 
 // labels are everything that is said about an object of a workload or of a backing service.
-func (r *renderer) labels(name, component string) labels {
-	return labels{Name: name, Component: component, PartOf: r.m.Name, ManagedBy: "devstack"}
+func (o objects) labels(name, component string) labels {
+	return labels{Name: name, Component: component, PartOf: o.stack, ManagedBy: "devstack"}
 }
 
-func (r *renderer) object(apiVersion, kind, name, component string, spec any) object {
-	return object{APIVersion: apiVersion, Kind: kind, Metadata: metadata{Name: name, Labels: r.labels(name, component)}, Spec: spec}
+func (o objects) object(apiVersion, kind, name, component string, spec any) object {
+	return object{APIVersion: apiVersion, Kind: kind, Metadata: metadata{Name: name, Labels: o.labels(name, component)}, Spec: spec}
 }
 
-func (r *renderer) serviceAccount(name, component string) object {
-	o := r.object("v1", "ServiceAccount", name, component, nil)
-	o.Automount = new(bool)
-	return o
+func (o objects) serviceAccount(name, component string) object {
+	account := o.object("v1", "ServiceAccount", name, component, nil)
+	account.Automount = new(bool)
+	return account
 }
 
 // template is the pod of a workload, with labels that may change.

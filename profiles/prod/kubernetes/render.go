@@ -34,18 +34,18 @@ type Options struct {
 	Autoscale map[string]int
 }
 
-// renderer is what the parts of one rendering share.
+// renderer writes the files of one stack.
 type renderer struct {
-	m       prod.Model
-	o       Options
-	entries []prod.Entry
-	found   stack.Errors
+	report
+	objects
+	network network
 }
 
 // Render is the model as files, with the report's entries that hold for Kubernetes alone. What Kubernetes cannot express
 // is stack.Errors, all problems at once; an app in Options that the model does not have is a *stack.UnknownError.
 func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
-	r := &renderer{m: m, o: o}
+	objects := objects{m.Name}
+	r := &renderer{report{m: m, o: o}, objects, network{objects, m}}
 	for _, app := range slices.Sorted(maps.Keys(o.Autoscale)) {
 		if !slices.ContainsFunc(m.Workloads, func(w prod.Workload) bool { return w.App == app }) {
 			return nil, nil, &stack.UnknownError{Kind: "app", Name: app}
@@ -72,7 +72,7 @@ func (r *renderer) files() ([]prod.File, error) {
 	if err := add("base/kustomization.yaml", prod.Header, false, r.base()); err != nil {
 		return nil, err
 	}
-	if err := add("base/networkpolicy.yaml", prod.Header, false, r.defaultDeny()); err != nil {
+	if err := add("base/networkpolicy.yaml", prod.Header, false, r.network.defaultDeny()); err != nil {
 		return nil, err
 	}
 	for _, w := range r.m.Workloads {

@@ -14,7 +14,7 @@ const drain = 5 // seconds
 // app is everything of one workload, in the order in which it is to exist.
 func (r *renderer) app(w prod.Workload) []any {
 	out := []any{r.serviceAccount(w.Name, string(w.Kind))}
-	if policy, needed := r.allow(w); needed {
+	if policy, needed := r.network.allow(w); needed {
 		out = append(out, policy)
 	}
 	switch w.Kind {
