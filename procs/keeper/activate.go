@@ -14,11 +14,11 @@ import (
 // execArg makes the hidden subcommand `keeper` become a launch: `keeper exec FD PATH ARGV...`.
 const execArg = "exec"
 
-// start forks and execs. LISTEN_PID can only be said by the process itself, so with Hold.Bind it begins as our own
+// startLaunch forks and execs. LISTEN_PID can only be said by the process itself, so with Hold.Bind it begins as our own
 // executable: a shell would drop variables whose names it does not like. Its exec fails here with the errno it had.
-func (k *keeper) start(req protocol.Launch, attr *syscall.ProcAttr, exited func(syscall.WaitStatus)) (int, error) {
+func (c *children) startLaunch(req protocol.Launch, attr *syscall.ProcAttr, exited func(syscall.WaitStatus)) (int, error) {
 	if req.Hold == nil || req.Hold.Bind == 0 {
-		return k.children.start(req.Argv[0], req.Argv, attr, exited)
+		return c.start(req.Argv[0], req.Argv, attr, exited)
 	}
 	self, err := selfPath()
 	if err != nil {
@@ -31,7 +31,7 @@ func (k *keeper) start(req protocol.Launch, attr *syscall.ProcAttr, exited func(
 	defer r.Close()
 	argv := append([]string{self, "keeper", execArg, strconv.Itoa(len(attr.Files)), req.Argv[0]}, req.Argv...)
 	attr.Files = append(attr.Files, w.Fd())
-	pid, err := k.children.start(self, argv, attr, exited)
+	pid, err := c.start(self, argv, attr, exited)
 	w.Close()
 	if err != nil {
 		return 0, err

@@ -13,9 +13,8 @@ import (
 	"syscall"
 	"testing"
 
-	"devstack/procs/keeper/sockets"
-
 	"devstack/procs/keeper/protocol"
+	"devstack/procs/keeper/sockets"
 )
 
 // activatedRole is a program that knows systemd's sockets: it tells each client its name and its pid.

@@ -7,13 +7,10 @@ import (
 	"syscall"
 	"time"
 
-	"devstack/procs/keeper/sockets"
-
 	"devstack/procs/keeper/ipc"
-
 	"devstack/procs/keeper/logs"
-
 	"devstack/procs/keeper/protocol"
+	"devstack/procs/keeper/sockets"
 )
 
 // carryVersion is that of carried. Fields are only ever added, and mean nothing when they are empty; a change that an older
@@ -75,28 +72,28 @@ type gatherer struct {
 	err  error
 }
 
-// gather describes everything. k.mu is held, and all is quiet.
-func (k *keeper) gather(req protocol.ExecReq) (*carried, []int, error) {
-	g := &gatherer{carried: carried{Version: carryVersion, Options: k.opts, Since: k.since, Stash: k.stash}}
+// gather describes everything. The caller holds the locks, and all is quiet.
+func gather(k *keeper, req protocol.ExecReq) (*carried, []int, error) {
+	g := &gatherer{carried: carried{Version: carryVersion, Options: k.opts, Since: k.since, Stash: k.stash.get()}}
 	g.logs = k.logs.Carry(g.fd)
 	g.Options.Ready, g.Options.Daemon = nil, req.Daemon
-	g.Lock, g.Place, g.Listener = g.fd(k.lock), g.fd(k.place), g.fd(k.listener)
+	g.Lock, g.Place, g.Listener = g.fd(k.lock), g.fd(k.place), g.fd(k.daemon.listener)
 	indexes := map[*launch]int{}
-	for _, l := range k.launches {
+	for _, l := range k.launches.byKey {
 		indexes[l] = g.launch(l, false)
 	}
-	for l := range k.talking {
+	for l := range k.launches.talking {
 		if _, known := indexes[l]; !known {
 			indexes[l] = g.launch(l, true)
 		}
 	}
 	g.Streams, g.Files = g.logs.Streams, g.logs.Files
-	for app, sockets := range k.held {
-		for _, s := range sockets {
+	for app, held := range k.sockets.held {
+		for _, s := range held {
 			g.socket(app, s)
 		}
 	}
-	for _, w := range k.requests {
+	for _, w := range k.sockets.requests {
 		if i, known := indexes[w.launch]; known && g.Launches[i].Channel != nil {
 			g.Wanting = append(g.Wanting, carriedWant{Launch: i, Address: w.address, ID: w.id})
 		}

@@ -6,19 +6,17 @@ import (
 	"slices"
 	"syscall"
 
-	"devstack/procs/keeper/sockets"
-
 	"devstack/procs/keeper/ipc"
-
 	"devstack/procs/keeper/protocol"
+	"devstack/procs/keeper/sockets"
 )
 
 // connect hands one end of a new connection to a launch and returns the other one, once the launch has it.
-func (k *keeper) connect(r protocol.ConnectReq) (*protocol.Descriptor, error) {
-	k.mu.Lock()
-	l := k.launches[r.Key]
+func (ls *launches) connect(r protocol.ConnectReq) (*protocol.Descriptor, error) {
+	ls.mu.Lock()
+	l := ls.byKey[r.Key]
 	listens := l != nil && l.exit == nil && l.channel != nil && slices.Contains(l.listening, r.Address)
-	k.mu.Unlock()
+	ls.mu.Unlock()
 	if !listens {
 		return nil, fmt.Errorf("cannot connect to %s: it does not listen on port %d: %w", r.Key.App, r.Address.Port, syscall.ENOTCONN)
 	}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"devstack/procs/keeper/ipc"
-
 	"devstack/procs/keeper/protocol"
 )
 

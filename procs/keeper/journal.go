@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"devstack/procs/keeper/protocol"
@@ -16,6 +17,8 @@ const maxJournal = 1 << 20
 // file is older than the truth. Plain writes: they survive the death of processes, not of the machine.
 type journal struct {
 	path string
+
+	mu   sync.Mutex // guards file and size
 	file *os.File
 	size int64
 }
@@ -61,6 +64,8 @@ func (j *journal) exited(e protocol.Exit) {
 
 // write is best effort: a full disk must not keep a process from starting.
 func (j *journal) write(line journalLine) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if j.size > maxJournal {
 		if f, err := beginFile(j.path, 0); err == nil {
 			j.file.Close()

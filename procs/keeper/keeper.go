@@ -19,7 +19,6 @@ package keeper
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -27,13 +26,10 @@ import (
 	"syscall"
 	"time"
 
-	"devstack/procs/keeper/sockets"
-
-	"devstack/procs/keeper/logs"
-
-	"devstack/procs/keeper/protocol"
-
 	"devstack/procs/files"
+	"devstack/procs/keeper/logs"
+	"devstack/procs/keeper/protocol"
+	"devstack/procs/keeper/sockets"
 )
 
 // Options is what a keeper is started with. An upgrade carries them under these names.
@@ -53,6 +49,9 @@ type Options struct {
 	PingEvery, RespawnDelay, RetryWrite time.Duration
 }
 
+// keeper wires what it is made of, each part with its own file and lock, and is the loop that serves signals. Locks are
+// taken in this order: shutdown, heldSockets, launches, supervisor; then those whose holders call nobody: children, journal,
+// stash, outboxes, channels and log files.
 type keeper struct {
 	opts     Options
 	since    time.Time
@@ -60,34 +59,16 @@ type keeper struct {
 	lock     *os.File // of the directory
 	place    *os.File // of the state directory
 	null     *os.File
-	listener *net.UnixListener
-	journal  *journal
-	logs     *logs.Recorder
+	sigs     chan os.Signal // SIGTERM and SIGINT
 	children *children
-	tree     *tree
-
-	sigs     chan os.Signal        // SIGTERM and SIGINT
-	finished chan struct{}         // closed when the shutdown is complete
-	upgrades chan protocol.ExecReq // for the loop to carry out
-	answers  sync.WaitGroup        // to launches that waited for a socket, on their way
-	working  sync.WaitGroup        // everything else that runs beside the loop; the end waits for it
-
-	mu       sync.Mutex               // guards what follows; taken before the locks of children, channels and log files
-	launches map[protocol.Key]*launch // running, or exited and not acked
-	talking  map[*launch]bool         // whose IPC channel is open
-	held     sockets.Holding
-	requests []*socketRequest // of launches that wait for a socket
-	session  *session         // the daemon's connection, nil while none runs
-	stash    []byte
-	ending   bool
-	over     bool            // nothing runs any more, the logs are on disk
-	onOver   []func()        // answers to those who asked for it
-	hurry    []chan struct{} // one per stop ladder: halve what is left of the grace
-
-	signalled bool          // SIGTERM or SIGINT has come
-	upgrading chan struct{} // nil, except in an upgrade: no daemon is started; closed if it has failed
-	quiet     bool          // in an upgrade: nothing may begin that would have to be carried
-	failed    *FailedError  // why Run returns an error
+	logs     *logs.Recorder
+	launches *launches
+	sockets  *heldSockets
+	daemon   *supervisor
+	requests *requests
+	upgrade  *upgrade
+	shutdown *shutdown
+	stash    stash
 }
 
 // Run is the keeper's life: it returns after a shutdown, or when the keeper could not begin. The caller is the
@@ -99,7 +80,14 @@ func Run(o Options) error {
 		return err
 	}
 	k.loop() // the lock ends with the process: who has waited for it finds no keeper any more
-	return k.failure()
+	return k.shutdown.failure()
+}
+
+// Foreground is a keeper's life in the caller's own process, for a service manager that watches this process. It has to
+// lead a session, as Run says; the shell's job that cannot leads at least its process group.
+func Foreground(o Options) error {
+	_, _ = syscall.Setsid() // EPERM: it leads a group already
+	return Run(o)
 }
 
 func begin(o Options) (_ *keeper, err error) {
@@ -128,11 +116,11 @@ func begin(o Options) (_ *keeper, err error) {
 	if err := k.clear(); err != nil {
 		return nil, err
 	}
-	if k.listener, err = bindSocket(o.Socket); err != nil {
+	if k.daemon.listener, err = bindSocket(o.Socket); err != nil {
 		return nil, err
 	}
-	if err := k.startDaemon(); err != nil {
-		k.listener.Close()
+	if err := k.daemon.start(); err != nil {
+		k.daemon.listener.Close()
 		os.Remove(o.Socket)
 		return nil, err
 	}
@@ -187,24 +175,32 @@ func newKeeper(o Options, openJournal func(path string) (*journal, error)) (*kee
 		o.RetryWrite = 2 * time.Second
 	}
 	log := slog.New(slog.NewTextHandler(logFile, nil)).With("pid", os.Getpid())
-	k := &keeper{
-		opts:     o,
-		since:    time.Now(),
-		log:      log,
-		null:     null,
-		journal:  journal,
-		logs:     logs.NewRecorder(o.StateDir, o.RetryWrite, log),
-		children: &children{alive: map[int]func(syscall.WaitStatus){}},
-		tree:     &tree{},
-		sigs:     make(chan os.Signal, 16),
-		finished: make(chan struct{}),
-		upgrades: make(chan protocol.ExecReq, 1),
-		launches: map[protocol.Key]*launch{},
-		talking:  map[*launch]bool{},
-		held:     sockets.Holding{},
-	}
+	k := &keeper{opts: o, since: time.Now(), log: log, null: null, sigs: make(chan os.Signal, 16)}
+	k.wire(journal)
 	k.heedSignals()
 	return k, nil
+}
+
+// wire makes the parts, each of which knows those that it uses.
+func (k *keeper) wire(journal *journal) {
+	finished := make(chan struct{})
+	k.children = &children{alive: map[int]func(syscall.WaitStatus){}}
+	k.logs = logs.NewRecorder(k.opts.StateDir, k.opts.RetryWrite, k.log)
+	k.upgrade = &upgrade{k: k, agreed: make(chan protocol.ExecReq, 1)}
+	k.requests = newRequests(k)
+	k.daemon = &supervisor{
+		opts: k.opts, log: k.log, null: k.null, children: k.children, handle: k.requests.handle, finished: finished,
+	}
+	k.launches = &launches{
+		project: k.opts.ID, log: k.log, null: k.null, children: k.children, tree: &tree{}, logs: k.logs, journal: journal,
+		notify: k.daemon.notify, byKey: map[protocol.Key]*launch{}, talking: map[*launch]bool{},
+	}
+	k.sockets = &heldSockets{log: k.log, launches: k.launches, held: sockets.Holding{}}
+	k.launches.listen = (&talk{log: k.log, launches: k.launches, sockets: k.sockets}).read
+	k.shutdown = &shutdown{
+		project: k.opts.ID, log: k.log, launches: k.launches, sockets: k.sockets, daemon: k.daemon, logs: k.logs,
+		release: k.release, finished: finished,
+	}
 }
 
 func (k *keeper) heedSignals() { signal.Notify(k.sigs, syscall.SIGTERM, syscall.SIGINT) }
@@ -223,35 +219,47 @@ func (k *keeper) loop() {
 			k.children.reap()
 		case s := <-k.sigs:
 			k.log.Info("asked to end", "signal", s.String())
-			k.askedToEnd()
-		case req := <-k.upgrades:
-			k.upgrade(req)
+			k.shutdown.signalled()
+		case req := <-k.upgrade.agreed:
+			k.upgrade.perform(req)
 			k.children.reap()
-		case <-k.finished:
+		case <-k.shutdown.finished:
 			k.finish()
 			return
 		}
 	}
 }
 
+// release gives up the API socket and the record in the lock of the state directory; the locks end with the process.
+func (k *keeper) release() {
+	k.daemon.listener.Close()
+	if err := k.place.Truncate(0); err != nil {
+		k.log.Warn("cannot empty keeper.lock", "err", err)
+	}
+	if err := os.Remove(k.opts.Socket); err != nil && !os.IsNotExist(err) {
+		k.log.Warn("cannot remove the API socket", "err", err)
+	}
+}
+
 // finish waits a moment for what still runs beside the loop. A process that the kernel does not let go may hold it up.
 func (k *keeper) finish() {
-	k.mu.Lock()
-	k.quiet = true
-	for l := range k.talking {
-		l.channel.Close() // a survivor may have the other end
+	k.sockets.setQuiet(true)
+	k.launches.closeChannels() // a survivor may have the other end
+	working := []*sync.WaitGroup{
+		&k.shutdown.working, &k.daemon.working, &k.requests.working, &k.launches.listening, &k.launches.tree.walking, &k.sockets.answers,
 	}
-	k.mu.Unlock()
-	if !within(leaveTime, &k.working) || !within(leaveTime, &k.answers) {
+	if !within(leaveTime, working...) {
 		k.log.Warn("something still runs that should have ended")
 	}
 }
 
-// within waits for a group, but no longer than limit; false: it is not done. What waits ends with the group.
-func within(limit time.Duration, group *sync.WaitGroup) bool {
+// within waits for groups, but no longer than limit; false: they are not done. What waits ends with the groups.
+func within(limit time.Duration, groups ...*sync.WaitGroup) bool {
 	done := make(chan struct{})
 	go func() {
-		group.Wait()
+		for _, group := range groups {
+			group.Wait()
+		}
 		close(done)
 	}()
 	select {
@@ -259,12 +267,5 @@ func within(limit time.Duration, group *sync.WaitGroup) bool {
 		return true
 	case <-time.After(limit):
 		return false
-	}
-}
-
-// notify sends a notification to the daemon, if there is one; otherwise List will tell. k.mu is held.
-func (k *keeper) notify(m *protocol.Message) {
-	if k.session != nil {
-		k.session.out.add(m)
 	}
 }

@@ -1,12 +1,11 @@
 package keeper
 
 import (
-	"devstack/procs/proc"
-
 	"os"
 	"strings"
 
 	"devstack/procs/keeper/protocol"
+	"devstack/procs/proc"
 )
 
 // describe writes into the lock of the state directory which directory this keeper has locked.

@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"syscall"
 	"time"
 
 	"devstack/procs/keeper/protocol"
@@ -62,43 +61,7 @@ func tellService(text string) error {
 }
 
 // tellStopping announces an end that takes no longer than limit, so that its time is not cut short.
-func (k *keeper) tellStopping(limit time.Duration) {
+func tellStopping(limit time.Duration) error {
 	usec := strconv.FormatInt((limit + leaveTime).Microseconds(), 10)
-	if err := tellService("STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=" + usec); err != nil {
-		k.log.Warn("cannot notify the service manager", "err", err)
-	}
-}
-
-// FailedError is returned by Run when the daemon has ended the keeper because the stack cannot run.
-type FailedError struct {
-	Text string
-	Code int // the exit code that the daemon wants for it
-}
-
-func (e *FailedError) Error() string { return e.Text }
-
-// fail notes why Run is to return an error; the first reason stays.
-func (k *keeper) fail(text string, code int) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if text != "" && k.failed == nil {
-		k.failed = &FailedError{Text: text, Code: code}
-	}
-}
-
-// failure is what Run returns.
-func (k *keeper) failure() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.failed == nil {
-		return nil
-	}
-	return k.failed
-}
-
-// Foreground is a keeper's life in the caller's own process, for a service manager that watches this process. It has to
-// lead a session, as Run says; the shell's job that cannot leads at least its process group.
-func Foreground(o Options) error {
-	_, _ = syscall.Setsid() // EPERM: it leads a group already
-	return Run(o)
+	return tellService("STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=" + usec)
 }

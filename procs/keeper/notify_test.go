@@ -215,7 +215,7 @@ func TestSIGTERMAsksTheDaemonFirst(t *testing.T) {
 }
 
 func TestFailEndsTheKeeperWithAnError(t *testing.T) {
-	k := &keeper{}
+	k := &shutdown{}
 	if err := k.failure(); err != nil {
 		t.Error(err)
 	}

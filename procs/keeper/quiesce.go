@@ -5,23 +5,21 @@ import (
 	"time"
 
 	"devstack/procs/keeper/ipc"
-
 	"devstack/procs/keeper/logs"
 )
 
 // quiesce brings everything to a stop that would change while it is gathered: who reads waits between two reads, nothing is
 // written to processes or log files. Undo it with unquiesce, also after an error.
-func (k *keeper) quiesce() error {
-	k.mu.Lock()
-	k.quiet = true
-	channels := k.channels()
-	k.mu.Unlock()
+func (u *upgrade) quiesce() error {
+	k := u.k
+	k.sockets.setQuiet(true)
+	_, channels := k.launches.open()
 	over := time.After(quietTime)
 	streams := k.logs.OpenStreams()
 	if !stopReaders(streams, channels, over) {
 		return errors.New("what processes say is not taken: a disk or a process does not answer")
 	}
-	if !within(quietTime, &k.answers) {
+	if !within(quietTime, &k.sockets.answers) {
 		return errors.New("a process does not take its answer")
 	}
 	for _, c := range channels {
@@ -30,15 +28,6 @@ func (k *keeper) quiesce() error {
 		}
 	}
 	return k.logs.Hold()
-}
-
-// channels are those whose process has not closed its end. k.mu is held.
-func (k *keeper) channels() []*ipc.Channel {
-	var all []*ipc.Channel
-	for l := range k.talking {
-		all = append(all, l.channel)
-	}
-	return all
 }
 
 // stopReaders returns true when nobody reads any more.
@@ -65,11 +54,10 @@ func stopReaders(streams []*logs.Stream, channels []*ipc.Channel, over <-chan ti
 }
 
 // unquiesce lets everything go on.
-func (k *keeper) unquiesce() {
-	k.mu.Lock()
-	k.quiet = false
-	channels := k.channels()
-	k.mu.Unlock()
+func (u *upgrade) unquiesce() {
+	k := u.k
+	k.sockets.setQuiet(false)
+	_, channels := k.launches.open()
 	k.logs.GoOn()
 	for _, s := range k.logs.OpenStreams() {
 		s.Resume()
@@ -77,7 +65,5 @@ func (k *keeper) unquiesce() {
 	for _, c := range channels {
 		c.Speak()
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.answerAllRequests()
+	k.sockets.answerAll()
 }

@@ -9,9 +9,7 @@ import (
 	"syscall"
 
 	"devstack/procs/keeper/ipc"
-
 	"devstack/procs/keeper/logs"
-
 	"devstack/procs/keeper/protocol"
 	"devstack/procs/keeper/sockets"
 )
@@ -39,12 +37,13 @@ func resume(args []string) error {
 	}
 	k.log.Info("upgraded", "launches", len(c.Launches), "daemon", c.Options.Daemon)
 	k.loop()
-	return k.failure()
+	return k.shutdown.failure()
 }
 
 // restore takes everything over, then lets it go on: the daemon first.
 func (k *keeper) restore(c *carried) error {
-	k.since, k.stash = c.Since, c.Stash
+	k.since = c.Since
+	k.stash.put(c.Stash)
 	k.lock = inherited(c.Lock, "lock")
 	if err := k.restorePlace(c.Place); err != nil {
 		return err
@@ -60,29 +59,21 @@ func (k *keeper) restore(c *carried) error {
 		return errors.New("the API socket is none")
 	}
 	listener.SetUnlinkOnClose(false)
-	k.listener = listener
+	k.daemon.listener = listener
 	streams := k.logs.Restore(c.Streams, c.Files)
-	launches, err := k.restoreLaunches(c, streams)
+	launches, err := k.launches.restore(c.Launches, streams)
 	if err != nil {
 		return err
 	}
-	if err := k.restoreHeld(c.Held); err != nil {
+	if err := k.sockets.restore(c.Held, c.Wanting, launches); err != nil {
 		return err
 	}
-	k.working.Go(func() { k.superviseDaemon(nil) }) // starts one at once
+	k.daemon.working.Go(func() { k.daemon.supervise(nil) }) // starts one at once
 	for _, s := range streams {
 		k.logs.Begin(s)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, w := range c.Wanting {
-		k.requests = append(k.requests, &socketRequest{launch: launches[w.Launch], address: w.Address, id: w.ID})
-	}
-	for l := range k.talking {
-		k.listenTo(l)
-		l.channel.Speak()
-	}
-	k.answerAllRequests()
+	k.launches.speak()
+	k.sockets.answerAll()
 	return nil
 }
 
@@ -104,25 +95,27 @@ func inherited(fd int, name string) *os.File {
 	return os.NewFile(uintptr(fd), name)
 }
 
-// restoreLaunches returns the launches by their index. What they say over IPC is not read yet.
-func (k *keeper) restoreLaunches(c *carried, streams []*logs.Stream) ([]*launch, error) {
-	launches := make([]*launch, len(c.Launches))
-	for i, r := range c.Launches {
+// restore returns the launches by their index. What they say over IPC is not read before speak.
+func (ls *launches) restore(carried []carriedLaunch, streams []*logs.Stream) ([]*launch, error) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	all := make([]*launch, len(carried))
+	for i, r := range carried {
 		l := &launch{
 			key: r.Key, grace: r.Grace, launched: r.Launched, holds: r.Holds, server: r.Server, ended: make(chan struct{}),
 			ready: r.Ready, listening: r.Listening, drained: r.Drained, released: r.Released, exit: r.Exit,
 		}
-		launches[i] = l
+		all[i] = l
 		for _, s := range r.Streams {
 			l.streams = append(l.streams, streams[s])
 		}
 		if l.exit != nil {
 			close(l.ended)
 		} else {
-			k.children.adopt(l.launched.Pid, func(status syscall.WaitStatus) { k.exited(l, status) })
+			ls.children.adopt(l.launched.Pid, func(status syscall.WaitStatus) { ls.exited(l, status) })
 		}
 		if !r.Acked {
-			k.launches[l.key] = l
+			ls.byKey[l.key] = l
 		}
 		if r.Channel == nil {
 			continue
@@ -131,13 +124,26 @@ func (k *keeper) restoreLaunches(c *carried, streams []*logs.Stream) ([]*launch,
 		if l.channel, err = ipc.RestoreChannel(r.Channel); err != nil {
 			return nil, fmt.Errorf("cannot use the IPC channel of %s: %w", l.key.App, err)
 		}
-		k.talking[l] = true
+		ls.talking[l] = true
 	}
-	return launches, nil
+	return all, nil
 }
 
-func (k *keeper) restoreHeld(carried []carriedSocket) error {
-	for _, r := range carried {
+// speak begins to read what launches say after an upgrade, and to write what was left unwritten.
+func (ls *launches) speak() {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for l := range ls.talking {
+		ls.listenTo(l)
+		l.channel.Speak()
+	}
+}
+
+// restore takes over what is held and who waits for it; launches are those of the carried ones, by their index.
+func (h *heldSockets) restore(held []carriedSocket, waiting []carriedWant, launches []*launch) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, r := range held {
 		syscall.CloseOnExec(r.FD)
 		d := &protocol.Descriptor{FD: r.FD}
 		at, err := sockets.BoundTo(d)
@@ -148,7 +154,10 @@ func (k *keeper) restoreHeld(carried []carriedSocket) error {
 		for _, c := range r.Claims {
 			s.Claims[sockets.Claim{Instance: c.Instance, Generation: c.Generation}] = true
 		}
-		k.held[r.App] = append(k.held[r.App], s)
+		h.held[r.App] = append(h.held[r.App], s)
+	}
+	for _, w := range waiting {
+		h.requests = append(h.requests, &socketRequest{launch: launches[w.Launch], address: w.Address, id: w.ID})
 	}
 	return nil
 }

@@ -6,14 +6,13 @@ import (
 	"syscall"
 	"time"
 
-	"devstack/procs/keeper/protocol"
-
 	"devstack/procs/files"
+	"devstack/procs/keeper/protocol"
 )
 
 // launchServer starts a process that outlives the keeper: it has a lock instead of the marker, so that no keeper takes it for
-// something left behind, and a file for its output instead of a pipe that would break. k.mu is held.
-func (k *keeper) launchServer(req protocol.Launch) (protocol.Launched, error) {
+// something left behind, and a file for its output instead of a pipe that would break. ls.mu is held.
+func (ls *launches) launchServer(req protocol.Launch) (protocol.Launched, error) {
 	lock, err := os.OpenFile(req.Server.Lock, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return protocol.Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
@@ -30,19 +29,19 @@ func (k *keeper) launchServer(req protocol.Launch) (protocol.Launched, error) {
 	attr := &syscall.ProcAttr{
 		Dir:   req.Dir,
 		Env:   protocol.WithoutServiceVariables(req.Env),
-		Files: []uintptr{k.null.Fd(), output.Fd(), output.Fd(), lock.Fd()},
+		Files: []uintptr{ls.null.Fd(), output.Fd(), output.Fd(), lock.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	}
 	if req.Server.UID != 0 {
 		attr.Sys.Credential = &syscall.Credential{Uid: uint32(req.Server.UID), Gid: uint32(req.Server.GID)}
 	}
 	l := &launch{key: req.Key, grace: req.Grace, server: true, ended: make(chan struct{})}
-	pid, err := k.children.start(req.Argv[0], req.Argv, attr, func(status syscall.WaitStatus) { k.exited(l, status) })
+	pid, err := ls.children.start(req.Argv[0], req.Argv, attr, func(status syscall.WaitStatus) { ls.exited(l, status) })
 	if err != nil {
 		return protocol.Launched{}, explainExec(req, err)
 	}
 	l.launched = protocol.Launched{Pid: pid, StartTime: startOf(pid), At: time.Now()}
-	k.launches[l.key] = l
-	k.journal.launched(l.key, l.launched)
+	ls.byKey[l.key] = l
+	ls.journal.launched(l.key, l.launched)
 	return l.launched, nil
 }

@@ -11,10 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"devstack/procs/files"
 	"devstack/procs/keeper/protocol"
 	"devstack/procs/proc"
-
-	"devstack/procs/files"
 )
 
 // server is a launch whose lock, output and traces lie in the project directory.

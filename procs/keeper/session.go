@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -31,15 +30,15 @@ func newSession(conn *protocol.FDConn) *session {
 }
 
 // serve answers requests in order; those that may take a while answer later, out of order.
-func (k *keeper) serve(s *session) {
+func (d *supervisor) serve(s *session) {
 	for {
 		m, err := protocol.ReadFrame(s.conn)
 		if err != nil {
 			close(s.served)
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) {
-				k.log.Error("connection to the daemon failed", "err", err)
+				d.log.Error("connection to the daemon failed", "err", err)
 			}
-			k.hungUp(s)
+			d.hungUp(s)
 			return
 		}
 		m.Attached.Close() // no request has one
@@ -47,86 +46,19 @@ func (k *keeper) serve(s *session) {
 			s.unanswered.Store(0)
 			continue
 		}
-		k.handle(s, m)
+		d.handle(s, m)
 	}
 }
 
 // hungUp ends a daemon that has closed the connection and stays: it cannot be talked to any more.
-func (k *keeper) hungUp(s *session) {
+func (d *supervisor) hungUp(s *session) {
 	select {
 	case <-s.ended:
 		return
 	case <-time.After(leaveTime):
 	}
-	if !k.isEnding() { // else the shutdown deals with it
-		k.endDaemon(s, syscall.SIGTERM)
-	}
-}
-
-func (k *keeper) identity() *protocol.Identity {
-	return &protocol.Identity{
-		Project: k.opts.ID, Dir: k.opts.Dir, StateDir: k.opts.StateDir, Pid: os.Getpid(), Since: k.since,
-		Service: serviceOf(os.Getenv, os.Getpid()),
-	}
-}
-
-func (k *keeper) handle(s *session, m *protocol.Message) {
-	a := &protocol.Message{ID: m.ID, Verb: m.Verb}
-	answer := func(err error) {
-		if err != nil {
-			a.Error = protocol.ErrorOf(err)
-		}
-		s.out.add(a)
-	}
-	switch {
-	case m.Verb == protocol.Hello:
-		s.orderly.Store(m.Orderly)
-		a.Version, a.Identity = protocol.ProtocolVersion, k.identity()
-		answer(nil)
-	case m.Verb == protocol.Start && m.Launch != nil:
-		launched, err := k.launch(*m.Launch)
-		if err == nil {
-			a.Launched = &launched
-		}
-		answer(err)
-	case m.Verb == protocol.Signal && m.Signal != nil && (m.Signal.Tree || m.Signal.Message != ""):
-		s.requests.Go(func() { answer(k.signal(*m.Signal)) })
-	case m.Verb == protocol.Signal && m.Signal != nil:
-		answer(k.signal(*m.Signal))
-	case m.Verb == protocol.Connect && m.Connect != nil:
-		k.working.Go(func() {
-			d, err := k.connect(*m.Connect)
-			a.Attached = d
-			answer(err)
-		})
-	case m.Verb == protocol.Release && m.Release != nil:
-		k.release(*m.Release)
-		answer(nil)
-	case m.Verb == protocol.List:
-		a.List = k.runningList()
-		answer(nil)
-	case m.Verb == protocol.Ack && m.Key != nil:
-		answer(k.ack(*m.Key))
-	case m.Verb == protocol.Stash:
-		k.mu.Lock()
-		k.stash = m.Blob
-		k.mu.Unlock()
-		answer(nil)
-	case m.Verb == protocol.Fetch:
-		k.mu.Lock()
-		a.Blob = k.stash
-		k.mu.Unlock()
-		answer(nil)
-	case m.Verb == protocol.Exec && m.Exec != nil:
-		k.working.Go(func() { k.exec(s, *m.Exec, answer) })
-	case m.Verb == protocol.Notify && m.Notify != "":
-		answer(tellService(m.Notify))
-	case m.Verb == protocol.Shutdown:
-		k.log.Info("asked to end by the daemon", "failed", m.Failed)
-		k.fail(m.Failed, m.Code)
-		k.shutdown(func() { answer(nil) })
-	default:
-		answer(errors.New("cannot serve " + string(m.Verb) + ": unknown verb or empty request"))
+	if !d.isClosed() { // else the shutdown deals with it
+		d.end(s, syscall.SIGTERM)
 	}
 }
 

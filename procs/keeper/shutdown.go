@@ -1,65 +1,131 @@
 package keeper
 
 import (
-	"os"
+	"log/slog"
 	"sync"
 	"syscall"
 	"time"
 
+	"devstack/procs/keeper/logs"
 	"devstack/procs/keeper/protocol"
 )
 
-// drainTime is how long a shutdown waits for pipes that survivors of SIGKILL hold open, and for the log files.
-const drainTime = 2 * time.Second
+const (
+	drainTime   = 2 * time.Second // for pipes that survivors of SIGKILL hold open, and for the log files
+	orderlyTime = time.Minute     // how long a daemon may take, at least, to stop what runs in its order
+)
 
-// shutdown begins the end and returns at once; false if it has begun before. done, if not nil, is called when
+// shutdown is the end of the keeper and of what it runs.
+type shutdown struct {
+	project  string
+	log      *slog.Logger
+	launches *launches
+	sockets  *heldSockets
+	daemon   *supervisor
+	logs     *logs.Recorder
+	release  func()         // gives up what other processes find the keeper by
+	finished chan struct{}  // closed when it is complete
+	working  sync.WaitGroup // who waits for a daemon to stop everything, and who ends what runs
+
+	mu     sync.Mutex // guards what follows
+	asked  bool       // SIGTERM or SIGINT has come
+	begun  bool
+	over   bool            // nothing runs any more, the logs are on disk
+	onOver []func()        // answers to those who asked for it
+	hurry  []chan struct{} // one per stop ladder: halve what is left of the grace
+	failed *FailedError    // why Run returns an error
+}
+
+// signalled is the answer to SIGTERM and SIGINT. The first one lets the daemon stop what runs in order, dependents
+// first. A daemon that cannot, dies meanwhile or takes too long leaves that to the keeper, which ends everything at once;
+// so does the second signal. Each further one halves what is left of the grace times.
+func (e *shutdown) signalled() {
+	s := e.daemon.current()
+	e.mu.Lock()
+	orderly := !e.asked && !e.begun && s != nil && s.orderly.Load()
+	e.asked = true
+	e.mu.Unlock()
+	if !orderly {
+		if !e.begin(nil) {
+			e.hurryUp()
+		}
+		return
+	}
+	limit := max(orderlyTime, e.launches.longestGrace()+10*time.Second)
+	e.tellStopping(limit)
+	s.out.add(&protocol.Message{Verb: protocol.End})
+	e.working.Go(func() {
+		select {
+		case <-s.ended:
+		case <-time.After(limit):
+			e.log.Warn("the daemon does not get done", "daemon", s.pid)
+		case <-e.finished:
+		}
+		e.begin(nil)
+	})
+}
+
+// begin begins the end and returns at once; false if it has begun before. done, if not nil, is called when
 // nothing runs any more and the logs are on disk; the daemon that asked then exits by itself. Servers go on then: the daemon
 // has ended those that it wanted to.
-func (k *keeper) shutdown(done func()) bool {
-	k.mu.Lock()
+func (e *shutdown) begin(done func()) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if done != nil {
-		if k.over {
+		if e.over {
 			done()
 		} else {
-			k.onOver = append(k.onOver, done)
+			e.onOver = append(e.onOver, done)
 		}
 	}
-	if k.ending {
-		k.mu.Unlock()
+	if e.begun {
 		return false
 	}
-	k.ending = true
+	e.begun = true
+	e.daemon.close()
 	limit := drainTime
-	k.held.CloseAll() // who listens does so still; afterwards clients see that nobody is there
 	var running []*launch
-	for _, l := range k.launches {
-		if l.exit == nil && (done == nil || k.signalled || !l.server) {
+	for _, l := range e.launches.close() {
+		if done == nil || e.asked || !l.server {
 			running = append(running, l)
 			limit = max(limit, l.grace.Timeout+drainTime)
 		}
 	}
+	e.sockets.close()
 	ladders := make([]chan struct{}, len(running))
 	for i := range ladders {
 		ladders[i] = make(chan struct{}, 1)
 	}
-	k.hurry = ladders
-	k.mu.Unlock()
-	k.working.Go(func() {
-		k.tellStopping(limit)
-		k.endLaunches(running, ladders)
-		killMarked(ofLaunches(k.opts.ID)) // what launches left behind that exited before
-		k.logs.Drain(drainTime)
-		k.leave()
-		close(k.finished)
+	e.hurry = ladders
+	e.working.Go(func() {
+		e.tellStopping(limit)
+		e.endLaunches(running, ladders)
+		killMarked(ofLaunches(e.project)) // what launches left behind that exited before
+		e.logs.Drain(drainTime)
+		e.leave()
+		close(e.finished)
 	})
 	return true
 }
 
+// begins reports whether the end has begun, or is asked for.
+func (e *shutdown) begins() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.begun || e.asked
+}
+
+func (e *shutdown) tellStopping(limit time.Duration) {
+	if err := tellStopping(limit); err != nil {
+		e.log.Warn("cannot notify the service manager", "err", err)
+	}
+}
+
 // hurryUp halves what is left of every grace time.
-func (k *keeper) hurryUp() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, h := range k.hurry {
+func (e *shutdown) hurryUp() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, h := range e.hurry {
 		select {
 		case h <- struct{}{}:
 		default:
@@ -68,12 +134,12 @@ func (k *keeper) hurryUp() {
 }
 
 // endLaunches climbs all stop ladders side by side, those of servers when nothing needs them any more.
-func (k *keeper) endLaunches(running []*launch, ladders []chan struct{}) {
+func (e *shutdown) endLaunches(running []*launch, ladders []chan struct{}) {
 	for _, servers := range []bool{false, true} {
 		var all sync.WaitGroup
 		for i, l := range running {
 			if l.server == servers {
-				all.Go(func() { k.endLaunch(l, ladders[i]) })
+				all.Go(func() { e.endLaunch(l, ladders[i]) })
 			}
 		}
 		all.Wait()
@@ -81,7 +147,7 @@ func (k *keeper) endLaunches(running []*launch, ladders []chan struct{}) {
 }
 
 // endLaunch: signal or message, grace, SIGKILL; then whatever descends from it.
-func (k *keeper) endLaunch(l *launch, hurry <-chan struct{}) {
+func (e *shutdown) endLaunch(l *launch, hurry <-chan struct{}) {
 	req := protocol.SignalReq{Key: l.key, Signal: l.grace.Signal}
 	if req.Signal == 0 {
 		req.Signal = int(syscall.SIGTERM)
@@ -90,8 +156,8 @@ func (k *keeper) endLaunch(l *launch, hurry <-chan struct{}) {
 		req.Message = `"shutdown"`
 	}
 	deadline := time.Now().Add(l.grace.Timeout)
-	if err := k.signal(req); err != nil {
-		k.log.Warn("cannot ask to end", "app", l.key.App, "instance", l.key.Instance, "gen", l.key.Generation, "err", err)
+	if err := e.launches.signal(req); err != nil {
+		e.log.Warn("cannot ask to end", "app", l.key.App, "instance", l.key.Instance, "gen", l.key.Generation, "err", err)
 	}
 	for over := false; !over; {
 		timer := time.NewTimer(time.Until(deadline))
@@ -105,24 +171,24 @@ func (k *keeper) endLaunch(l *launch, hurry <-chan struct{}) {
 		}
 		timer.Stop()
 	}
-	_ = k.signal(protocol.SignalReq{Key: l.key, Signal: int(syscall.SIGKILL), Tree: true})
+	_ = e.launches.signal(protocol.SignalReq{Key: l.key, Signal: int(syscall.SIGKILL), Tree: true})
 	select {
 	case <-l.ended:
 	case <-time.After(5 * time.Second):
-		k.log.Error("cannot kill: the kernel does not let go", "app", l.key.App, "instance", l.key.Instance, "gen", l.key.Generation)
+		e.log.Error("cannot kill: the kernel does not let go", "app", l.key.App, "instance", l.key.Instance, "gen", l.key.Generation)
 	}
 }
 
-// leave lets the daemon go and removes the socket; the locks end with the process.
-func (k *keeper) leave() {
-	k.mu.Lock()
-	s := k.session
-	asked := len(k.onOver) > 0
-	k.over = true
-	for _, done := range k.onOver {
+// leave lets the daemon go, then what other processes find the keeper by.
+func (e *shutdown) leave() {
+	s := e.daemon.current()
+	e.mu.Lock()
+	asked := len(e.onOver) > 0
+	e.over = true
+	for _, done := range e.onOver {
 		done()
 	}
-	k.mu.Unlock()
+	e.mu.Unlock()
 	if s != nil {
 		if asked {
 			select {
@@ -130,13 +196,34 @@ func (k *keeper) leave() {
 			case <-time.After(leaveTime):
 			}
 		}
-		k.endDaemon(s, syscall.SIGTERM)
+		e.daemon.end(s, syscall.SIGTERM)
 	}
-	k.listener.Close()
-	if err := k.place.Truncate(0); err != nil {
-		k.log.Warn("cannot empty keeper.lock", "err", err)
+	e.release()
+}
+
+// FailedError is returned by Run when the daemon has ended the keeper because the stack cannot run.
+type FailedError struct {
+	Text string
+	Code int // the exit code that the daemon wants for it
+}
+
+func (e *FailedError) Error() string { return e.Text }
+
+// fail notes why Run is to return an error; the first reason stays.
+func (e *shutdown) fail(text string, code int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if text != "" && e.failed == nil {
+		e.failed = &FailedError{Text: text, Code: code}
 	}
-	if err := os.Remove(k.opts.Socket); err != nil && !os.IsNotExist(err) {
-		k.log.Warn("cannot remove the API socket", "err", err)
+}
+
+// failure is what Run returns.
+func (e *shutdown) failure() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.failed == nil {
+		return nil
 	}
+	return e.failed
 }

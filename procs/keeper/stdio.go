@@ -3,13 +3,10 @@ package keeper
 import (
 	"os"
 
-	"devstack/procs/keeper/sockets"
-
 	"devstack/procs/keeper/ipc"
-
 	"devstack/procs/keeper/logs"
-
 	"devstack/procs/keeper/protocol"
+	"devstack/procs/keeper/sockets"
 )
 
 // stdio is what a launch is born with: both ends, until the fork.
@@ -22,8 +19,8 @@ type stdio struct {
 	ipcChild   *os.File         // nil without IPC
 }
 
-func (k *keeper) openStdio(req protocol.Launch) (s *stdio, err error) {
-	s = &stdio{null: k.null, merged: req.Logs.Err != "" && req.Logs.Err == req.Logs.Out}
+func openStdio(null *os.File, req protocol.Launch) (s *stdio, err error) {
+	s = &stdio{null: null, merged: req.Logs.Err != "" && req.Logs.Err == req.Logs.Out}
 	defer func() {
 		if err != nil {
 			s.closeChildEnds()
@@ -79,28 +76,28 @@ func (s *stdio) closeOwnEnds() {
 	}
 }
 
-// readStdio starts reading what the launch writes.
-func (k *keeper) readStdio(l *launch, req protocol.Launch, s *stdio) {
+// readStdio starts reading what the launch writes. ls.mu is held.
+func (ls *launches) readStdio(l *launch, req protocol.Launch, s *stdio) {
 	if s.outR != nil {
-		l.streams = append(l.streams, k.logs.Read(s.outR, l.key, "out", req.Logs, req.Logs.Out))
+		l.streams = append(l.streams, ls.logs.Read(s.outR, l.key, "out", req.Logs, req.Logs.Out))
 	}
 	if s.errR != nil {
-		l.streams = append(l.streams, k.logs.Read(s.errR, l.key, "err", req.Logs, req.Logs.Err))
+		l.streams = append(l.streams, ls.logs.Read(s.errR, l.key, "err", req.Logs, req.Logs.Err))
 	}
 	if s.ipcOwn != nil {
 		l.channel = ipc.NewChannel(s.ipcOwn)
-		k.talking[l] = true
-		k.listenTo(l)
+		ls.talking[l] = true
+		ls.listenTo(l)
 	}
 }
 
-// listenTo starts reading a launch's IPC channel.
-func (k *keeper) listenTo(l *launch) {
-	k.working.Go(func() {
-		k.readIPC(l)
-		k.mu.Lock()
-		delete(k.talking, l)
-		k.mu.Unlock()
+// listenTo starts reading a launch's IPC channel. ls.mu is held.
+func (ls *launches) listenTo(l *launch) {
+	ls.listening.Go(func() {
+		ls.listen(l)
+		ls.mu.Lock()
+		delete(ls.talking, l)
+		ls.mu.Unlock()
 	})
 }
 

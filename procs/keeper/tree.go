@@ -1,13 +1,13 @@
 package keeper
 
 import (
-	"devstack/procs/keeper/protocol"
-	"devstack/procs/proc"
-
 	"os"
 	"strings"
 	"sync"
 	"syscall"
+
+	"devstack/procs/keeper/protocol"
+	"devstack/procs/proc"
 )
 
 // sweep asks for a signal to everything that descends from one launch.
@@ -25,6 +25,8 @@ type sweep struct {
 //
 // One walk of the process table serves every request that waits, so stopping 200 launches costs a few walks.
 type tree struct {
+	walking sync.WaitGroup // it runs while somebody waits for a walk
+
 	mu      sync.Mutex // guards what follows
 	pending []*sweep
 	running bool
@@ -37,7 +39,7 @@ func (t *tree) signal(s *sweep) {
 	t.pending = append(t.pending, s)
 	if !t.running {
 		t.running = true
-		go t.run() // ends when nobody waits for it any more
+		t.walking.Go(t.run)
 	}
 	t.mu.Unlock()
 	<-s.done

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"devstack/procs/keeper/pause"
-
 	"devstack/procs/keeper/protocol"
 )
 

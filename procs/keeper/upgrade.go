@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -30,24 +31,30 @@ const (
 	quietTime = 5 * time.Second  // for everything that is under way in the keeper to come to a stop
 )
 
-// exec serves ExecReq: answer is called before anything is touched if the upgrade is refused, else when it begins.
-func (k *keeper) exec(s *session, req protocol.ExecReq, answer func(error)) {
-	if err := k.tryExecutables(req); err != nil {
+// upgrade replaces the executable of a keeper: all of it goes along, so that this part knows the whole.
+type upgrade struct {
+	k      *keeper
+	agreed chan protocol.ExecReq // for the loop to perform; holds one
+}
+
+// request serves ExecReq: answer is called before anything is touched if the upgrade is refused, else when it begins.
+func (u *upgrade) request(s *session, req protocol.ExecReq, answer func(error)) {
+	if err := u.tryExecutables(req); err != nil {
 		answer(fmt.Errorf("cannot upgrade: %w", err))
 		return
 	}
-	if err := k.beginUpgrade(); err != nil {
+	if err := u.begin(); err != nil {
 		answer(err)
 		return
 	}
-	k.log.Info("upgrade", "keeper", req.Self, "daemon", req.Daemon)
+	u.k.log.Info("upgrade", "keeper", req.Self, "daemon", req.Daemon)
 	answer(nil)
-	k.retire(s)
-	k.upgrades <- req
+	u.retire(s)
+	u.agreed <- req
 }
 
 // tryExecutables finds out whether what is to take over runs at all.
-func (k *keeper) tryExecutables(req protocol.ExecReq) error {
+func (u *upgrade) tryExecutables(req protocol.ExecReq) error {
 	if err := upgradable(); err != nil {
 		return err
 	}
@@ -63,9 +70,9 @@ func (k *keeper) tryExecutables(req protocol.ExecReq) error {
 		return fmt.Errorf("%s: %w", req.Daemon[0], err)
 	}
 	ended := make(chan syscall.WaitStatus, 1)
-	null := k.null.Fd()
-	pid, err := k.children.start(req.Self, []string{req.Self, "keeper", checkArg, strconv.Itoa(carryVersion)}, &syscall.ProcAttr{
-		Dir: "/", Env: k.daemonEnv(), Files: []uintptr{null, null, null}, Sys: &syscall.SysProcAttr{Setsid: true},
+	null := u.k.null.Fd()
+	pid, err := u.k.children.start(req.Self, []string{req.Self, "keeper", checkArg, strconv.Itoa(carryVersion)}, &syscall.ProcAttr{
+		Dir: "/", Env: u.k.daemon.env(), Files: []uintptr{null, null, null}, Sys: &syscall.SysProcAttr{Setsid: true},
 	}, func(status syscall.WaitStatus) { ended <- status })
 	if err != nil {
 		return fmt.Errorf("%s: %w", req.Self, err)
@@ -77,7 +84,7 @@ func (k *keeper) tryExecutables(req protocol.ExecReq) error {
 		}
 		return nil
 	case <-time.After(checkTime):
-		_ = k.children.signalGroup(pid, syscall.SIGKILL)
+		_ = u.k.children.signalGroup(pid, syscall.SIGKILL)
 		return fmt.Errorf("%s does not answer: %w", req.Self, syscall.ETIMEDOUT)
 	}
 }
@@ -97,76 +104,58 @@ func checkCarried(args []string) error {
 	return nil
 }
 
-// beginUpgrade keeps daemons from being started until resumeDaemons.
-func (k *keeper) beginUpgrade() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	switch {
-	case k.ending || k.signalled:
+// begin keeps daemons from being started until the upgrade has failed.
+func (u *upgrade) begin() error {
+	if u.k.shutdown.begins() {
 		return fmt.Errorf("cannot upgrade: the keeper is ending: %w", syscall.ESHUTDOWN)
-	case k.upgrading != nil:
+	}
+	if !u.k.daemon.pause() {
 		return fmt.Errorf("cannot upgrade: another upgrade is under way: %w", syscall.EBUSY)
 	}
-	k.upgrading = make(chan struct{})
 	return nil
 }
 
-// awaitUpgrade waits while there is an upgrade, which then has failed.
-func (k *keeper) awaitUpgrade() {
-	k.mu.Lock()
-	upgrading := k.upgrading
-	k.mu.Unlock()
-	if upgrading != nil {
-		<-upgrading
-	}
-}
-
-func (k *keeper) resumeDaemons() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	close(k.upgrading)
-	k.upgrading = nil
-}
-
 // retire returns when the daemon, which was told, has left, by itself or not, and what it asked for is done.
-func (k *keeper) retire(s *session) {
+func (u *upgrade) retire(s *session) {
 	select {
 	case <-s.ended:
 	case <-time.After(leaveTime):
-		k.endDaemon(s, syscall.SIGTERM)
+		u.k.daemon.end(s, syscall.SIGTERM)
 	}
 	<-s.served
 	within(quietTime, &s.requests)
 }
 
-// upgrade is carried out by the loop: nobody reaps, and no signal is served, meanwhile. It returns only if it fails; then
+// perform is called by the loop: nobody reaps, and no signal is served, meanwhile. It returns only if it fails; then
 // everything goes on as before, with a new daemon.
 //
 // A SIGTERM in the milliseconds in which the new executable starts ends it at once, as kill -9 does: Go lets in what would
 // end a program, whatever mask it inherits.
-func (k *keeper) upgrade(req protocol.ExecReq) {
-	err := k.quiesce()
+func (u *upgrade) perform(req protocol.ExecReq) {
+	err := u.quiesce()
 	if err == nil {
-		err = k.become(req)
+		err = u.become(req)
 	}
-	k.log.Error("cannot upgrade: everything goes on as before", "err", err)
-	k.unquiesce()
-	k.resumeDaemons()
+	u.k.log.Error("cannot upgrade: everything goes on as before", "err", err)
+	u.unquiesce()
+	u.k.daemon.resume()
 }
 
-func (k *keeper) become(req protocol.ExecReq) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	c, open, err := k.gather(req)
+// become takes every lock, so that nothing changes while it is gathered and no child is on its way.
+func (u *upgrade) become(req protocol.ExecReq) error {
+	k := u.k
+	for _, l := range []sync.Locker{&k.shutdown.mu, &k.sockets.mu, &k.launches.mu, &k.children.mu} {
+		l.Lock()
+		defer l.Unlock()
+	}
+	c, open, err := gather(k, req)
 	if err != nil {
 		return err
 	}
-	k.children.mu.Lock() // no child is on its way
-	defer k.children.mu.Unlock()
 	defer k.heedSignals()
 	return handOver(req.Self, c, open, func() error {
 		signal.Stop(k.sigs) // what came before is in the channel
-		if k.ending || len(k.sigs) > 0 {
+		if k.shutdown.begun || k.shutdown.asked || len(k.sigs) > 0 {
 			return fmt.Errorf("the keeper is ending: %w", syscall.ESHUTDOWN)
 		}
 		return nil
