@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"daemon/preflight":         {"daemon/api", "infra", "procs/node", "stack", "view"},
 	"infra":                    {"probe", "stack", "view"},
 	"infra/docker":             {"infra", "probe", "stack", "view"},
-	"infra/native":             {"infra", "procs/keeper", "stack", "view"},
+	"infra/native":             {"infra", "probe", "procs/keeper", "stack", "view"},
 	"probe":                    {"stack"},
 	"procs":                    {"probe", "procs/keeper", "procs/node", "stack", "view"},
 	"procs/keeper":             {},
