@@ -49,6 +49,8 @@ type running struct {
 	at     api.Location
 	file   string
 	client *api.Client
+
+	noInfra bool // others run the services
 }
 
 func newProject(t *testing.T, ecosystem string) *running {
@@ -90,7 +92,7 @@ func (r *running) up(variables ...string) *api.Result {
 		r.Fatal(err)
 	}
 	result, err := r.client.Up(r.Context(), api.UpRequest{
-		Files: api.Files{File: r.file}, Environment: append(os.Environ(), variables...), Timeout: time.Minute,
+		Files: api.Files{File: r.file}, Environment: append(os.Environ(), variables...), Timeout: time.Minute, NoInfra: r.noInfra,
 	}, func(api.Event) {})
 	if err != nil {
 		r.Fatal(err)

@@ -31,6 +31,9 @@ type engineDouble struct {
 	events     chan EngineEvent // nil: nobody reads them
 	checks     func() (probe.Execution, error)
 	lines      []string
+	hold       chan struct{} // nil: a start takes no time; else it waits for that to be closed
+	away       bool          // it answers nobody who asks for its events
+	end        chan struct{} // closed when it goes away
 }
 
 func newEngine() *engineDouble {
@@ -143,6 +146,12 @@ func (d *engineDouble) CreateContainer(_ context.Context, c Create) (string, err
 
 func (d *engineDouble) StartContainer(_ context.Context, id string) error {
 	d.mu.Lock()
+	hold := d.hold
+	d.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	d.mu.Lock()
 	defer d.mu.Unlock()
 	c := d.find(id)
 	if c == nil {
@@ -206,14 +215,19 @@ func (d *engineDouble) Events(ctx context.Context, _ string, _, until time.Time)
 		close(out)
 		return out, nil
 	}
-	in := make(chan EngineEvent, 1000)
+	in, end := make(chan EngineEvent, 1000), make(chan struct{})
 	d.mu.Lock()
-	d.events = in
-	d.mu.Unlock()
+	defer d.mu.Unlock()
+	if d.away {
+		return nil, errNoCall
+	}
+	d.events, d.end = in, end
 	go func() {
 		defer close(out)
 		for {
 			select {
+			case <-end:
+				return
 			case e := <-in:
 				select {
 				case out <- e:
@@ -226,6 +240,16 @@ func (d *engineDouble) Events(ctx context.Context, _ string, _, until time.Time)
 		}
 	}()
 	return out, nil
+}
+
+// cut makes the engine go away, or come back.
+func (d *engineDouble) cut(away bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away = away; away {
+		close(d.end)
+		d.events = nil
+	}
 }
 
 func (d *engineDouble) Logs(context.Context, string, LogOptions) (<-chan LogLine, error) {

@@ -28,6 +28,7 @@ func (i *Infra) Down(ctx context.Context, p *types.Project, project string, volu
 	}
 	for _, name := range i.names() {
 		i.endRepair(name)
+		i.step(name, Stop{}) // what a repair has just started as well
 	}
 	obs, err := i.driver.Observe(ctx, project, nil)
 	if err != nil {

@@ -330,6 +330,7 @@ func (i *Infra) stop(ctx context.Context, service string) error {
 		return unknown(service)
 	}
 	i.endRepair(service)
+	i.step(service, Stop{}) // what a repair has just started as well
 	_, c, _, _ := i.look(service)
 	if c.ID == "" {
 		return nil

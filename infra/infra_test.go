@@ -218,13 +218,11 @@ func TestAnEngineThatGoesAwayAndComesBack(t *testing.T) {
 		}
 		synctest.Wait()
 		is(t, i, "db", "as the engine goes", "exited", view.HealthStopped, view.ByOther)
-		for _, name := range i.names() { // the follower's word, when the stream of events ends
-			i.step(name, EngineLost{time.Now()})
-		}
-		if err := i.follower.catchUp(t.Context(), time.Now()); err != nil {
-			t.Fatal(err)
-		}
-		pass(time.Second)
+		d.cut(true)
+		pass(time.Minute)
+		is(t, i, "db", "while it is away", "exited", view.HealthStopped, "")
+		d.cut(false)
+		pass(time.Minute)
 		is(t, i, "db", "after its return", "running", view.HealthHealthy, "healthcheck")
 	})
 }
@@ -262,9 +260,28 @@ func TestStopEndsARepair(t *testing.T) {
 		if d.count("start db") != 1 {
 			t.Errorf("started %d times", d.count("start db"))
 		}
-		if s := one(t, i, "db"); s.Exits[0].Reason != view.Crash {
-			t.Errorf("its crash has become %s", s.Exits[0].Reason)
+		if s := one(t, i, "db"); len(s.Exits) != 1 || s.Exits[0].Reason != view.Crash {
+			t.Errorf("its crash has become %+v", s.Exits)
 		}
+	})
+}
+
+// A start that the engine is about to carry out cannot be taken back: stop waits for it, and ends what it has started.
+func TestStopWaitsForARepairUnderWay(t *testing.T) {
+	kept(t, func(t *testing.T, i *Infra, d *engineDouble) {
+		up(t, i, servicesOf("db").with("db", checked))
+		d.hold = make(chan struct{})
+		d.exit("db", 1)
+		pass(time.Second)
+		stopped := make(chan error)
+		go func() { stopped <- i.Stop(t.Context(), "db") }()
+		synctest.Wait()
+		close(d.hold)
+		if err := <-stopped; err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Hour)
+		is(t, i, "db", "after stop", "exited", view.HealthStopped, view.ByDevstack)
 	})
 }
 
