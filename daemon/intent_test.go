@@ -32,8 +32,6 @@ func set(names ...string) map[string]bool {
 	return m
 }
 
-func names(m map[string]bool) string { return strings.Join(slices.Sorted(maps.Keys(m)), " ") }
-
 // chosen is the selection of these processes of fourApps, of which each was launched seven times.
 func chosen(processes ...string) selection {
 	var s selection

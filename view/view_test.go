@@ -48,9 +48,11 @@ func TestWhatIsNotKnownIsNull(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(got), `{"code":null,"signal":null,`) {
 		t.Errorf("%s, %v", got, err)
 	}
-	got, err = json.Marshal(Exit{Signal: `SIG"`})
 	var back Exit
-	if err := json.Unmarshal(got, &back); err != nil || back.Signal != `SIG"` {
+	if got, err = json.Marshal(Exit{Signal: `SIG"`}); err == nil {
+		err = json.Unmarshal(got, &back)
+	}
+	if err != nil || back.Signal != `SIG"` {
 		t.Errorf("%s came back as %+v, %v", got, back, err)
 	}
 	var service map[string]any

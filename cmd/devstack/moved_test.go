@@ -22,14 +22,26 @@ type displacement struct {
 
 func displacements() []displacement {
 	return []displacement{
-		{"removed and made again", func(p *places) { p.up("proj"); p.remove("proj"); p.make("proj") },
-			[]string{"proj"}, "was started in the directory that was"},
-		{"moved away and made again", func(p *places) { p.up("proj"); p.move("proj", "old"); p.make("proj") },
-			[]string{"proj"}, "was started in the directory that was"},
-		{"moved", func(p *places) { p.up("proj"); p.move("proj", "proj2") },
-			[]string{"proj2"}, "when the stack that runs was started"},
-		{"above it moved", func(p *places) { p.make("above/proj"); p.up("above/proj"); p.move("above", "beyond") },
-			[]string{"beyond/proj"}, "when the stack that runs was started"},
+		{
+			"removed and made again", func(p *places) { p.up("proj"); p.remove("proj"); p.make("proj") },
+			[]string{"proj"},
+			"was started in the directory that was",
+		},
+		{
+			"moved away and made again", func(p *places) { p.up("proj"); p.move("proj", "old"); p.make("proj") },
+			[]string{"proj"},
+			"was started in the directory that was",
+		},
+		{
+			"moved", func(p *places) { p.up("proj"); p.move("proj", "proj2") },
+			[]string{"proj2"},
+			"when the stack that runs was started",
+		},
+		{
+			"above it moved", func(p *places) { p.make("above/proj"); p.up("above/proj"); p.move("above", "beyond") },
+			[]string{"beyond/proj"},
+			"when the stack that runs was started",
+		},
 		{"moved in a circle", func(p *places) {
 			p.make("other")
 			p.up("proj", "other")
@@ -37,12 +49,21 @@ func displacements() []displacement {
 			p.move("other", "proj")
 			p.move("third", "other")
 		}, []string{"proj", "other"}, "when the stack that runs was started"},
-		{"moved onto the place of another", func(p *places) { p.make("other"); p.up("proj", "other"); p.remove("proj"); p.move("other", "proj") },
-			[]string{"proj"}, "when the stack that runs was started"},
-		{"moved and back", func(p *places) { p.up("proj"); p.move("proj", "proj2"); p.move("proj2", "proj") },
-			[]string{"proj"}, ""},
-		{"moved after kill -9 of keeper and daemon", func(p *places) { p.up("proj"); p.killAll(); p.move("proj", "proj2") },
-			[]string{"proj2"}, ""},
+		{
+			"moved onto the place of another", func(p *places) { p.make("other"); p.up("proj", "other"); p.remove("proj"); p.move("other", "proj") },
+			[]string{"proj"},
+			"when the stack that runs was started",
+		},
+		{
+			"moved and back", func(p *places) { p.up("proj"); p.move("proj", "proj2"); p.move("proj2", "proj") },
+			[]string{"proj"},
+			"",
+		},
+		{
+			"moved after kill -9 of keeper and daemon", func(p *places) { p.up("proj"); p.killAll(); p.move("proj", "proj2") },
+			[]string{"proj2"},
+			"",
+		},
 		{"a link to it replaced", func(p *places) {
 			p.link("proj", "current")
 			p.up("current")
