@@ -160,14 +160,14 @@ func (s *supervisor) restore(p savedProcess, rows []keeper.Running, w Wish) {
 		}
 	}
 	before := s.machine
-	next, effects := before.Resume(rows, w)
+	next, effects := resume(before, rows, w)
 	s.machine = next
 	s.mu.Lock()
 	switch {
 	case s.stopCause != "":
 	case w.Stopped:
 		s.stopCause = "stopped"
-	case before.replaces(w):
+	case w.replaces(before):
 		s.stopCause = "restarted"
 	}
 	s.mu.Unlock()
