@@ -95,6 +95,18 @@ func LastLines(src LogSource, stateDir string, n int, since time.Time) []string 
 	return lines[max(0, len(lines)-n):]
 }
 
+// Flush empties the log files of an app's n-th instance, rotated ones included. Whoever follows them goes on.
+func Flush(app stack.App, n int, stateDir string) error {
+	app = app.Instance(n)
+	var failed []error
+	for _, path := range []string{app.OutFile, app.ErrorFile, app.LogFile} {
+		if path != "" && path != os.DevNull {
+			failed = append(failed, logs.EmptyLog(stateDir, path))
+		}
+	}
+	return errors.Join(failed...)
+}
+
 // mergeAvailable yields everything that can be read now, the oldest first.
 func mergeAvailable(ctx context.Context, streams []*logStream, q LogQuery, yield func(LogRecord, error) bool) bool {
 	for ctx.Err() == nil {

@@ -12,9 +12,9 @@ import (
 	"devstack/stack"
 )
 
-// launchOf is everything the keeper needs to run an app. An error means that its program is not there.
+// launchRequest is everything the keeper needs to run an app. An error means that its program is not there.
 // A held app that Node runs gets the shim, the file that makes its sockets outlive it.
-func launchOf(app stack.App, key keeper.Key, id int, shim string) (keeper.Launch, error) {
+func launchRequest(app stack.App, key keeper.Key, id int, shim string) (keeper.Launch, error) {
 	env := app.Environ()
 	argv := commandLine(app)
 	path, err := findExecutable(argv[0], app.Cwd, env)
