@@ -88,8 +88,8 @@ func (m Machine) succeeded() (Machine, []Effect) {
 	return m.forgiven().counted(view.Manual), []Effect{Promote{m.Gen}, Drain{old}, SetTimer{Gen: old, Timer: DrainTimer, After: m.Policy.KillTimeout}}
 }
 
-// inherited is the death of the one that serves while its heir is on its way: the heir goes on in its place, and an
-// exit of it is a crash from now on.
+// inherited is called when the launch that serves has died while it has an heir. The heir takes its place, and counts as
+// crashed if it exits from now on.
 func (m Machine) inherited(ev Exited) (Machine, []Effect) {
 	m.Gen, m.Ready, m.Listens, m.Late = m.Heir.Gen, m.Heir.Ready, m.Heir.Listens, false
 	m.State, m.Heir = view.Launching, Heir{}
@@ -110,7 +110,7 @@ func (m Machine) leave() (Machine, []Effect) {
 	return m, []Effect{Drain{m.Gen}, SetTimer{Gen: m.Gen, Timer: DrainTimer, After: m.Policy.KillTimeout}}
 }
 
-// dismiss ends launches beside the one that an event has ended or will end: nothing outlives a stop.
+// dismiss ends the launches beside the one that serves if the event has ended, or will end, that one: nothing outlives a stop.
 func (m Machine) dismiss(ev Event, effects []Effect) (Machine, []Effect) {
 	if m.Heir.Gen != 0 && m.State == view.Stopping {
 		next, more := m.dismissHeir()
@@ -162,7 +162,8 @@ func (r Retired) step(ev Event, p Policy) (Retired, []Effect) {
 	return r, nil
 }
 
-// handover says in a word what a step has done to a launch beside the one that serves, and to which; empty: nothing.
+// handover says in a word what a step has done to a launch beside the one that serves, and which launch that is. The word is
+// empty if the step has done nothing to it.
 func handover(before, now Machine) (step string, gen int64) {
 	switch old := before.Heir; {
 	case old.Gen == 0 && now.Heir.Gen != 0:

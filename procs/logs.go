@@ -55,8 +55,8 @@ type LogRecord struct {
 	Message  string // without the line end and the timestamp that the keeper put before it
 }
 
-// ReadLogs yields history, merged by time over all streams, and then, if asked, what is written from then on. It needs
-// no daemon. The lines of one stream stay in their order whatever their times say. A stream that cannot be read
+// ReadLogs yields history, merged by time over all streams, and then, if Follow is set, what programs write from then on. It
+// needs no daemon. The lines of one stream stay in their order whatever their times say. A stream that cannot be read
 // yields one error and is left out.
 func ReadLogs(ctx context.Context, q LogQuery) iter.Seq2[LogRecord, error] {
 	return func(yield func(LogRecord, error) bool) {

@@ -274,8 +274,8 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 	return m, append(done, m.restartTimer(delay))
 }
 
-// launchFailed gives up when trying again cannot help; else it waits, longer each time: the machine is short of
-// something, and that is not the program's fault.
+// launchFailed gives up when trying again cannot help. Else it waits, longer each time: the host is short of something,
+// and that is not the program's fault.
 func (m Machine) launchFailed(ev LaunchFailed) (Machine, []Effect) {
 	m.Ready, m.Late = false, false
 	if ev.Permanent {
@@ -291,13 +291,13 @@ func (m Machine) restartTimer(after time.Duration) Effect {
 	return SetTimer{Gen: m.Gen, Timer: RestartTimer, After: after, Jitter: m.Failed > 0 || m.Policy.RestartDelay == nil}
 }
 
-// forgiven is the machine after somebody has asked for it to run: its failures in a row start over.
+// forgiven counts failures in a row from zero again, because somebody has asked for the instance to run.
 func (m Machine) forgiven() Machine {
 	m.Unstable, m.Failed = 0, 0
 	return m
 }
 
-// revive runs what has given up or has ended by itself. What somebody has stopped stays stopped.
+// revive runs an instance that has given up or has ended by itself. An instance that somebody has stopped stays stopped.
 func (m Machine) revive(why view.Reason) (Machine, []Effect) {
 	if m.State == view.Stopped && !m.Ended {
 		return m, nil
@@ -311,7 +311,7 @@ func (m Machine) counted(why view.Reason) Machine {
 	return m
 }
 
-// live says whether the launch that State is about may exist: exactly then its exit is still to come.
+// live says whether the launch that State is about may exist. If it may, its exit is still to come.
 func (m Machine) live() bool {
 	return m.State == view.Launching || m.State == view.Online || m.State == view.Stopping
 }

@@ -46,8 +46,8 @@ func resume(m Machine, running []keeper.Running, w Wish) (Machine, []Effect) {
 // replaces says whether the wish is for a launch that is newer than those that there are.
 func (w Wish) replaces(m Machine) bool { return !w.Beside && max(m.Gen, m.Heir.Gen) < w.Least }
 
-// inherit is the machine after a reload of which only the first half was saved, if the keeper knows that it has ended: the
-// older launch is gone, and nobody crashed.
+// inherit ends a reload of which only the first half was saved, if the keeper knows that it has ended: the older launch is
+// gone, and it has not crashed.
 func inherit(m Machine, w Wish, running []keeper.Running) Machine {
 	if n := len(running); n > 1 && w.Beside && m.Gen < w.Least && m.live() && !alive(running, m.Gen) {
 		if newest := running[n-1]; newest.Exit == nil && newest.Key.Generation >= w.Least {
@@ -59,7 +59,7 @@ func inherit(m Machine, w Wish, running []keeper.Running) Machine {
 	return m
 }
 
-// alone is the machine with everything beside the launch that serves on its way out, as after a stop.
+// alone sends away every launch beside the one that serves, as a stop does.
 func alone(m Machine) Machine {
 	if m.Heir.Gen != 0 {
 		m.Retired, m.Heir = Retired{Gen: m.Heir.Gen}, Heir{}

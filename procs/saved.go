@@ -51,8 +51,8 @@ type Taken struct {
 	Wish func(app string, instance int) Wish
 }
 
-// Restore takes over from an earlier daemon, once, on a new Manager. What is wanted wins over what was saved: an instance
-// that was stopped is stopped, and its exit is nobody's crash. Definitions restart nothing: an app whose definition has
+// Restore takes over from an earlier daemon. Call it once, on a new Manager. What is wanted wins over what was saved: an
+// instance that somebody has stopped is stopped, and its exit does not count as a crash. Definitions restart nothing: an app whose definition has
 // changed since is restarted by the next Apply. Launches of instances that are no longer defined are ended.
 func (m *Manager) Restore(t Taken) error {
 	var st savedState

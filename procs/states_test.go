@@ -148,11 +148,23 @@ const retiredGen = testGen - 1
 func reloadEvents() []reloadEvent {
 	exited := func(gen int64) Event { return Exited{Gen: gen, Code: 1, Uptime: time.Second} }
 	return []reloadEvent{
-		{"", Reload{}}, {"", Stop{}}, {"", Leave{}}, {"", Restart{}},
-		{"the one that serves", Listening{testGen}}, {"the one that serves", exited(testGen)},
-		{"heir", Listening{heirGen}}, {"heir", Ready{heirGen}}, {"heir", Elapsed{heirGen, SettleTimer}}, {"heir", Elapsed{heirGen, ListenTimer}},
-		{"heir", Unhealthy{heirGen}}, {"heir", LaunchFailed{Gen: heirGen}}, {"heir", exited(heirGen)},
-		{"old one", Drained{retiredGen}}, {"old one", Elapsed{retiredGen, DrainTimer}}, {"old one", Elapsed{retiredGen, KillTimer}}, {"old one", exited(retiredGen)},
+		{"", Reload{}},
+		{"", Stop{}},
+		{"", Leave{}},
+		{"", Restart{}},
+		{"the one that serves", Listening{testGen}},
+		{"the one that serves", exited(testGen)},
+		{"heir", Listening{heirGen}},
+		{"heir", Ready{heirGen}},
+		{"heir", Elapsed{heirGen, SettleTimer}},
+		{"heir", Elapsed{heirGen, ListenTimer}},
+		{"heir", Unhealthy{heirGen}},
+		{"heir", LaunchFailed{Gen: heirGen}},
+		{"heir", exited(heirGen)},
+		{"old one", Drained{retiredGen}},
+		{"old one", Elapsed{retiredGen, DrainTimer}},
+		{"old one", Elapsed{retiredGen, KillTimer}},
+		{"old one", exited(retiredGen)},
 	}
 }
 
