@@ -3,73 +3,86 @@ package procs
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"slices"
+	"log/slog"
+	"net"
 	"syscall"
 
-	"devstack/procs/keeper/logs"
 	keeper "devstack/procs/keeper/protocol"
-	"devstack/stack"
+	"devstack/procs/node"
 )
 
-// StartIDs is Start for single instances; unknown ids are ignored.
-func (m *Manager) StartIDs(ids ...int) { m.sendTo(Start{}, "started", ids) }
-
-// StopIDs is Stop for single instances.
-func (m *Manager) StopIDs(ids ...int) { m.sendTo(Stop{}, "stopped", ids) }
-
-// RestartIDs is Restart for single instances.
-func (m *Manager) RestartIDs(ids ...int) { m.sendTo(Restart{}, "restarted", ids) }
-
-// ResetIDs sets the counters of single instances to zero; nothing is started or stopped by it.
-func (m *Manager) ResetIDs(ids ...int) { m.sendTo(Reset{}, "reset", ids) }
-
-func (m *Manager) sendTo(ev Event, cause string, ids []int) {
-	for _, s := range m.byID(ids...) {
-		s.send(ev, cause)
-	}
+// control is what a supervisor has the keeper do to the launches of one instance. What fails is logged here: the machine
+// hears by an exit, or by a timer, how it ended.
+type control struct {
+	ctx      context.Context
+	keeper   Keeper
+	app      string
+	instance int
+	log      *slog.Logger
 }
 
-// Reload gives one instance a definition, its own copy of app, and runs it anew with it; its siblings keep theirs.
-// Where two launches can serve side by side, the new one takes over once it has been ready for a second, or the old one
-// stays; snapshots tell which (Successor, Retiring, Rejected). Else it is stopped first. A stopped instance is run.
-func (m *Manager) Reload(id int, app stack.App) {
-	for _, s := range m.byID(id) {
-		s.inbox.put(func() { s.reload(app.Instance(s.instance)) })
-	}
+func (c control) key(gen int64) keeper.Key {
+	return keeper.Key{App: c.app, Instance: c.instance, Generation: gen}
 }
 
-// Signal sends a signal to the process group of an instance. syscall.ESRCH: it does not run.
-func (m *Manager) Signal(ctx context.Context, id int, sig syscall.Signal) error {
-	found := m.byID(id)
-	if len(found) == 0 {
-		return fmt.Errorf("cannot signal process %d: %w", id, syscall.ESRCH)
-	}
-	s := found[0]
-	p := s.snapshot()
-	if p.Pid == nil {
-		return fmt.Errorf("cannot signal %s, it is %s: %w", s.name, p.Status, syscall.ESRCH)
-	}
-	return m.opts.Keeper.Signal(ctx, keeper.SignalReq{Key: s.key(p.Generation), Signal: int(sig)})
-}
-
-// Flush empties the log files of an app's n-th instance, rotated ones included. Whoever follows them goes on.
-func Flush(app stack.App, n int, stateDir string) error {
-	app = app.Instance(n)
-	var failed []error
-	for _, path := range []string{app.OutFile, app.ErrorFile, app.LogFile} {
-		if path != "" && path != os.DevNull {
-			failed = append(failed, logs.EmptyLog(stateDir, path))
+// signal falls back from the IPC message to kill_signal: a process that closed its channel must stop as well.
+func (c control) signal(e Signal) {
+	if e.Shutdown {
+		err := c.message(e.Gen, node.Shutdown)
+		if err == nil {
+			return
 		}
+		c.log.Warn("cannot send shutdown over IPC, sending a signal", "gen", e.Gen, "err", err)
 	}
-	return errors.Join(failed...)
+	req := keeper.SignalReq{Key: c.key(e.Gen), Signal: int(e.Signal)}
+	if err := c.keeper.Signal(c.ctx, req); err != nil && !errors.Is(err, syscall.ESRCH) {
+		c.log.Warn("cannot signal", "gen", e.Gen, "err", err)
+	}
 }
 
-// ParseSignal reads SIGUSR2, USR2 or sigusr2.
-func ParseSignal(name string) (syscall.Signal, error) { return parseSignal(name) }
+func (c control) killTree(gen int64) {
+	req := keeper.SignalReq{Key: c.key(gen), Signal: int(syscall.SIGKILL), Tree: true}
+	if err := c.keeper.Signal(c.ctx, req); err != nil {
+		c.log.Warn("cannot end what the launch left behind", "gen", gen, "err", err)
+	}
+}
 
-// byID are the instances with these ids.
-func (m *Manager) byID(ids ...int) []*supervisor {
-	return slices.DeleteFunc(m.wanted(), func(s *supervisor) bool { return !slices.Contains(ids, s.id) })
+// drain asks a launch over IPC to drain, and says whether it could be asked. A program that does not know how to drain has
+// to be signalled at once: it drains by itself, or not at all.
+func (c control) drain(l *launch) bool {
+	if !l.app.RunsNode() {
+		return false
+	}
+	err := c.message(l.gen, node.Drain)
+	if err != nil {
+		c.log.Warn("cannot ask the old process to drain", "gen", l.gen, "err", err)
+	}
+	return err == nil
+}
+
+// accept lets a successor take connections from the socket that it shares.
+func (c control) accept(l *launch) {
+	if !l.app.RunsNode() || !l.app.HoldsSockets() {
+		return
+	}
+	if err := c.message(l.gen, node.Accept); err != nil {
+		c.log.Warn("cannot tell the new process to accept", "gen", l.gen, "err", err)
+	}
+}
+
+// release lets the keeper close held sockets of the instance.
+func (c control) release(what keeper.ReleaseReq) {
+	what.App, what.Instance = c.app, c.instance
+	if err := c.keeper.Release(c.ctx, what); err != nil && c.ctx.Err() == nil {
+		c.log.Warn("cannot close held sockets", "before", what.Before, "only", what.Only, "err", err)
+	}
+}
+
+// connect connects to a launch itself, at an address that it listens on.
+func (c control) connect(ctx context.Context, gen int64, at keeper.Address) (net.Conn, error) {
+	return c.keeper.Connect(ctx, keeper.ConnectReq{Key: c.key(gen), Address: at})
+}
+
+func (c control) message(gen int64, text string) error {
+	return c.keeper.Signal(c.ctx, keeper.SignalReq{Key: c.key(gen), Message: text})
 }

@@ -168,3 +168,18 @@ func wantState(t *testing.T, m *Manager, app string, want view.Status) Process {
 	}
 	return p
 }
+
+// Start, Stop and Restart are StartIDs and so on by the names of apps.
+func (m *Manager) Start(names ...string) { m.sendNamed(Start{}, "started", names) }
+
+func (m *Manager) Stop(names ...string) { m.sendNamed(Stop{}, "stopped", names) }
+
+func (m *Manager) Restart(names ...string) { m.sendNamed(Restart{}, "restarted", names) }
+
+func (m *Manager) sendNamed(ev Event, cause string, names []string) {
+	for _, s := range m.instances.all() {
+		if slices.Contains(names, s.name) {
+			sendTo(m.instances.withIDs(s.id), ev, cause)
+		}
+	}
+}

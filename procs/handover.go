@@ -88,8 +88,8 @@ func (m Machine) succeeded() (Machine, []Effect) {
 	return m.forgiven().counted(view.Manual), []Effect{Promote{m.Gen}, Drain{old}, SetTimer{Gen: old, Timer: DrainTimer, After: m.Policy.KillTimeout}}
 }
 
-// inherited is the death of the one that serves while its heir is on its way: the heir goes on in its place, and an
-// exit of it is a crash from now on.
+// inherited is called when the launch that serves has died while it has an heir. The heir takes its place, and counts as
+// crashed if it exits from now on.
 func (m Machine) inherited(ev Exited) (Machine, []Effect) {
 	m.Gen, m.Ready, m.Listens, m.Late = m.Heir.Gen, m.Heir.Ready, m.Heir.Listens, false
 	m.State, m.Heir = view.Launching, Heir{}
@@ -110,7 +110,7 @@ func (m Machine) leave() (Machine, []Effect) {
 	return m, []Effect{Drain{m.Gen}, SetTimer{Gen: m.Gen, Timer: DrainTimer, After: m.Policy.KillTimeout}}
 }
 
-// dismiss ends launches beside the one that an event has ended or will end: nothing outlives a stop.
+// dismiss ends the launches beside the one that serves if the event has ended, or will end, that one: nothing outlives a stop.
 func (m Machine) dismiss(ev Event, effects []Effect) (Machine, []Effect) {
 	if m.Heir.Gen != 0 && m.State == view.Stopping {
 		next, more := m.dismissHeir()
@@ -119,48 +119,51 @@ func (m Machine) dismiss(ev Event, effects []Effect) (Machine, []Effect) {
 	_, stop := ev.(Stop)
 	_, leave := ev.(Leave)
 	if (stop || leave) && m.Retired.Gen != 0 && !m.Retired.Signalled {
-		next, more := m.signalRetired()
-		return next, append(effects, more...)
+		var more []Effect
+		m.Retired, more = m.Retired.signal(m.Policy)
+		return m, append(effects, more...)
 	}
 	return m, effects
 }
 
 func (m Machine) dismissHeir() (Machine, []Effect) {
-	m.Retired, m.Heir = Retired{Gen: m.Heir.Gen}, Heir{}
-	return m.signalRetired()
+	var effects []Effect
+	m.Retired, effects = Retired{Gen: m.Heir.Gen}.signal(m.Policy)
+	m.Heir = Heir{}
+	return m, effects
 }
 
-// signalRetired begins the stop ladder of a launch beside the one that serves.
-func (m Machine) signalRetired() (Machine, []Effect) {
-	m.Retired.Signalled = true
-	return m, []Effect{
-		Signal{Gen: m.Retired.Gen, Signal: m.Policy.KillSignal, Shutdown: m.Policy.ShutdownWithMessage},
-		SetTimer{Gen: m.Retired.Gen, Timer: KillTimer, After: m.Policy.KillTimeout},
+// signal begins the stop ladder.
+func (r Retired) signal(p Policy) (Retired, []Effect) {
+	r.Signalled = true
+	return r, []Effect{
+		Signal{Gen: r.Gen, Signal: p.KillSignal, Shutdown: p.ShutdownWithMessage},
+		SetTimer{Gen: r.Gen, Timer: KillTimer, After: p.KillTimeout},
 	}
 }
 
-// stepRetired is what happens to a launch on its way out.
-func (m Machine) stepRetired(ev Event) (Machine, []Effect) {
+// step is what happens to a launch on its way out. The zero Retired: it is gone.
+func (r Retired) step(ev Event, p Policy) (Retired, []Effect) {
 	switch ev := ev.(type) {
 	case Drained:
-		if !m.Retired.Signalled {
-			return m.signalRetired()
+		if !r.Signalled {
+			return r.signal(p)
 		}
 	case Elapsed:
 		switch {
-		case ev.Timer == DrainTimer && !m.Retired.Signalled:
-			return m.signalRetired()
-		case ev.Timer == KillTimer && m.Retired.Signalled:
-			return m, []Effect{Signal{Gen: m.Retired.Gen, Signal: syscall.SIGKILL}}
+		case ev.Timer == DrainTimer && !r.Signalled:
+			return r.signal(p)
+		case ev.Timer == KillTimer && r.Signalled:
+			return r, []Effect{Signal{Gen: r.Gen, Signal: syscall.SIGKILL}}
 		}
 	case Exited:
-		m.Retired = Retired{}
-		return m, []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: view.Manual, Beside: true}}
+		return Retired{}, []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: view.Manual, Beside: true}}
 	}
-	return m, nil
+	return r, nil
 }
 
-// handover says in a word what a step has done to a launch beside the one that serves, and to which; empty: nothing.
+// handover says in a word what a step has done to a launch beside the one that serves, and which launch that is. The word is
+// empty if the step has done nothing to it.
 func handover(before, now Machine) (step string, gen int64) {
 	switch old := before.Heir; {
 	case old.Gen == 0 && now.Heir.Gen != 0:

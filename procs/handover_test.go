@@ -154,7 +154,7 @@ func TestResumeAReload(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			m, effects := test.saved.Resume(test.rows, Wish{})
+			m, effects := resume(test.saved, test.rows, Wish{})
 			if m.Gen != test.gen || m.Heir.Gen != test.heir || m.Retired.Gen != test.retired || effectNames(effects) != test.effects {
 				t.Errorf("got generation %d, heir %d, retired %d, %q", m.Gen, m.Heir.Gen, m.Retired.Gen, effectNames(effects))
 			}

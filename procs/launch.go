@@ -1,108 +1,91 @@
 package procs
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
-	"syscall"
+	"slices"
+	"time"
 
 	keeper "devstack/procs/keeper/protocol"
-	"devstack/procs/node"
 	"devstack/stack"
 )
 
-// launchOf is everything the keeper needs to run an app. An error means that its program is not there.
-// A held app that Node runs gets the shim, the file that makes its sockets outlive it.
-func launchOf(app stack.App, key keeper.Key, id int, shim string) (keeper.Launch, error) {
-	env := app.Environ()
-	argv := commandLine(app)
-	path, err := findExecutable(argv[0], app.Cwd, env)
-	if err != nil {
-		return keeper.Launch{}, err
-	}
-	argv[0] = path
-	var hold *keeper.Hold
-	if app.HoldsSockets() {
-		hold = &keeper.Hold{}
-		if app.HoldPort == "true" {
-			hold.Bind = app.Port
-		}
-		if app.RunsNode() {
-			env = node.Preload(env, shim)
-		}
-	}
-	p := policyOf(app)
-	return keeper.Launch{
-		Key:   key,
-		Argv:  argv,
-		Dir:   app.Cwd,
-		Env:   env,
-		Logs:  logsOf(app, id),
-		IPC:   node.IsNode(app.Interpreter) || app.RunsNode() || app.WaitReady || app.ShutdownWithMessage,
-		Grace: keeper.Grace{Signal: int(p.KillSignal), Timeout: p.KillTimeout, OverIPC: p.ShutdownWithMessage},
-		Hold:  hold,
-	}, nil
+// launch is what a supervisor knows about one launch. During a reload it has two. The supervisor's goroutine alone uses it.
+type launch struct {
+	gen       int64
+	app       stack.App // the definition that it was launched with
+	launched  keeper.Launched
+	at        time.Time // by the monotonic clock; zero: made by an earlier daemon
+	logStart  logStart
+	listening []keeper.Address // held sockets that it listens on
+	satisfied string           // what readyBy asks for has happened: by what; it may still have to listen
+	readiness readiness
+	timer     *time.Timer // that the machine has set; nil: it has set none yet
+	release   *time.Timer // until sockets that only earlier launches listened on are closed; nil: not set
 }
 
-// commandLine is command, or interpreter, node_args, script and args.
-func commandLine(app stack.App) []string {
-	var argv []string
+// setTimer replaces the launch's one timer.
+func (l *launch) setTimer(after time.Duration, elapsed func()) {
+	l.stopTimer()
+	l.timer = time.AfterFunc(after, elapsed)
+}
+
+func (l *launch) stopTimer() {
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+}
+
+// end stops everything that would still happen because of the launch.
+func (l *launch) end() {
+	l.stopTimer()
+	l.readiness.stop()
+	if l.release != nil {
+		l.release.Stop()
+	}
+}
+
+// pid is the process of the launch; nil: there is none yet, or no such launch.
+func (l *launch) pid() *int {
+	if l == nil {
+		return nil
+	}
+	return orNull(l.launched.Pid)
+}
+
+// exit measures the uptime by the monotonic clock where this daemon made the launch itself.
+func (l *launch) exit(e keeper.Exit) Exited {
+	uptime := e.At.Sub(l.launched.At)
+	if !l.at.IsZero() {
+		uptime = time.Since(l.at)
+	}
+	return Exited{Gen: l.gen, Code: e.Code, Signal: e.Signal, Unknown: e.Unknown, Uptime: max(uptime, 0)}
+}
+
+// listensAt takes in that the launch listens on a held socket.
+func (l *launch) listensAt(at keeper.Address) {
+	if !slices.Contains(l.listening, at) {
+		l.listening = append(l.listening[:len(l.listening):len(l.listening)], at)
+	}
+}
+
+// listens says whether a launch listens where others connect to it: on its port, or anywhere if it has none.
+func (l *launch) listens() bool { return slices.ContainsFunc(l.listening, l.serves) }
+
+// born says whether a launch was born with a socket that others connect to: connections may wait in it.
+func (l *launch) born() bool { return slices.ContainsFunc(l.launched.Held, l.serves) }
+
+// serves says whether others connect to a launch at an address.
+func (l *launch) serves(a keeper.Address) bool { return l.app.Port == 0 || a.Port == l.app.Port }
+
+// mustListen says whether a launch is not ready before it has itself listened: others answer on its socket, too, or
+// connections wait in it.
+func (l *launch) mustListen(m Machine) bool {
 	switch {
-	case len(app.Command) > 0:
-		argv = append(argv, app.Command...)
-	case app.Interpreter == "" || app.Interpreter == "none":
-		argv = append(argv, app.Script)
-	default:
-		argv = append(argv, app.Interpreter)
-		argv = append(argv, app.NodeArgs...)
-		argv = append(argv, app.Script)
+	case !l.app.HoldsSockets():
+		return false
+	case readyBy(l.app) == "listening" || l.gen == m.Heir.Gen && m.Listens:
+		return true
+	case l.app.Port != 0 && l.app.Count() > 1:
+		return true
 	}
-	return append(argv, app.Args...)
-}
-
-// findExecutable looks a program up as the process itself would: in the PATH of its own environment.
-func findExecutable(name, dir string, env []string) (string, error) {
-	if strings.Contains(name, "/") {
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(dir, name)
-		}
-		return name, nil // exec says what is wrong with it
-	}
-	path := ""
-	for _, kv := range env {
-		if value, ok := strings.CutPrefix(kv, "PATH="); ok {
-			path = value
-		}
-	}
-	for _, folder := range filepath.SplitList(path) {
-		if !filepath.IsAbs(folder) {
-			folder = filepath.Join(dir, folder)
-		}
-		candidate := filepath.Join(folder, name)
-		if fi, err := os.Stat(candidate); err == nil && !fi.IsDir() && fi.Mode()&0o111 != 0 {
-			return candidate, nil
-		}
-	}
-	return "", fmt.Errorf("cannot find %s in PATH (%s): %w", name, path, syscall.ENOENT)
-}
-
-func logsOf(app stack.App, id int) keeper.Logs {
-	logs := keeper.Logs{
-		Out: app.OutFile, Err: app.ErrorFile, Combined: app.LogFile,
-		MaxSize: app.MaxLogSize, MaxFiles: app.MaxLogFiles, ID: id,
-	}
-	logs.Format, logs.Layout = logFormat(app)
-	return logs
-}
-
-// logFormat is the keeper's word for how lines are written, and the Go time layout of "text".
-func logFormat(app stack.App) (format, layout string) {
-	switch {
-	case app.LogType == "json":
-		return "json", ""
-	case app.LogDateFormat != "":
-		return "text", goLayout(app.LogDateFormat)
-	}
-	return "", ""
+	return l.born()
 }

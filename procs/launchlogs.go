@@ -1,11 +1,6 @@
 package procs
 
 import (
-	"context"
-	"fmt"
-	"regexp"
-	"sync"
-
 	"devstack/probe"
 	"devstack/stack"
 )
@@ -68,50 +63,26 @@ func lastLinesSince(app stack.App, start logStart, n int) []string {
 	return []string{}
 }
 
-// logProbe is ready from the first line of a launch that matches.
-type logProbe struct {
-	pattern *regexp.Regexp
-	app     stack.App
-
-	mu    sync.Mutex
-	tails []*tail
-	found string
-}
-
-func newLogProbe(pattern *regexp.Regexp, app stack.App, start logStart) *logProbe {
-	p := &logProbe{pattern: pattern, app: app}
+// linesSince are the lines of a launch as they are written. Call done after the last line.
+func linesSince(app stack.App, start logStart) (next probe.Lines, done func()) {
+	var tails []*tail
 	for i, path := range logPaths(app) {
-		p.tails = append(p.tails, openTail(path, start.of(i)))
+		tails = append(tails, openTail(path, start.of(i)))
 	}
-	return p
-}
-
-// Check reads what is new.
-func (p *logProbe) Check(ctx context.Context) probe.Result {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	format, layout := logFormat(p.app)
-	for _, t := range p.tails {
-		for p.found == "" && ctx.Err() == nil {
-			line, err := t.next()
-			if err != nil {
-				break
-			}
-			var r LogRecord
-			parseLine(&r, line.text, format, layout)
-			if p.pattern.MatchString(r.Message) {
-				p.found = r.Message
+	format, layout := logFormat(app)
+	next = func() (string, bool) {
+		for _, t := range tails {
+			if line, err := t.next(); err == nil {
+				var r LogRecord
+				parseLine(&r, line.text, format, layout)
+				return r.Message, true
 			}
 		}
+		return "", false
 	}
-	if p.found != "" {
-		return probe.Result{Ready: true, Detail: "log line: " + p.found}
-	}
-	return probe.Result{Detail: fmt.Sprintf("no log line matches %q yet", p.pattern)}
-}
-
-func (p *logProbe) close() {
-	for _, t := range p.tails {
-		t.close()
+	return next, func() {
+		for _, t := range tails {
+			t.close()
+		}
 	}
 }

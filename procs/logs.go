@@ -55,8 +55,8 @@ type LogRecord struct {
 	Message  string // without the line end and the timestamp that the keeper put before it
 }
 
-// ReadLogs yields history, merged by time over all streams, and then, if asked, what is written from then on. It needs
-// no daemon. The lines of one stream stay in their order whatever their times say. A stream that cannot be read
+// ReadLogs yields history, merged by time over all streams, and then, if Follow is set, what programs write from then on. It
+// needs no daemon. The lines of one stream stay in their order whatever their times say. A stream that cannot be read
 // yields one error and is left out.
 func ReadLogs(ctx context.Context, q LogQuery) iter.Seq2[LogRecord, error] {
 	return func(yield func(LogRecord, error) bool) {
@@ -93,6 +93,18 @@ func LastLines(src LogSource, stateDir string, n int, since time.Time) []string 
 		}
 	}
 	return lines[max(0, len(lines)-n):]
+}
+
+// Flush empties the log files of an app's n-th instance, rotated ones included. Whoever follows them goes on.
+func Flush(app stack.App, n int, stateDir string) error {
+	app = app.Instance(n)
+	var failed []error
+	for _, path := range []string{app.OutFile, app.ErrorFile, app.LogFile} {
+		if path != "" && path != os.DevNull {
+			failed = append(failed, logs.EmptyLog(stateDir, path))
+		}
+	}
+	return errors.Join(failed...)
 }
 
 // mergeAvailable yields everything that can be read now, the oldest first.

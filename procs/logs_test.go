@@ -288,7 +288,7 @@ func TestLaunchHasWhatTheAppSays(t *testing.T) {
 		OutFile: "/o", ErrorFile: "/e", LogDateFormat: "HH:mm", MaxLogSize: 5, MaxLogFiles: 3,
 	}
 	app = app.Instance(0)
-	l, err := launchOf(app, keeper.Key{App: "api", Generation: 1}, 4, "")
+	l, err := launchRequest(app, keeper.Key{App: "api", Generation: 1}, 4, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,11 +302,11 @@ func TestLaunchHasWhatTheAppSays(t *testing.T) {
 		t.Errorf("launch %+v", l)
 	}
 	app.Interpreter = "none"
-	if l, err = launchOf(app, keeper.Key{App: "api", Generation: 1}, 4, ""); err != nil || !slices.Equal(l.Argv, []string{"/srv/x.sh", "a b"}) {
+	if l, err = launchRequest(app, keeper.Key{App: "api", Generation: 1}, 4, ""); err != nil || !slices.Equal(l.Argv, []string{"/srv/x.sh", "a b"}) {
 		t.Errorf("none: %q, %v", l.Argv, err)
 	}
 	app.Command = []string{"no-such-program"}
-	if _, err = launchOf(app, keeper.Key{App: "api", Generation: 1}, 4, ""); err == nil || !strings.Contains(err.Error(), "no-such-program in PATH") {
+	if _, err = launchRequest(app, keeper.Key{App: "api", Generation: 1}, 4, ""); err == nil || !strings.Contains(err.Error(), "no-such-program in PATH") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"devstack/view"
 )
 
-// Machine is where one instance is: all that the policy knows and all of it that a new daemon needs to go on.
+// Machine is where one instance is: all that Step knows, and all that a new daemon needs to go on.
 // docs/states.md shows it as a diagram, generated from Step.
 type Machine struct {
 	State    view.Status `json:"state"`
@@ -34,9 +34,9 @@ type Machine struct {
 	Policy Policy `json:"-"`
 }
 
-// Step is the whole policy: from where the instance is and what just happened to where it is now and what to do about
-// it. It is pure. An event without a case in a state is ignored in that state. Launches beside the one that serves are
-// in handover.go.
+// Step decides what happens to the instance: from where it is and what has just happened to where it is now and what is to
+// be done about it. It is pure. A state ignores every event that it has no case for. What happens to launches beside the one
+// that serves is in handover.go.
 func (m Machine) Step(ev Event) (Machine, []Effect) {
 	switch g := ev.generation(); g {
 	case 0, m.Gen:
@@ -45,104 +45,131 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 	case m.Heir.Gen:
 		return m.stepHeir(ev)
 	case m.Retired.Gen:
-		return m.stepRetired(ev)
+		var effects []Effect
+		m.Retired, effects = m.Retired.step(ev, m.Policy)
+		return m, effects
 	}
 	return m, nil // about a launch that is already over
 }
 
+// stepMain is Step for the launch that State is about: first what is the same in every state, then a function per state.
 func (m Machine) stepMain(ev Event) (Machine, []Effect) {
-	if _, ok := ev.(Reset); ok {
+	switch ev := ev.(type) {
+	case Reset:
 		m.Restarts, m.Unstable = view.Restarts{}, 0
 		return m, nil
-	}
-	if gate, ok := ev.(Gate); ok {
-		m.Closed = !gate.Open // what runs goes on running; it counts at the next launch
+	case Gate:
+		m.Closed = !ev.Open // what runs goes on running; it counts at the next launch
 	}
 	switch m.State {
 	case view.Stopped, view.Errored:
-		switch ev.(type) {
-		case Start, Restart, Reload:
-			return m.forgiven().launch()
-		case FileChanged:
-			return m.revive(view.Watch)
-		case CronDue:
-			return m.revive(view.Cron)
-		case Stop, Leave:
-			m.State, m.Ended = view.Stopped, false
-		case Changed:
-			m.Restarts, m.Ready = view.Restarts{}, false
-			if m.State == view.Errored {
-				return m.forgiven().launch()
-			}
-		}
+		return m.stepResting(ev)
 	case view.Waiting:
-		switch ev.(type) {
-		case Gate:
-			return m.launch()
-		case Stop, Leave:
-			m.State = view.Stopped
-		case Changed:
-			m.Restarts = view.Restarts{}
-			return m.forgiven(), nil
-		}
+		return m.stepWaiting(ev)
 	case view.Launching, view.Online:
-		switch ev := ev.(type) {
-		case Ready:
-			m.State, m.Ready, m.Late = view.Online, true, false
-			return m, []Effect{StopTimer{m.Gen}}
-		case Listening:
-			m.Listens = true
-		case Elapsed:
-			m.Late = m.State == view.Launching && ev.Timer == ListenTimer
-		case Exited:
-			if m.Heir.Gen != 0 {
-				return m.inherited(ev)
-			}
-			return m.exited(ev)
-		case LaunchFailed:
-			return m.launchFailed(ev)
-		case Stop:
-			return m.stop(view.Manual, false)
-		case Leave:
-			return m.leave()
-		case Restart:
-			return m.forgiven().counted(view.Manual).stop(view.Manual, true)
-		case Reload:
-			return m.reload()
-		case Changed:
-			m.Restarts = view.Restarts{}
-			return m.forgiven().stop(view.Manual, true)
-		case MemoryExceeded:
-			return m.counted(view.Memory).stop(view.Memory, true)
-		case Unhealthy:
-			return m.counted(view.Liveness).stop(view.Liveness, true)
-		case FileChanged: // what failed in a row was another program
-			return m.forgiven().counted(view.Watch).stop(view.Watch, true)
-		case CronDue:
-			return m.counted(view.Cron).stop(view.Cron, true)
-		}
+		return m.stepRunning(ev)
 	case view.Stopping:
 		return m.stepStopping(ev)
 	case view.WaitingRestart:
-		switch ev := ev.(type) {
-		case Elapsed:
-			if ev.Timer == RestartTimer {
-				return m.launch()
-			}
-		case Start, Restart, Reload, FileChanged: // wins over any backoff
+		return m.stepWaitingRestart(ev)
+	}
+	return m, nil
+}
+
+// stepResting is for stopped and errored: nothing runs, and nothing will by itself.
+func (m Machine) stepResting(ev Event) (Machine, []Effect) {
+	switch ev.(type) {
+	case Start, Restart, Reload:
+		return m.forgiven().launch()
+	case FileChanged:
+		return m.revive(view.Watch)
+	case CronDue:
+		return m.revive(view.Cron)
+	case Stop, Leave:
+		m.State, m.Ended = view.Stopped, false
+	case Changed:
+		m.Restarts, m.Ready = view.Restarts{}, false
+		if m.State == view.Errored {
 			return m.forgiven().launch()
-		case Changed:
-			m.Restarts = view.Restarts{}
-			return m.forgiven().launch()
-		case Stop, Leave:
-			m.State = view.Stopped
-			return m, []Effect{StopTimer{m.Gen}}
 		}
 	}
 	return m, nil
 }
 
-// stepStopping is the stop ladder, with draining as a first rung for what leaves.
+// stepWaiting is for waiting: the gate was closed when it was to launch.
+func (m Machine) stepWaiting(ev Event) (Machine, []Effect) {
+	switch ev.(type) {
+	case Gate:
+		return m.launch()
+	case Stop, Leave:
+		m.State = view.Stopped
+	case Changed:
+		m.Restarts = view.Restarts{}
+		return m.forgiven(), nil
+	}
+	return m, nil
+}
+
+// stepRunning is for launching and online: a launch runs that is meant to run.
+func (m Machine) stepRunning(ev Event) (Machine, []Effect) {
+	switch ev := ev.(type) {
+	case Ready:
+		m.State, m.Ready, m.Late = view.Online, true, false
+		return m, []Effect{StopTimer{m.Gen}}
+	case Listening:
+		m.Listens = true
+	case Elapsed:
+		m.Late = m.State == view.Launching && ev.Timer == ListenTimer
+	case Exited:
+		if m.Heir.Gen != 0 {
+			return m.inherited(ev)
+		}
+		return m.exited(ev)
+	case LaunchFailed:
+		return m.launchFailed(ev)
+	case Stop:
+		return m.stop(view.Manual, false)
+	case Leave:
+		return m.leave()
+	case Restart:
+		return m.forgiven().counted(view.Manual).stop(view.Manual, true)
+	case Reload:
+		return m.reload()
+	case Changed:
+		m.Restarts = view.Restarts{}
+		return m.forgiven().stop(view.Manual, true)
+	case MemoryExceeded:
+		return m.counted(view.Memory).stop(view.Memory, true)
+	case Unhealthy:
+		return m.counted(view.Liveness).stop(view.Liveness, true)
+	case FileChanged: // what failed in a row was another program
+		return m.forgiven().counted(view.Watch).stop(view.Watch, true)
+	case CronDue:
+		return m.counted(view.Cron).stop(view.Cron, true)
+	}
+	return m, nil
+}
+
+// stepWaitingRestart is for waiting restart: the restart delay runs.
+func (m Machine) stepWaitingRestart(ev Event) (Machine, []Effect) {
+	switch ev := ev.(type) {
+	case Elapsed:
+		if ev.Timer == RestartTimer {
+			return m.launch()
+		}
+	case Start, Restart, Reload, FileChanged: // wins over any delay
+		return m.forgiven().launch()
+	case Changed:
+		m.Restarts = view.Restarts{}
+		return m.forgiven().launch()
+	case Stop, Leave:
+		m.State = view.Stopped
+		return m, []Effect{StopTimer{m.Gen}}
+	}
+	return m, nil
+}
+
+// stepStopping is for stopping: it is the stop ladder. For an instance that leaves, draining is its first rung.
 func (m Machine) stepStopping(ev Event) (Machine, []Effect) {
 	switch ev := ev.(type) {
 	case Exited:
@@ -247,8 +274,8 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 	return m, append(done, m.restartTimer(delay))
 }
 
-// launchFailed gives up when trying again cannot help; else it waits, longer each time: the machine is short of
-// something, and that is not the program's fault.
+// launchFailed gives up when trying again cannot help. Else it waits, longer each time: the host is short of something,
+// and that is not the program's fault.
 func (m Machine) launchFailed(ev LaunchFailed) (Machine, []Effect) {
 	m.Ready, m.Late = false, false
 	if ev.Permanent {
@@ -264,13 +291,13 @@ func (m Machine) restartTimer(after time.Duration) Effect {
 	return SetTimer{Gen: m.Gen, Timer: RestartTimer, After: after, Jitter: m.Failed > 0 || m.Policy.RestartDelay == nil}
 }
 
-// forgiven is the machine after somebody has asked for it to run: its failures in a row start over.
+// forgiven counts failures in a row from zero again, because somebody has asked for the instance to run.
 func (m Machine) forgiven() Machine {
 	m.Unstable, m.Failed = 0, 0
 	return m
 }
 
-// revive runs what has given up or has ended by itself. What somebody has stopped stays stopped.
+// revive runs an instance that has given up or has ended by itself. An instance that somebody has stopped stays stopped.
 func (m Machine) revive(why view.Reason) (Machine, []Effect) {
 	if m.State == view.Stopped && !m.Ended {
 		return m, nil
@@ -284,7 +311,7 @@ func (m Machine) counted(why view.Reason) Machine {
 	return m
 }
 
-// live says whether the launch that State is about may exist: exactly then its exit is still to come.
+// live says whether the launch that State is about may exist. If it may, its exit is still to come.
 func (m Machine) live() bool {
 	return m.State == view.Launching || m.State == view.Online || m.State == view.Stopping
 }

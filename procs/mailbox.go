@@ -5,9 +5,9 @@ import "sync"
 // mailbox is an unbounded queue of things to do: whoever puts something in never waits, so neither an API call nor
 // the keeper's connection is ever held up by a busy instance.
 type mailbox struct {
-	mu      sync.Mutex
+	mu      sync.Mutex // guards items
 	items   []func()
-	arrived chan struct{} // capacity 1
+	arrived chan struct{} // capacity 1: items are not empty, or were not a moment ago
 }
 
 func newMailbox() *mailbox { return &mailbox{arrived: make(chan struct{}, 1)} }

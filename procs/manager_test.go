@@ -219,7 +219,11 @@ func TestApply(t *testing.T) {
 		if p, _ := m.Process("b", 0); p.Generation != 2 || p.Restarts != 0 {
 			t.Errorf("b: generation %d, restarts %d", p.Generation, p.Restarts)
 		}
-		if names := m.Names(); !slices.Equal(names, []string{"b", "a"}) {
+		names := []string{}
+		for _, p := range m.Snapshot() {
+			names = append(names, p.Name)
+		}
+		if !slices.Equal(names, []string{"b", "a"}) {
 			t.Errorf("names %q", names)
 		}
 		m.Apply([]stack.App{b, a, c})

@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -13,52 +14,40 @@ type usage struct {
 	fresh    bool // the first look at this tree: cpu says nothing
 }
 
-// measure looks at every process tree once a second. It asks the known pids for their children and never walks the
-// whole process table, which would cost more than everything else here together.
-func (m *Manager) measure() {
+// measure looks at every process tree once a second until ctx ends. It asks the known pids for their children and never
+// walks the whole process table, which would cost more than everything else here together.
+func measure(ctx context.Context, all func() []*supervisor) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	trees := newSampler()
 	last := time.Now()
 	for {
 		select {
-		case <-m.ctx.Done():
+		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
 		now := time.Now()
 		elapsed := now.Sub(last)
 		last = now
-		for _, s := range m.supervisors() {
-			s.measure(trees, elapsed)
+		for _, s := range all() {
+			measureTree(s, trees, elapsed)
 		}
 		trees.endRound()
 	}
 }
 
-// measure shows what the instance uses and reports a tree that exceeds its limit.
-func (s *supervisor) measure(trees *sampler, elapsed time.Duration) {
-	s.mu.Lock()
-	pid, start, gen, limit := s.view.Pid, s.launched.StartTime, s.view.Generation, s.maxMem
-	s.mu.Unlock()
+// measureTree shows what an instance uses and reports a tree that exceeds its limit.
+func measureTree(s *supervisor, trees *sampler, elapsed time.Duration) {
+	pid, start, gen, limit := s.shown.tree()
 	if pid == nil {
 		return
 	}
-	u, ok := trees.sample(*pid, start)
-	s.mu.Lock()
-	if s.view.Pid != pid || s.view.Generation != gen {
-		s.mu.Unlock()
-		return
+	var used *usage
+	if u, ok := trees.sample(*pid, start); ok {
+		used = &u
 	}
-	s.view.MemoryBytes, s.view.CPUPercent, s.view.Children = nil, nil, []int{}
-	if ok {
-		s.view.MemoryBytes, s.view.Children = &u.memory, u.children
-		if !u.fresh {
-			s.view.CPUPercent = new(100 * float64(u.cpu) / float64(elapsed))
-		}
-	}
-	s.mu.Unlock()
-	if ok && limit > 0 && u.memory > limit {
-		s.send(MemoryExceeded{gen}, fmt.Sprintf("%d MiB exceed %d MiB", u.memory>>20, limit>>20))
+	if s.shown.showUsage(pid, gen, used, elapsed) && used != nil && limit > 0 && used.memory > limit {
+		s.send(MemoryExceeded{gen}, fmt.Sprintf("%d MiB exceed %d MiB", used.memory>>20, limit>>20))
 	}
 }

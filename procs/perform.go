@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"syscall"
 	"time"
 
@@ -14,191 +15,121 @@ import (
 	"devstack/view"
 )
 
-// perform carries out one effect. It returns the event that says that it failed, if that concerns the policy.
-func (s *supervisor) perform(e Effect) Event {
+// performAll carries out the effects of a step in order. It returns the event that says that one has failed, if that
+// concerns the machine; else nil.
+func (s *supervisor) performAll(effects []Effect) (failed Event) {
+	for _, e := range effects {
+		if ev := s.perform(e); ev != nil {
+			failed = ev
+		}
+	}
+	return failed
+}
+
+func (s *supervisor) perform(e Effect) (failed Event) {
 	switch e := e.(type) {
 	case Launch:
 		return s.launch(e.Gen)
 	case Signal:
-		s.signal(e)
+		s.control.signal(e)
 	case KillTree:
-		req := keeper.SignalReq{Key: s.key(e.Gen), Signal: int(syscall.SIGKILL), Tree: true}
-		if err := s.m.opts.Keeper.Signal(s.ctx, req); err != nil {
-			s.log.Warn("cannot end what the launch left behind", "gen", e.Gen, "err", err)
-		}
+		s.control.killTree(e.Gen)
 	case Drain:
-		s.drain(e.Gen)
+		if !s.control.drain(s.known(e.Gen)) {
+			s.send(Drained(e), "cannot be asked")
+		}
 	case Promote:
-		s.promote(e.Gen)
+		s.promote(s.known(e.Gen))
 	case SetTimer:
 		s.setTimer(e)
 	case StopTimer:
-		s.run(e.Gen).stopTimer()
+		s.known(e.Gen).stopTimer()
 	case Record:
-		s.record(e)
+		l := s.known(e.Exit.Gen)
+		s.exitCause = s.shown.exited(e, lastLinesSince(l.app, l.logStart, ExitLines))
 	}
 	return nil
-}
-
-func (s *supervisor) key(gen int64) keeper.Key {
-	return keeper.Key{App: s.name, Instance: s.instance, Generation: gen}
 }
 
 func (s *supervisor) launch(gen int64) Event {
-	r := s.run(gen)
-	main := gen == s.machine.Gen
-	if !main && s.next != nil {
-		r.app = *s.next
+	l := s.known(gen)
+	beside := gen != s.machine.Gen
+	if beside && s.next != nil {
+		l.app = *s.next
 	}
-	r.logStart = logStartOf(r.app)
-	s.mu.Lock()
-	id := s.view.ID
-	s.mu.Unlock()
-	if main {
-		s.show(s.machine) // never the new pid with the old state
-		s.showRun(r)
+	l.logStart = logStartOf(l.app)
+	if !beside {
+		s.show() // never the new pid with the old state
+		s.shown.showLaunch(l)
 	}
-	req, err := launchOf(r.app, s.key(gen), id, s.m.opts.Shim)
+	hold, err := s.request(l, beside)
 	if err != nil {
-		return s.launchFailed(gen, err)
+		s.shown.change(func(p *Process) {
+			if beside {
+				p.SuccessorError = err.Error()
+			} else {
+				p.LastError = view.Text(err.Error())
+			}
+		})
+		s.log.Warn("launch failed", "gen", gen, "err", err)
+		return LaunchFailed{Gen: gen, Permanent: permanent(err)}
 	}
-	if !main && req.Hold != nil && r.app.RunsNode() {
-		req.Env = append(req.Env, node.Successor)
+	l.at = time.Now()
+	if !beside {
+		s.shown.showLaunch(l)
+		s.shown.change(func(p *Process) { p.LastError = "" })
 	}
-	r.launched, err = s.m.opts.Keeper.Launch(s.ctx, req)
-	if err != nil {
-		return s.launchFailed(gen, err)
-	}
-	r.at = time.Now()
-	if main {
-		s.showRun(r)
-		s.mu.Lock()
-		s.view.LastError = ""
-		s.mu.Unlock()
-	}
-	s.log.Info("launched", "gen", gen, "pid", r.launched.Pid)
-	s.watch(r)
-	if req.Hold != nil && req.Hold.Bind != 0 && !r.app.RunsNode() { // nobody tells us when it listens
-		s.inbox.put(func() { s.listening(gen, keeper.Address{Port: req.Hold.Bind}) })
+	s.log.Info("launched", "gen", gen, "pid", l.launched.Pid)
+	l.readiness.begin()
+	if hold != nil && hold.Bind != 0 && !l.app.RunsNode() { // nobody tells us when it listens
+		s.inbox.put(func() { s.listening(gen, keeper.Address{Port: hold.Bind}) })
 	}
 	return nil
 }
 
-func (s *supervisor) launchFailed(gen int64, err error) Event {
-	permanent := false
-	for _, errno := range []syscall.Errno{
+// request has the keeper make a launch. hold says which sockets the launch may hold; nil: none.
+func (s *supervisor) request(l *launch, beside bool) (hold *keeper.Hold, err error) {
+	req, err := launchRequest(l.app, s.control.key(l.gen), s.id, s.m.opts.Shim)
+	if err != nil {
+		return nil, err
+	}
+	if beside && req.Hold != nil && l.app.RunsNode() {
+		req.Env = append(req.Env, node.Successor)
+	}
+	l.launched, err = s.m.opts.Keeper.Launch(s.ctx, req)
+	return req.Hold, err
+}
+
+// permanent says whether a launch that failed would fail again.
+func permanent(err error) bool {
+	errnos := []syscall.Errno{
 		syscall.ENOENT, syscall.EACCES, syscall.ENOTDIR, syscall.ENOEXEC, syscall.EPERM, syscall.ELOOP, syscall.EINVAL,
-	} {
-		permanent = permanent || errors.Is(err, errno)
 	}
-	s.mu.Lock()
-	if gen == s.machine.Gen {
-		s.view.LastError = view.Text(err.Error())
-	} else {
-		s.view.SuccessorError = err.Error()
-	}
-	s.mu.Unlock()
-	s.log.Warn("launch failed", "gen", gen, "err", err)
-	return LaunchFailed{Gen: gen, Permanent: permanent}
+	return slices.ContainsFunc(errnos, func(errno syscall.Errno) bool { return errors.Is(err, errno) })
 }
 
-// accept lets a successor take connections from the socket that it shares.
-func (s *supervisor) accept(r *run) {
-	if !r.app.RunsNode() || !r.app.HoldsSockets() {
-		return
-	}
-	if err := s.m.opts.Keeper.Signal(s.ctx, keeper.SignalReq{Key: s.key(r.gen), Message: node.Accept}); err != nil {
-		s.log.Warn("cannot tell the new process to accept", "gen", r.gen, "err", err)
-	}
-}
-
-// drain asks over IPC. A program that does not know how to is signalled at once: it drains by itself, or not at all.
-func (s *supervisor) drain(gen int64) {
-	if s.run(gen).app.RunsNode() {
-		err := s.m.opts.Keeper.Signal(s.ctx, keeper.SignalReq{Key: s.key(gen), Message: node.Drain})
-		if err == nil {
-			return
-		}
-		s.log.Warn("cannot ask the old process to drain", "gen", gen, "err", err)
-	}
-	s.send(Drained{gen}, "cannot be asked")
-}
-
-// signal falls back from the IPC message to kill_signal: a process that closed its channel must stop as well.
-func (s *supervisor) signal(e Signal) {
-	req := keeper.SignalReq{Key: s.key(e.Gen), Message: node.Shutdown}
-	if e.Shutdown {
-		err := s.m.opts.Keeper.Signal(s.ctx, req)
-		if err == nil {
-			return
-		}
-		s.log.Warn("cannot send shutdown over IPC, sending a signal", "gen", e.Gen, "err", err)
-	}
-	req = keeper.SignalReq{Key: s.key(e.Gen), Signal: int(e.Signal)}
-	if err := s.m.opts.Keeper.Signal(s.ctx, req); err != nil && !errors.Is(err, syscall.ESRCH) {
-		s.log.Warn("cannot signal", "gen", e.Gen, "err", err)
-	}
+// promote makes a launch the one that the instance shows.
+func (s *supervisor) promote(l *launch) {
+	s.control.accept(l)
+	s.define(l.app, false)
+	s.shown.setHash(l.app.Hash)
+	s.shown.showLaunch(l)
 }
 
 func (s *supervisor) setTimer(e SetTimer) {
-	r := s.run(e.Gen)
-	r.stopTimer()
 	after := e.After
 	if e.Jitter {
 		after = s.m.jitter(after)
 	}
 	if e.Timer == RestartTimer {
-		s.mu.Lock()
-		s.view.NextRestartAt = new(time.Now().Add(after))
-		s.mu.Unlock()
+		s.shown.change(func(p *Process) { p.NextRestartAt = new(time.Now().Add(after)) })
 	}
-	r.timer = time.AfterFunc(after, func() {
-		s.send(Elapsed{Gen: e.Gen, Timer: e.Timer}, string(e.Timer))
-	})
+	s.known(e.Gen).setTimer(after, func() { s.send(Elapsed{Gen: e.Gen, Timer: e.Timer}, string(e.Timer)) })
 }
 
 // spread varies a delay by up to a fifth in both directions.
 func spread(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
-}
-
-func (s *supervisor) record(e Record) {
-	r := s.run(e.Exit.Gen)
-	exit := view.ExitRecord{
-		Exit: exitOf(e, time.Now()), UptimeMS: e.Exit.Uptime.Milliseconds(),
-		LastLines: lastLinesSince(r.app, r.logStart, ExitLines),
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case e.Beside && e.Reason.ByItself():
-		exit.Cause = "a reload had started it"
-	case e.Beside:
-		exit.Cause = "a reload"
-	case e.Reason == view.Crash: // nobody has stopped this launch
-	default:
-		exit.Cause, s.stopCause = view.Text(s.stopCause), ""
-	}
-	s.exitCause = exit.Ending()
-	s.view.Exits, s.view.Exit = appendBounded(s.view.Exits, exit, maxExits), &exit.Exit
-}
-
-// exitOf is an exit as it is seen.
-func exitOf(e Record, at time.Time) view.Exit {
-	exit := view.Exit{Reason: e.Reason, At: at}
-	switch {
-	case e.Exit.Signal != 0:
-		exit.Signal = view.Text(signalName(e.Exit.Signal))
-	case !e.Exit.Unknown:
-		exit.Code = &e.Exit.Code
-	}
-	return exit
-}
-
-// appendBounded appends and keeps the newest.
-func appendBounded[T any](list []T, item T, limit int) []T {
-	list = append(list[:len(list):len(list)], item)
-	return list[max(0, len(list)-limit):]
 }
 
 // signalName is SIGKILL for 9.

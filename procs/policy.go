@@ -34,7 +34,7 @@ type Policy struct {
 
 // policyOf never fails: the loader has checked kill_signal; an unknown name means SIGTERM.
 func policyOf(app stack.App) Policy {
-	sig, err := parseSignal(app.KillSignal)
+	sig, err := ParseSignal(app.KillSignal)
 	if err != nil {
 		sig = syscall.SIGTERM
 	}
@@ -83,8 +83,8 @@ func (p Policy) backoff(n int) time.Duration {
 	return time.Duration(min(d, float64(maxBackoff)))
 }
 
-// parseSignal reads SIGTERM, TERM or sigterm.
-func parseSignal(name string) (syscall.Signal, error) {
+// ParseSignal reads SIGTERM, TERM or sigterm.
+func ParseSignal(name string) (syscall.Signal, error) {
 	name = strings.ToUpper(name)
 	if !strings.HasPrefix(name, "SIG") {
 		name = "SIG" + name

@@ -10,8 +10,8 @@ import (
 
 // portCache keeps what was found about listening ports; looking anew costs a walk through every process's descriptors.
 type portCache struct {
-	mu     sync.Mutex
-	at     time.Time
+	mu     sync.Mutex // guards every field below it
+	at     time.Time  // of the last look
 	byPid  map[int][]view.Address
 	finder portFinder
 }

@@ -14,59 +14,58 @@ import (
 	keeper "devstack/procs/keeper/protocol"
 )
 
-// probeOf is the healthcheck of one launch.
-func (s *supervisor) probeOf(r *run) probe.Probe {
-	app, hc := r.app, r.app.Healthcheck
+// healthcheck is the app's healthcheck of this launch. Call done after the last look.
+func (r *readiness) healthcheck() (check probe.Probe, done func()) {
+	app, hc := r.l.app, r.l.app.Healthcheck
+	done = func() {}
 	switch {
 	case hc.HTTP != "":
-		return probe.HTTP(httpAddress(hc.HTTP, app.Port), s.dialer(r.gen))
+		return probe.HTTP(httpAddress(hc.HTTP, app.Port), r.dial), done
 	case hc.TCP != "":
-		return probe.TCP(hc.TCP, s.dialer(r.gen))
+		return probe.TCP(hc.TCP, r.dial), done
 	case hc.LogLine != "":
 		pattern, err := regexp.Compile(hc.LogLine)
 		if err != nil {
-			return broken(fmt.Sprintf("log_line %q: %v", hc.LogLine, err))
+			return broken(fmt.Sprintf("cannot use log_line %q: %v", hc.LogLine, err)), done
 		}
-		return newLogProbe(pattern, app, r.logStart)
+		lines, done := linesSince(app, r.l.logStart)
+		return probe.LogLine(lines, pattern), done
 	}
-	return execProbe{argv: hc.Exec, dir: app.Cwd, env: app.Environ()}
+	return probe.Exec(probe.Command{Name: strings.Join(hc.Exec, " "), Argv: hc.Exec}, runIn(app.Cwd, app.Environ())), done
 }
 
-// dialer connects to a launch itself where others answer on the same socket, too: to what it listens on through the
+// dial connects to the launch itself where others answer on the same socket, too: to what it listens on through the
 // keeper, and never to its port before it listens there.
-func (s *supervisor) dialer(gen int64) probe.Dial {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		at, own, err := s.ownAddress(ctx, gen, address)
-		switch {
-		case err != nil:
-			return nil, err
-		case own:
-			return s.m.opts.Keeper.Connect(ctx, keeper.ConnectReq{Key: s.key(gen), Address: at})
-		}
-		var d net.Dialer
-		return d.DialContext(ctx, network, address)
+func (r *readiness) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	at, own, err := r.ownAddress(ctx, address)
+	switch {
+	case err != nil:
+		return nil, err
+	case own:
+		return r.s.control.connect(ctx, r.l.gen, at)
 	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, address)
 }
 
-// ownAddress is where a launch listens under an address of this host.
-func (s *supervisor) ownAddress(ctx context.Context, gen int64, address string) (at keeper.Address, own bool, err error) {
+// ownAddress is where the launch listens under an address of this host.
+func (r *readiness) ownAddress(ctx context.Context, address string) (at keeper.Address, own bool, err error) {
 	host, text, _ := net.SplitHostPort(address)
 	port, _ := strconv.Atoi(text)
 	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
 		return at, false, nil
 	}
 	looked := make(chan struct{})
-	s.inbox.put(func() {
+	r.s.inbox.put(func() {
 		defer close(looked)
-		r := s.runs[gen]
-		if r == nil {
+		if r.s.launches[r.l.gen] == nil {
 			err = errors.New("it has ended")
 			return
 		}
-		i := slices.IndexFunc(r.listening, func(a keeper.Address) bool { return a.Port == port })
+		i := slices.IndexFunc(r.l.listening, func(a keeper.Address) bool { return a.Port == port })
 		if own = i >= 0; own {
-			at = r.listening[i]
-		} else if s.mustListen(r) {
+			at = r.l.listening[i]
+		} else if r.l.mustListen(r.s.machine) {
 			err = fmt.Errorf("it does not listen on port %d yet", port)
 		}
 	})
@@ -75,8 +74,8 @@ func (s *supervisor) ownAddress(ctx context.Context, gen int64, address string) 
 		return at, own, err
 	case <-ctx.Done():
 		return at, false, ctx.Err()
-	case <-s.ctx.Done():
-		return at, false, s.ctx.Err()
+	case <-r.s.ctx.Done():
+		return at, false, r.s.ctx.Err()
 	}
 }
 

@@ -1,6 +1,7 @@
 package procs
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"devstack/probe"
 	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
 	"devstack/view"
@@ -141,8 +143,28 @@ func TestExecHealthcheck(t *testing.T) {
 	}
 	p.start(app)
 	p.untilReady("db")
-	r := execProbe{argv: []string{"sh", "-c", "echo no such table >&2; exit 4"}, dir: p.dir, env: os.Environ()}.Check(t.Context())
-	if r.Ready || !strings.Contains(r.Detail, "exit status 4: no such table") {
+}
+
+func TestRunIn(t *testing.T) {
+	run := runIn(t.TempDir(), os.Environ())
+	sh := func(script string) []string { return []string{"sh", "-c", script} }
+	for _, test := range []struct {
+		argv   []string
+		detail string
+	}{
+		{sh("echo asked; echo no such table >&2; exit 4"), "it exited with 4: no such table"},
+		{sh("kill -KILL $$"), "it exited with 137"},
+		{[]string{"no-such-program"}, "cannot run it: there is no such program: cannot find no-such-program in PATH"},
+	} {
+		r := probe.Exec(probe.Command{Name: "it", Argv: test.argv}, run).Check(t.Context())
+		if r.Ready || !strings.HasPrefix(r.Detail, test.detail) || r.Broken != strings.HasPrefix(r.Detail, "cannot") {
+			t.Errorf("%q: %+v", test.argv, r)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	r := probe.Exec(probe.Command{Name: "it", Argv: sh("sleep 1000 & wait")}, run).Check(ctx)
+	if r.Detail != "it did not end in time" {
 		t.Errorf("%+v", r)
 	}
 }

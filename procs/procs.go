@@ -1,7 +1,7 @@
-// Package procs supervises the stack's processes. The whole policy is Machine.Step, a pure function; one goroutine per
-// instance feeds it and carries out its effects through the keeper. It promises that no instance ever runs twice, that no
-// descendant of a stopped or crashed process survives, and that every exit is counted once, also across a kill -9 of
-// the daemon.
+// Package procs supervises the stack's processes. What happens next to a process is decided by pure functions: Machine.Step,
+// and resume in a new daemon. One goroutine per instance feeds the machine and performs its effects through the keeper. The
+// package promises that no instance ever runs twice, that no descendant of a stopped or crashed process survives, and that
+// every exit is counted once, also across a kill -9 of the daemon.
 package procs
 
 import "devstack/view"

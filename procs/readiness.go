@@ -3,6 +3,7 @@ package procs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"devstack/probe"
@@ -29,66 +30,82 @@ func readyBy(app stack.App) view.Text {
 	return "uptime"
 }
 
-// watch judges the readiness of a new launch, and its health from then on. Listening tells the rest.
-func (s *supervisor) watch(r *run) {
-	switch readyBy(r.app) {
+// readiness watches one launch: until it is ready, and its health from then on. At most one watch runs at a time. A watch
+// puts what it finds into the mailbox of the supervisor, which alone decides what that means.
+type readiness struct {
+	s    *supervisor
+	l    *launch
+	stop context.CancelFunc // ends the watch that runs
+}
+
+// begin watches a new launch. Of one that is ready by ipc or by listening, the keeper tells.
+func (r *readiness) begin() {
+	switch readyBy(r.l.app) {
 	case "healthcheck":
-		s.watchHealth(r, false)
+		r.watchHealth(false)
 	case "listening":
-		s.watchElsewhere(r)
+		r.watchElsewhere()
 	case "uptime":
-		ctx := s.newWatch(r)
-		timer := time.AfterFunc(bootTime, func() {
-			s.inbox.put(func() { s.satisfied(r.gen, "alive for "+bootTime.String()) })
-		})
+		ctx := r.newWatch()
+		timer := time.AfterFunc(bootTime, func() { r.satisfied("alive for " + bootTime.String()) })
 		context.AfterFunc(ctx, func() { timer.Stop() })
 	}
 }
 
-// resumeWatch goes on watching a launch of an earlier daemon.
-func (s *supervisor) resumeWatch(row keeper.Running, launching bool) {
-	r := s.run(row.Key.Generation)
+// resume goes on watching a launch of an earlier daemon.
+func (r *readiness) resume(row keeper.Running, launching bool) {
+	app := r.l.app
 	switch {
-	case launching && r.app.WaitReady && row.Ready:
-		s.readyByIPC(r)
+	case launching && app.WaitReady && row.Ready:
+		r.byIPC()
 	case launching:
-		s.watch(r)
-	case !r.app.OneShot && r.app.Healthcheck != nil:
-		s.watchHealth(r, true)
+		r.begin()
+	case !app.OneShot && app.Healthcheck != nil:
+		r.watchHealth(true)
 	}
 	for _, at := range row.Listening {
-		s.listening(r.gen, at)
+		r.s.listening(r.l.gen, at)
 	}
 }
 
-// newWatch ends the former watchers of a launch and returns the context of new ones.
-func (s *supervisor) newWatch(r *run) context.Context {
-	r.stopWatch()
-	ctx, cancel := context.WithCancel(s.ctx)
-	r.stopWatch = cancel
+// byIPC is called on the supervisor's goroutine when the process has said over IPC that it is ready.
+func (r *readiness) byIPC() {
+	r.s.satisfied(r.l.gen, "ipc")
+	if r.l.app.Healthcheck != nil {
+		r.watchHealth(true)
+	}
+}
+
+func (r *readiness) satisfied(by string) {
+	r.s.inbox.put(func() { r.s.satisfied(r.l.gen, by) })
+}
+
+// newWatch ends the watch that runs and returns the context of a new one.
+func (r *readiness) newWatch() context.Context {
+	r.stop()
+	var ctx context.Context
+	ctx, r.stop = context.WithCancel(r.s.ctx)
 	return ctx
 }
 
-// watchHealth runs the healthcheck of one launch until it ends: every 100 ms until the first success, which makes it
+// watchHealth runs the healthcheck of the launch until it ends: every 100 ms until the first success, which makes it
 // ready, then every interval.
-func (s *supervisor) watchHealth(r *run, ready bool) {
-	ctx, hc, gen := s.newWatch(r), *r.app.Healthcheck, r.gen
-	p := s.probeOf(r)
-	s.m.wg.Go(func() {
-		if c, ok := p.(interface{ close() }); ok {
-			defer c.close()
-		}
+func (r *readiness) watchHealth(ready bool) {
+	ctx, hc, gen := r.newWatch(), *r.l.app.Healthcheck, r.l.gen
+	check, closeLogs := r.healthcheck()
+	r.s.m.wg.Go(func() {
+		defer closeLogs()
 		if !ready {
-			if !probe.Poll(ctx, p, probe.Apps(hc.Timeout), s.recordProbe).Ready {
+			if !probe.Poll(ctx, check, probe.Apps(hc.Timeout), r.s.shown.showProbe).Ready {
 				return
 			}
-			s.inbox.put(func() { s.satisfied(gen, "healthcheck") })
+			r.satisfied("healthcheck")
 		}
 		if hc.LogLine != "" {
 			return // a line that was written stays written
 		}
-		if detail := untilUnhealthy(ctx, p, hc, s.recordProbe); ctx.Err() == nil {
-			s.send(Unhealthy{gen}, detail)
+		if detail := untilUnhealthy(ctx, check, hc, r.s.shown.showProbe); ctx.Err() == nil {
+			r.s.send(Unhealthy{gen}, detail)
 		}
 	})
 }
@@ -120,8 +137,37 @@ func untilUnhealthy(ctx context.Context, p probe.Probe, hc stack.Healthcheck, se
 	}
 }
 
-func (s *supervisor) recordProbe(r probe.Result) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.view.Probes = appendBounded(s.view.Probes, view.Probe{At: time.Now(), Ready: r.Ready, Detail: r.Detail}, maxProbes)
+// watchElsewhere looks whether something in the process tree listens on the app's port without ever telling. A launch that
+// was born with that socket has it open from the start, so there it would tell nothing.
+func (r *readiness) watchElsewhere() {
+	ctx, s, l := r.newWatch(), r.s, r.l
+	if l.born() {
+		return
+	}
+	gen, port := l.gen, l.app.Port
+	s.m.wg.Go(func() {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			p := s.shown.get()
+			if p.Generation != gen || p.Pid == nil {
+				continue
+			}
+			for _, ports := range s.m.ports.find(append([]int{*p.Pid}, p.Children...)) {
+				if slices.ContainsFunc(ports, func(at view.Address) bool { return at.Port == port }) {
+					s.inbox.put(func() {
+						if !l.listens() {
+							s.satisfied(gen, elsewhere)
+						}
+					})
+					return
+				}
+			}
+		}
+	})
 }

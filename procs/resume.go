@@ -14,22 +14,22 @@ type Wish struct {
 	Beside  bool  // an older launch is to serve until the newer one can, as in a reload
 }
 
-// Resume is the machine of a new daemon: the saved one, brought up to date with what the keeper knows about this
-// instance (running, oldest first) and with what is wanted of it. Every exit that was not yet counted is counted once, a
-// launch that was made but not saved is adopted, and what is under way (a stop, a restart, a delay) goes on from its
-// beginning. The effects are to be performed before anything else. Launches without any trace have ended in an unknown way.
-func (m Machine) Resume(running []keeper.Running, w Wish) (Machine, []Effect) {
+// resume is the machine of a new daemon: the saved one, brought up to date with what the keeper knows about this
+// instance (running, oldest first) and with what is wanted of it. It is pure. It counts every exit once that was not yet
+// counted, adopts a launch that was made but not saved, and lets what is under way (a stop, a restart, a delay) go on from
+// its beginning. The effects are to be performed before anything else. A launch without any trace has ended in an unknown way.
+func resume(m Machine, running []keeper.Running, w Wish) (Machine, []Effect) {
 	m.Newest = max(m.Newest, m.Gen, m.Heir.Gen, m.Retired.Gen)
 	if n := len(running); n > 1 && m.State == view.Online && running[n-1].Key.Generation > m.Newest && alive(running, m.Gen) {
 		m.Newest = running[n-1].Key.Generation // two live side by side only in a reload
 		m.Heir = Heir{Gen: m.Newest}
 	}
-	m = m.inherit(w, running)
-	if w.Stopped || m.replaces(w) {
-		m = m.alone()
+	m = inherit(m, w, running)
+	if w.Stopped || w.replaces(m) {
+		m = alone(m)
 	}
 	heir, retired := m.Heir.Gen, m.Retired.Gen
-	m, effects := m.resumeMain(w, slices.DeleteFunc(slices.Clone(running), func(r keeper.Running) bool {
+	m, effects := resumeMain(m, w, slices.DeleteFunc(slices.Clone(running), func(r keeper.Running) bool {
 		return r.Key.Generation == heir || r.Key.Generation == retired
 	}))
 	for _, gen := range []int64{heir, retired} {
@@ -37,18 +37,18 @@ func (m Machine) Resume(running []keeper.Running, w Wish) (Machine, []Effect) {
 			continue
 		}
 		var more []Effect
-		m, more = m.resumeBeside(gen, running)
+		m, more = resumeBeside(m, gen, running)
 		effects = append(effects, more...)
 	}
 	return m, effects
 }
 
 // replaces says whether the wish is for a launch that is newer than those that there are.
-func (m Machine) replaces(w Wish) bool { return !w.Beside && max(m.Gen, m.Heir.Gen) < w.Least }
+func (w Wish) replaces(m Machine) bool { return !w.Beside && max(m.Gen, m.Heir.Gen) < w.Least }
 
-// inherit is the machine after a reload of which only the first half was saved, if the keeper knows that it has ended: the
-// older launch is gone, and nobody crashed.
-func (m Machine) inherit(w Wish, running []keeper.Running) Machine {
+// inherit ends a reload of which only the first half was saved, if the keeper knows that it has ended: the older launch is
+// gone, and it has not crashed.
+func inherit(m Machine, w Wish, running []keeper.Running) Machine {
 	if n := len(running); n > 1 && w.Beside && m.Gen < w.Least && m.live() && !alive(running, m.Gen) {
 		if newest := running[n-1]; newest.Exit == nil && newest.Key.Generation >= w.Least {
 			m.Retired, m.Heir = Retired{Gen: m.Gen, Signalled: true}, Heir{}
@@ -59,8 +59,8 @@ func (m Machine) inherit(w Wish, running []keeper.Running) Machine {
 	return m
 }
 
-// alone is the machine with everything beside the launch that serves on its way out, as after a stop.
-func (m Machine) alone() Machine {
+// alone sends away every launch beside the one that serves, as a stop does.
+func alone(m Machine) Machine {
 	if m.Heir.Gen != 0 {
 		m.Retired, m.Heir = Retired{Gen: m.Heir.Gen}, Heir{}
 	}
@@ -68,9 +68,9 @@ func (m Machine) alone() Machine {
 	return m
 }
 
-// wished is the machine of a launch that may exist, after the commands that the wish is of.
-func (m Machine) wished(w Wish) Machine {
-	if !m.live() || !w.Stopped && !m.replaces(w) {
+// apply gives the machine of a launch that may exist the commands that the wish is of.
+func (w Wish) apply(m Machine) Machine {
+	if !m.live() || !w.Stopped && !w.replaces(m) {
 		return m
 	}
 	if m.State != view.Stopping {
@@ -83,12 +83,13 @@ func (m Machine) wished(w Wish) Machine {
 	return m
 }
 
+// alive says whether the keeper knows that a launch runs.
 func alive(running []keeper.Running, gen int64) bool {
 	return slices.ContainsFunc(running, func(r keeper.Running) bool { return r.Key.Generation == gen && r.Exit == nil })
 }
 
 // resumeBeside goes on with an heir or a retired launch.
-func (m Machine) resumeBeside(gen int64, running []keeper.Running) (Machine, []Effect) {
+func resumeBeside(m Machine, gen int64, running []keeper.Running) (Machine, []Effect) {
 	i := slices.IndexFunc(running, func(r keeper.Running) bool { return r.Key.Generation == gen })
 	switch {
 	case i < 0:
@@ -96,18 +97,21 @@ func (m Machine) resumeBeside(gen int64, running []keeper.Running) (Machine, []E
 	case running[i].Exit != nil:
 		return m.Step(resumedExit(running[i]))
 	case gen == m.Gen: // it has inherited
-		return m, m.underWay()
+		return m, underWay(m)
 	case gen == m.Heir.Gen && m.Heir.Ready:
 		return m, []Effect{SetTimer{Gen: gen, Timer: SettleTimer, After: settleTime}}
 	case gen == m.Heir.Gen:
 		return m, []Effect{SetTimer{Gen: gen, Timer: ListenTimer, After: m.Policy.ListenTimeout}}
 	case m.Retired.Signalled:
-		return m.signalRetired()
+		var effects []Effect
+		m.Retired, effects = m.Retired.signal(m.Policy)
+		return m, effects
 	}
 	return m, []Effect{Drain{gen}, SetTimer{Gen: gen, Timer: DrainTimer, After: m.Policy.KillTimeout}}
 }
 
-func (m Machine) resumeMain(w Wish, running []keeper.Running) (Machine, []Effect) {
+// resumeMain goes on with the launch that State is about; running are its and newer ones, oldest first.
+func resumeMain(m Machine, w Wish, running []keeper.Running) (Machine, []Effect) {
 	var effects []Effect
 	for i, row := range running {
 		gen := row.Key.Generation
@@ -123,10 +127,10 @@ func (m Machine) resumeMain(w Wish, running []keeper.Running) (Machine, []Effect
 		}
 		last := i+1 == len(running)
 		if last || !w.Stopped { // of several launches, only the newest one can have been running when it was stopped
-			m = m.wished(w)
+			m = w.apply(m)
 		}
 		if row.Exit == nil {
-			return m, append(effects, m.underWay()...)
+			return m, append(effects, underWay(m)...)
 		}
 		var after []Effect
 		m, after = m.Step(resumedExit(row))
@@ -139,19 +143,19 @@ func (m Machine) resumeMain(w Wish, running []keeper.Running) (Machine, []Effect
 	var after []Effect
 	switch {
 	case m.live():
-		m, after = m.wished(w).Step(Exited{Gen: m.Gen, Code: -1, Unknown: true})
+		m, after = w.apply(m).Step(Exited{Gen: m.Gen, Code: -1, Unknown: true})
 	case w.Stopped:
 		m.State, m.Ended = view.Stopped, false
-	case m.replaces(w) && m.Newest < w.Least && m.State != view.Waiting:
+	case w.replaces(m) && m.Newest < w.Least && m.State != view.Waiting:
 		m, after = m.forgiven().launch()
 	default:
-		after = m.underWay()
+		after = underWay(m)
 	}
 	return m, append(effects, after...)
 }
 
 // underWay arms again what the earlier daemon had armed.
-func (m Machine) underWay() []Effect {
+func underWay(m Machine) []Effect {
 	switch m.State {
 	case view.Launching:
 		return []Effect{SetTimer{Gen: m.Gen, Timer: ListenTimer, After: m.Policy.ListenTimeout}}
@@ -171,6 +175,7 @@ func (m Machine) underWay() []Effect {
 	return nil
 }
 
+// resumedExit is an exit that happened while no daemon looked. Only the wall clock can measure its uptime.
 func resumedExit(row keeper.Running) Exited {
 	e := row.Exit
 	return Exited{
@@ -179,6 +184,7 @@ func resumedExit(row keeper.Running) Exited {
 	}
 }
 
+// historyOnly are the effects that only write down what has happened.
 func historyOnly(effects []Effect) []Effect {
 	var kept []Effect
 	for _, e := range effects {

@@ -78,7 +78,7 @@ func TestResume(t *testing.T) {
 				t.Fatal(err)
 			}
 			saved.Policy = m.Policy
-			got, effects := saved.Resume(test.rows, Wish{})
+			got, effects := resume(saved, test.rows, Wish{})
 			if got.State != test.want || got.Gen != test.gen || got.Unstable != test.unstable || effectNames(effects) != test.effects {
 				t.Errorf("got %s, generation %d, unstable %d, %q; want %s, %d, %d, %q",
 					got.State, got.Gen, got.Unstable, effectNames(effects), test.want, test.gen, test.unstable, test.effects)
@@ -141,7 +141,7 @@ func TestResumeByWish(t *testing.T) {
 			if test.change != nil {
 				test.change(&m)
 			}
-			got, effects := m.Resume(test.rows, test.wish)
+			got, effects := resume(m, test.rows, test.wish)
 			if got.State != test.want || got.Gen != test.gen || effectNames(effects) != test.effects {
 				t.Errorf("got %s, generation %d, %q; want %s, %d, %q", got.State, got.Gen, effectNames(effects), test.want, test.gen, test.effects)
 			}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"syscall"
 
 	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
@@ -32,22 +33,13 @@ type savedProcess struct {
 
 // Saved returns what the next daemon needs to go on.
 func (m *Manager) Saved() (json.RawMessage, error) {
-	m.mu.Lock()
-	st := savedState{NextID: m.nextID}
-	m.mu.Unlock()
-	for _, s := range m.supervisors() {
-		st.Instances = append(st.Instances, s.saved())
+	m.instances.mu.Lock()
+	st := savedState{NextID: m.instances.nextID}
+	m.instances.mu.Unlock()
+	for _, s := range m.instances.all() {
+		st.Instances = append(st.Instances, s.shown.saved())
 	}
 	return json.Marshal(st)
-}
-
-func (s *supervisor) saved() savedProcess {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return savedProcess{
-		App: s.name, Instance: s.instance, ID: s.view.ID, Hash: s.hash, Machine: s.kept, Launched: s.launched,
-		LogStart: s.logStart, Exits: s.view.Exits, LastError: string(s.view.LastError), WaitingFor: s.view.WaitingFor, StopCause: s.stopCause,
-	}
 }
 
 // Taken is what a Manager takes over from that of an earlier daemon.
@@ -59,8 +51,8 @@ type Taken struct {
 	Wish func(app string, instance int) Wish
 }
 
-// Restore takes over from an earlier daemon, once, on a new Manager. What is wanted wins over what was saved: an instance
-// that was stopped is stopped, and its exit is nobody's crash. Definitions restart nothing: an app whose definition has
+// Restore takes over from an earlier daemon. Call it once, on a new Manager. What is wanted wins over what was saved: an
+// instance that somebody has stopped is stopped, and its exit does not count as a crash. Definitions restart nothing: an app whose definition has
 // changed since is restarted by the next Apply. Launches of instances that are no longer defined are ended.
 func (m *Manager) Restore(t Taken) error {
 	var st savedState
@@ -73,7 +65,7 @@ func (m *Manager) Restore(t Taken) error {
 		t.Wish = func(string, int) Wish { return Wish{} }
 	}
 	apps := t.Apps
-	defer m.files.set(m.ctx, apps) // with m.mu given back
+	defer m.files.set(m.ctx, apps) // after the lock is given back
 	known := map[instanceKey]savedProcess{}
 	for _, p := range st.Instances {
 		known[instanceKey{p.App, p.Instance}] = p
@@ -83,15 +75,15 @@ func (m *Manager) Restore(t Taken) error {
 		key := instanceKey{r.Key.App, r.Key.Instance}
 		rows[key] = append(rows[key], r)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.nextID = st.NextID
+	m.instances.mu.Lock()
+	defer m.instances.mu.Unlock()
+	m.instances.nextID = st.NextID
 	for _, app := range apps {
 		for n := range app.Count() {
 			key := instanceKey{app.Name, n}
 			p, ok := known[key]
 			if !ok {
-				p = m.unsaved(app)
+				p = unsaved(app, m.instances.newID)
 			}
 			m.takeOver(app, n, p, rows[key], t.Wish(app.Name, n))
 			delete(rows, key)
@@ -105,7 +97,7 @@ func (m *Manager) Restore(t Taken) error {
 		}
 		p, ok := known[key] // the app has fewer instances now
 		if !ok {
-			p = m.unsaved(apps[i])
+			p = unsaved(apps[i], m.instances.newID)
 		}
 		s := m.takeOver(apps[i], key.number, p, left, Wish{})
 		s.wanted = false
@@ -114,88 +106,64 @@ func (m *Manager) Restore(t Taken) error {
 	return nil
 }
 
-// unsaved is an instance that nothing was saved of; m.mu is held.
-func (m *Manager) unsaved(app stack.App) savedProcess {
+// unsaved is an instance that nothing was saved of.
+func unsaved(app stack.App, newID func() int) savedProcess {
 	return savedProcess{
-		ID: m.newID(), Hash: app.Hash, Machine: Machine{State: view.Stopped, Closed: len(app.DependsOn) > 0}, WaitingFor: dependencyNames(app),
+		ID: newID(), Hash: app.Hash, Machine: Machine{State: view.Stopped, Closed: len(app.DependsOn) > 0}, WaitingFor: dependencyNames(app),
 	}
 }
 
-// takeOver goes on with the n-th instance of an app; m.mu is held.
+// takeOver goes on with the n-th instance of an app. The caller holds m.instances.mu.
 func (m *Manager) takeOver(app stack.App, n int, p savedProcess, rows []keeper.Running, w Wish) *supervisor {
 	s := newSupervisor(m, app.Instance(n), n, p.ID)
-	s.inbox.put(func() { s.restore(p, rows, w) })
-	s.preview(p)
-	m.add(s)
-	m.order = append(m.order, s)
-	return s
-}
-
-// preview makes snapshots true before the goroutine has resumed.
-func (s *supervisor) preview(p savedProcess) {
-	s.hash = p.Hash
-	s.launched, s.logStart, s.stopCause = p.Launched, p.LogStart, p.StopCause
-	s.view.Exits = append(s.view.Exits, p.Exits...)
-	if exit := s.view.LastExit(); exit != nil {
-		s.view.Exit = &exit.Exit
-	}
-	s.view.LastError = view.Text(p.LastError)
-	s.view.WaitingFor = append([]string{}, p.WaitingFor...)
 	s.machine = p.Machine
 	s.machine.Policy = policyOf(s.app)
-	s.show(s.machine)
-	if s.machine.live() {
-		s.view.Pid, s.view.StartedAt = orNull(p.Launched.Pid), orNull(p.Launched.At)
-	}
+	s.shown.restore(p, s.machine) // what is seen is true before the goroutine has resumed
+	s.inbox.put(func() { s.restore(p, rows, w) })
+	m.start(s)
+	m.instances.order = append(m.instances.order, s)
+	return s
 }
 
 // restore resumes the machine, watches what still runs and acks every exit that it has counted.
 func (s *supervisor) restore(p savedProcess, rows []keeper.Running, w Wish) {
 	slices.SortFunc(rows, func(a, b keeper.Running) int { return int(a.Key.Generation - b.Key.Generation) })
 	for _, row := range rows {
-		r := s.run(row.Key.Generation)
-		r.launched = row.Launched
-		if r.gen == p.Machine.Gen {
-			r.logStart = p.LogStart
+		l := s.known(row.Key.Generation)
+		l.launched = row.Launched
+		if l.gen == p.Machine.Gen {
+			l.logStart = p.LogStart
 		}
 	}
 	before := s.machine
-	next, effects := before.Resume(rows, w)
+	next, effects := resume(before, rows, w)
 	s.machine = next
-	s.mu.Lock()
 	switch {
-	case s.stopCause != "":
 	case w.Stopped:
-		s.stopCause = "stopped"
-	case before.replaces(w):
-		s.stopCause = "restarted"
+		s.shown.restoreStopCause("stopped")
+	case w.replaces(before):
+		s.shown.restoreStopCause("restarted")
 	}
-	s.mu.Unlock()
-	var failed Event
-	for _, e := range effects {
-		if f := s.perform(e); f != nil {
-			failed = f
-		}
-	}
-	if r := s.runs[next.Gen]; r != nil && alive(rows, next.Gen) {
-		s.accept(r) // the earlier daemon may have ended just before it could say so
-		s.showRun(r)
+	failed := s.performAll(effects)
+	if l := s.launches[next.Gen]; l != nil && alive(rows, next.Gen) {
+		s.control.accept(l) // the earlier daemon may have ended just before it could say so
+		s.shown.showLaunch(l)
 	}
 	if p.Machine.Gen < w.Least && next.Gen >= w.Least { // it has the definition that was asked for
-		s.setHash(s.app.Hash)
+		s.shown.setHash(s.app.Hash)
 	}
 	s.publish(before, next, "resumed", nil)
 	if failed != nil {
-		s.step(failed, s.lastError())
+		s.step(failed, s.shown.lastError())
 	}
 	for _, row := range rows {
 		switch gen := row.Key.Generation; {
 		case row.Exit != nil:
 			s.m.saver.ack(row.Key)
 		case gen == s.machine.Gen && (s.machine.State == view.Launching || s.machine.State == view.Online):
-			s.resumeWatch(row, s.machine.State == view.Launching)
+			s.known(gen).readiness.resume(row, s.machine.State == view.Launching)
 		case gen == s.machine.Heir.Gen:
-			s.resumeWatch(row, !s.machine.Heir.Ready)
+			s.known(gen).readiness.resume(row, !s.machine.Heir.Ready)
 		case row.Drained && (gen == s.machine.Retired.Gen || s.machine.State == view.Stopping):
 			s.step(Drained{gen}, "")
 		}
@@ -210,8 +178,7 @@ func (m *Manager) endStrangers(rows []keeper.Running) {
 			m.saver.ack(r.Key)
 			continue
 		}
-		sig, _ := parseSignal("SIGKILL")
-		if err := m.opts.Keeper.Signal(m.ctx, keeper.SignalReq{Key: r.Key, Signal: int(sig), Tree: true}); err != nil {
+		if err := m.opts.Keeper.Signal(m.ctx, keeper.SignalReq{Key: r.Key, Signal: int(syscall.SIGKILL), Tree: true}); err != nil {
 			m.opts.Log.Warn("cannot end a launch of a former app", "app", r.Key.App, "gen", r.Key.Generation, "err", err)
 		}
 	}

@@ -25,11 +25,11 @@ type saver struct {
 	warn func(app, message string)
 	log  *slog.Logger
 
-	failures int // in a row; of run, and after its end of flush
+	failures int           // in a row; only run uses it, and flush after run has ended
+	dirty    chan struct{} // capacity 1: something has changed since the last save began
 
-	mu      sync.Mutex
-	pending []keeper.Key  // exits to ack after the next save
-	dirty   chan struct{} // capacity 1
+	mu      sync.Mutex   // guards pending
+	pending []keeper.Key // exits to ack after the next save
 }
 
 func (v *saver) changed() {

@@ -1,12 +1,10 @@
 package procs
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	keeper "devstack/procs/keeper/protocol"
@@ -15,14 +13,8 @@ import (
 	"devstack/view"
 )
 
-// maxExits and maxProbes bound the histories of an instance.
-const (
-	maxExits  = 20
-	maxProbes = 5
-)
-
-// supervisor runs one instance: one goroutine steps the machine and performs its effects, everything else puts
-// things to do into its mailbox. Fields below the mailbox belong to that goroutine, those below mu to everyone.
+// supervisor runs one instance: one goroutine steps the machine and performs its effects, everybody else puts things to do
+// into its mailbox.
 type supervisor struct {
 	m        *Manager
 	name     string
@@ -30,64 +22,52 @@ type supervisor struct {
 	id       int
 	log      *slog.Logger
 	inbox    *mailbox
+	shown    *snapshot
+	control  control
 	ctx      context.Context // ends the goroutine and the watchers; never a child
 	cancel   context.CancelFunc
-	wanted   bool // is in the file; guarded by Manager.mu
+	wanted   bool // is in the file; guarded by instances.mu
 
+	// Only the goroutine of loop uses the fields below.
 	app       stack.App
 	machine   Machine
-	runs      map[int64]*run // by generation: those that the machine knows
-	next      *stack.App     // of the heir; nil: none
-	cron      *time.Timer    // nil: cron_restart was never set
-	cronDue   time.Time      // zero: never
-	exitCause string         // of the last exit, in words
-	saidFor   string         // the definition that sayUnheld has spoken of
+	launches  map[int64]*launch // by generation: those that the machine knows
+	next      *stack.App        // of the heir; nil: none
+	cron      cron
+	exitCause string // of the last exit, in words
+	saidFor   string // the hash of the definition that it has warned about: its port is not held
 	removing  bool
-
-	mu       sync.Mutex
-	view     Process
-	kept     Machine // the machine that view was made from
-	hash     string
-	launched keeper.Launched // the one that serves
-	logStart logStart        // its
-	maxMem   int64
-
-	stopCause string // of the stop under way, in words
 }
 
-// newSupervisor is the supervisor of the n-th instance of an app; app is the definition of that instance. m.mu is held.
+// newSupervisor is the supervisor of the n-th instance of an app; app is the definition of that instance. The caller holds
+// m.instances.mu.
 func newSupervisor(m *Manager, app stack.App, n, id int) *supervisor {
 	s := &supervisor{
 		m: m, name: app.Name, instance: n, id: id, inbox: newMailbox(), wanted: true, app: app,
-		log:    m.opts.Log.With("app", app.Name, "instance", n),
-		runs:   map[int64]*run{},
-		hash:   app.Hash,
-		maxMem: app.MaxMemory,
+		log:      m.opts.Log.With("app", app.Name, "instance", n),
+		launches: map[int64]*launch{},
 	}
-	waitingFor, judged := m.gates[app.Name]
+	waitingFor, judged := m.instances.gates[app.Name]
 	if !judged {
 		waitingFor = dependencyNames(app)
 	}
-	s.machine = Machine{State: view.Stopped, Closed: len(waitingFor) > 0, Policy: policyOf(app), Newest: m.newest[instanceKey{app.Name, n}]}
-	s.kept = s.machine
+	s.machine = Machine{
+		State: view.Stopped, Closed: len(waitingFor) > 0, Policy: policyOf(app), Newest: m.instances.newest[instanceKey{app.Name, n}],
+	}
+	s.shown = newSnapshot(app, n, id, s.machine, waitingFor)
 	s.ctx, s.cancel = context.WithCancel(m.ctx)
-	s.view = Idle(app, n, id)
-	s.view.WaitingFor = append(s.view.WaitingFor, waitingFor...)
+	s.control = control{ctx: s.ctx, keeper: m.opts.Keeper, app: app.Name, instance: n, log: s.log}
+	s.cron.wake = func() {
+		s.inbox.put(func() {
+			if s.cron.passed(s.app) {
+				s.step(CronDue{}, s.app.CronRestart)
+			}
+		})
+	}
 	return s
 }
 
-// Idle is the n-th instance of an app that was never launched; app is the definition of that instance.
-func Idle(app stack.App, n, id int) Process {
-	return Process{ProcessDetails: view.ProcessDetails{
-		Process: view.Process{
-			Name: app.Name, Namespace: app.Namespace, Instance: n, ID: id, Status: view.Stopped, ReadyBy: readyBy(app),
-			ExecMode: cmp.Or(app.ExecMode, "fork"), Watching: app.Watch.On, Ports: []view.Address{}, WaitingFor: []string{},
-		},
-		Children: []int{}, Exits: []view.ExitRecord{}, Probes: []view.Probe{}, Held: []view.Address{},
-	}}
-}
-
-// dependencyNames is what an instance waits for until the first SetGate: unknown is closed.
+// dependencyNames is what an instance waits for until the first SetGate: a gate that nobody has judged yet is closed.
 func dependencyNames(app stack.App) []string {
 	names := []string{}
 	for _, d := range app.DependsOn {
@@ -96,14 +76,15 @@ func dependencyNames(app stack.App) []string {
 	return names
 }
 
+// loop does what the mailbox holds, in order, until ctx ends.
 func (s *supervisor) loop() {
 	defer func() {
-		for _, r := range s.runs {
-			r.end()
+		s.cron.stop()
+		for _, l := range s.launches {
+			l.end()
 		}
 	}()
-	defer func() { s.stopCron() }()
-	s.armCron()
+	s.cron.arm(s.app)
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -131,45 +112,68 @@ func (s *supervisor) step(ev Event, cause string) {
 		next, effects := before.Step(ev)
 		s.machine = next
 		if next.State == view.Stopping && before.State != view.Stopping {
-			s.mu.Lock()
-			s.stopCause = cause
-			s.mu.Unlock()
+			s.shown.setStopCause(cause)
 		}
-		var follow Event
-		for _, e := range effects {
-			if failed := s.perform(e); failed != nil {
-				follow = failed
-			}
-		}
+		follow := s.performAll(effects)
 		var exit *view.Exit
 		if _, exited := ev.(Exited); exited {
-			cause, exit = s.exitCause, s.snapshot().Exit
+			cause, exit = s.exitCause, s.shown.get().Exit
 		}
 		s.publish(before, next, cause, exit)
 		s.tidy()
-		ev, cause = follow, s.lastError()
+		ev, cause = follow, s.shown.lastError()
 	}
 	if s.removing && s.machine.empty() {
-		s.m.remove(s)
+		s.m.instances.remove(s, max(s.machine.Newest, s.machine.Gen))
+		s.m.saver.changed()
 	}
 }
 
-// publish shows the machine to everyone and makes the manager write it down. exit is what changed it, if that did.
+// tidy ends the watchers of launches that are not to be judged any more, and forgets those that are over.
+func (s *supervisor) tidy() {
+	m := s.machine
+	if m.Heir.Gen == 0 {
+		s.next = nil
+	}
+	for gen, l := range s.launches {
+		if gen != m.Heir.Gen && (gen != m.Gen || m.State != view.Launching && m.State != view.Online) {
+			l.readiness.stop()
+		}
+		if gen != m.Gen && gen != m.Heir.Gen && gen != m.Retired.Gen {
+			l.end()
+			delete(s.launches, gen)
+		}
+	}
+}
+
+// known is what is known about a launch. One that nothing is known about yet gets a record.
+func (s *supervisor) known(gen int64) *launch {
+	l := s.launches[gen]
+	if l == nil {
+		l = &launch{gen: gen, app: s.app}
+		l.readiness = readiness{s: s, l: l, stop: func() {}}
+		s.launches[gen] = l
+	}
+	return l
+}
+
+// publish shows the machine to everyone and makes the manager write it down. exit is the exit that has changed the machine;
+// nil: something else has.
 func (s *supervisor) publish(before, now Machine, cause string, exit *view.Exit) {
 	s.release(before, now)
-	s.show(now)
+	s.show()
 	if before.State != now.State {
 		s.tell(view.Event{Kind: view.KindProcess, From: string(before.State), To: string(now.State), Cause: cause, Exit: exit})
 		s.log.Info("state", "gen", now.Gen, "from", before.State, "to", now.State, "cause", cause)
 	}
 	if before.Ready != now.Ready {
-		s.sayUnheld(now) // first: whoever waits for ready hears nothing after it
+		s.warnUnheld(now) // first: whoever waits for ready hears nothing after it
 		s.tell(view.Event{Kind: view.KindReady, From: view.ReadyWord(before.Ready), To: view.ReadyWord(now.Ready), Cause: cause, Exit: exit})
 	}
 	if step, gen := handover(before, now); step != "" {
 		message := ""
-		if r := s.runs[gen]; r != nil && r.launched.Pid != 0 {
-			message = fmt.Sprintf("pid %d", r.launched.Pid)
+		if pid := s.launches[gen].pid(); pid != nil {
+			message = fmt.Sprintf("pid %d", *pid)
 		}
 		s.tell(view.Event{Kind: view.KindReload, To: step, Message: message})
 		s.log.Info("reload", "gen", gen, "step", step)
@@ -177,74 +181,38 @@ func (s *supervisor) publish(before, now Machine, cause string, exit *view.Exit)
 	if now.Late && !before.Late {
 		s.tell(view.Event{
 			Kind: view.KindWarning, Cause: "listen_timeout",
-			Message: fmt.Sprintf("%s is not ready after %s (ready by %s)", s.name, s.machine.Policy.ListenTimeout, readyBy(s.app)),
+			Message: fmt.Sprintf("%s is not ready after %s (ready by %s)", s.name, now.Policy.ListenTimeout, readyBy(s.app)),
 		})
 	}
 	s.m.saver.changed()
 }
 
-// release lets the keeper close held sockets that a step has left without a use. All of an instance that has come to
-// rest, before anybody is told: whoever has stopped an app finds its port closed. Those of earlier launches when a new one
-// has served for a while, since it may open its second port later than its first. Those of a successor that failed.
+func (s *supervisor) show() {
+	m := s.machine
+	s.shown.show(m, s.launches[m.Heir.Gen].pid(), s.launches[m.Retired.Gen].pid())
+}
+
+// release closes the held sockets that a step has left without a use, before anybody is told of the step.
 func (s *supervisor) release(before, now Machine) {
-	rejected := now.Rejected.Gen
+	what, after, ok := released(before, now)
 	switch {
-	case !s.app.HoldsSockets():
-	case rejected != 0 && rejected != before.Rejected.Gen:
-		s.giveUp(keeper.ReleaseReq{Only: rejected})
-	case now.State == view.Stopped || now.State == view.Errored:
-		if before.State != now.State {
-			s.giveUp(keeper.ReleaseReq{})
-		}
-	case now.Ready && (!before.Ready || before.Gen != now.Gen):
-		r := s.run(now.Gen)
-		r.release = time.AfterFunc(openTime, func() { s.inbox.put(func() { s.giveUp(keeper.ReleaseReq{Before: r.gen}) }) })
+	case !ok || !s.app.HoldsSockets():
+	case after == 0:
+		s.control.release(what)
+	default:
+		s.known(now.Gen).release = time.AfterFunc(after, func() { s.inbox.put(func() { s.control.release(what) }) })
 	}
 }
 
-func (s *supervisor) giveUp(what keeper.ReleaseReq) {
-	what.App, what.Instance = s.name, s.instance
-	if err := s.m.opts.Keeper.Release(s.ctx, what); err != nil && s.ctx.Err() == nil {
-		s.log.Warn("cannot close held sockets", "before", what.Before, "only", what.Only, "err", err)
+// warnUnheld says once of a definition why its port is not held.
+func (s *supervisor) warnUnheld(now Machine) {
+	if !now.Ready || s.instance > 0 || s.saidFor == s.app.Hash {
+		return
 	}
-}
-
-// show updates the snapshot from the machine.
-func (s *supervisor) show(m Machine) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.kept = m
-	v := &s.view
-	v.Status, v.Ready, v.Late, v.Generation = m.State, m.Ready, m.Late, m.Gen
-	v.Restarts, v.RestartsBy, v.UnstableRestarts = m.Restarts.Total(), m.Restarts, m.Unstable
-	if !m.live() {
-		v.Pid, v.StartedAt, v.MemoryBytes, v.CPUPercent, v.Children, v.Held = nil, nil, nil, nil, []int{}, []view.Address{}
+	if text := unheldWarning(s.app, s.known(now.Gen).satisfied, now.Listens); text != "" {
+		s.saidFor = s.app.Hash
+		s.tell(view.Event{Kind: view.KindWarning, Cause: "hold_port", Message: text})
 	}
-	v.Overlaps, v.Newest, v.Rejected, v.Retiring = m.overlaps(), max(m.Newest, m.Gen), m.Rejected, m.Retired.Gen
-	v.Successor, v.RetiringPid = nil, s.pid(m.Retired.Gen)
-	if m.Heir.Gen != 0 {
-		v.Successor = &view.Successor{Pid: s.pid(m.Heir.Gen), Ready: m.Heir.Ready}
-	}
-	if m.State != view.WaitingRestart {
-		v.NextRestartAt = nil
-	}
-}
-
-// pid is the process of a launch; nil: there is none yet.
-func (s *supervisor) pid(gen int64) *int {
-	if r := s.runs[gen]; r != nil {
-		return orNull(r.launched.Pid)
-	}
-	return nil
-}
-
-// orNull is nil for zero.
-func orNull[T comparable](v T) *T {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return &v
 }
 
 // tell publishes what happened to the instance.
@@ -253,55 +221,56 @@ func (s *supervisor) tell(e view.Event) {
 	s.m.opts.Publish(e)
 }
 
-// snapshot shares its lists with the view: they are replaced, never altered, and readers must not alter them, either.
-// Every waiting action looks at all snapshots after every change, so 200 processes pay for each copy 200 times.
-func (s *supervisor) snapshot() Process {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.view
-}
-
-func (s *supervisor) lastError() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return string(s.view.LastError)
-}
-
-// exited takes the keeper's word for the end of a launch. What was counted before is acked again and no more.
+// exited takes the keeper's word for the end of a launch. An exit that was counted before is only acked again.
 func (s *supervisor) exited(e keeper.Exit) {
 	switch gen := e.Key.Generation; {
 	case gen == s.machine.Gen && s.machine.live(), gen == s.machine.Heir.Gen, gen == s.machine.Retired.Gen:
-		s.step(s.exitEvent(e), "")
+		s.step(s.known(gen).exit(e), "")
 	}
 	s.m.saver.ack(e.Key)
-}
-
-// exitEvent measures the uptime by the monotonic clock where this daemon made the launch itself.
-func (s *supervisor) exitEvent(e keeper.Exit) Exited {
-	r := s.run(e.Key.Generation)
-	uptime := e.At.Sub(r.launched.At)
-	if !r.at.IsZero() {
-		uptime = time.Since(r.at)
-	}
-	return Exited{
-		Gen: e.Key.Generation, Code: e.Code, Signal: e.Signal, Unknown: e.Unknown, Uptime: max(uptime, 0),
-	}
 }
 
 // ipc takes one message of the process.
 func (s *supervisor) ipc(line keeper.IPCLine) {
 	gen := line.Key.Generation
 	waits := gen == s.machine.Gen && s.machine.State == view.Launching || gen == s.machine.Heir.Gen && !s.machine.Heir.Ready
-	if gen == 0 || !waits || !s.run(gen).app.WaitReady || !node.IsReady(line.Line) {
+	if gen == 0 || !waits || !s.known(gen).app.WaitReady || !node.IsReady(line.Line) {
 		return
 	}
-	s.readyByIPC(s.run(gen))
+	s.known(gen).readiness.byIPC()
 }
 
-func (s *supervisor) readyByIPC(r *run) {
-	s.satisfied(r.gen, "ipc")
-	if r.app.Healthcheck != nil {
-		s.watchHealth(r, true)
+// listening takes the keeper's word that a launch listens on a held socket.
+func (s *supervisor) listening(gen int64, at keeper.Address) {
+	if gen != s.machine.Gen && gen != s.machine.Heir.Gen {
+		return
+	}
+	l := s.known(gen)
+	l.listensAt(at)
+	if gen == s.machine.Gen {
+		s.shown.change(func(p *Process) { p.Held = l.held() })
+	}
+	if !l.listens() {
+		return
+	}
+	s.step(Listening{gen}, "")
+	if readyBy(l.app) == "listening" {
+		l.satisfied = "listening"
+	}
+	if l.satisfied != "" {
+		s.step(Ready{gen}, l.satisfied)
+	}
+}
+
+// satisfied is called when a launch has done what readyBy asks for. It is ready if it need not listen, or does.
+func (s *supervisor) satisfied(gen int64, by string) {
+	l := s.launches[gen]
+	if l == nil {
+		return
+	}
+	l.satisfied = by
+	if by == elsewhere || !l.mustListen(s.machine) || l.listens() {
+		s.step(Ready{gen}, by)
 	}
 }
 
@@ -313,7 +282,7 @@ func (s *supervisor) reload(app stack.App) {
 	case m.overlaps():
 		s.next = &app
 	default:
-		s.setHash(app.Hash)
+		s.shown.setHash(app.Hash)
 		s.define(app, false)
 	}
 	s.step(Reload{}, "reloaded")
@@ -325,14 +294,10 @@ func (s *supervisor) define(app stack.App, changed bool) {
 	rearm := s.app.CronRestart != app.CronRestart
 	s.app = app
 	if rearm {
-		s.armCron()
+		s.cron.arm(app)
 	}
 	s.machine.Policy = policyOf(app)
-	s.mu.Lock()
-	s.view.Namespace, s.view.ReadyBy, s.view.ExecMode, s.view.Leaving = app.Namespace, readyBy(app), cmp.Or(app.ExecMode, "fork"), false
-	s.view.Watching = app.Watch.On
-	s.maxMem = app.MaxMemory
-	s.mu.Unlock()
+	s.shown.showDefinition(app)
 	if changed {
 		s.step(Changed{}, "definition changed")
 	}
@@ -340,9 +305,7 @@ func (s *supervisor) define(app stack.App, changed bool) {
 
 // setGate tells the machine only what is new.
 func (s *supervisor) setGate(waitingFor []string) {
-	s.mu.Lock()
-	s.view.WaitingFor = append([]string{}, waitingFor...)
-	s.mu.Unlock()
+	s.shown.change(func(p *Process) { p.WaitingFor = append([]string{}, waitingFor...) })
 	if open := len(waitingFor) == 0; open == s.machine.Closed {
 		cause := "dependencies are ready"
 		if !open {
@@ -354,8 +317,6 @@ func (s *supervisor) setGate(waitingFor []string) {
 
 func (s *supervisor) leave() {
 	s.removing = true
-	s.mu.Lock()
-	s.view.Leaving = true
-	s.mu.Unlock()
+	s.shown.change(func(p *Process) { p.Leaving = true })
 	s.step(Leave{}, "no longer wanted")
 }

@@ -21,7 +21,7 @@ func TestHeldSockets(t *testing.T) {
 		"bound by the program":   {stack.App{}, []view.Address{{Host: "*", Port: 3000}, {Host: "127.0.0.1", Port: 3000}, {Host: "127.0.0.1", Port: 3001}}},
 		"bound before the start": {stack.App{HoldPort: "true", Port: 3000}, []view.Address{{Host: "*", Port: 3000}, {Host: "127.0.0.1", Port: 3001}}},
 	} {
-		if got := heldBy(tc.app, three); !slices.Equal(got, tc.want) {
+		if got := (&launch{app: tc.app, listening: three}).held(); !slices.Equal(got, tc.want) {
 			t.Errorf("%s: %v, not %v", name, got, tc.want)
 		}
 	}

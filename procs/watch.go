@@ -15,8 +15,8 @@ import (
 	"devstack/stack"
 )
 
-// watcher restarts apps when their files change: one for all apps of a stack. Its goroutine alone touches what follows
-// sets. It sees content: a file that is opened, or given other rights, has not changed.
+// watcher restarts apps when their files change. One watcher serves all apps of a stack. Only the goroutine of run uses the
+// fields below taken. The watcher looks at content: a file that somebody opens, or gives other rights, has not changed.
 type watcher struct {
 	changed func(app, cause string)
 	warn    func(app, message string)
@@ -156,8 +156,8 @@ func (w *watcher) drop(path string) {
 	_ = w.notify.Remove(path)
 }
 
-// happened takes one notification of the system. What it says is looked up in the files: a directory that has appeared
-// holds files that nobody reports any more.
+// happened takes one notification of the system, and looks at the files itself: the system does not report the files that
+// a new directory already holds.
 func (w *watcher) happened(e fsnotify.Event) {
 	gone := e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)
 	lost := false
