@@ -169,9 +169,14 @@ func (m Machine) record(e ending) Effect {
 		reason = view.Manual
 	case e.OOM:
 		reason = view.Memory
+	case e.Code == 0:
+		reason = view.Exited
 	}
 	exit := view.ExitRecord{UptimeMS: e.uptime().Milliseconds(), LastLines: e.Lines}
-	exit.Code, exit.Reason, exit.At = &e.Code, reason, e.At
+	exit.Reason, exit.At = reason, e.At
+	if e.Code >= 0 {
+		exit.Code = &e.Code
+	}
 	if e.At.Before(e.Started) {
 		exit.At = e.Started
 	}

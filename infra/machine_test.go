@@ -281,3 +281,24 @@ func TestRepairDelay(t *testing.T) {
 		}
 	}
 }
+
+// What the history of a service says of an end: by whose doing it was, and nothing about a status that nobody knows.
+func TestTheHistorySaysWhyARunHasEnded(t *testing.T) {
+	for name, tc := range map[string]struct {
+		machine Machine
+		end     ending
+		reason  view.Reason
+		coded   bool
+	}{
+		"a crash":             {end: ending{Code: 3}, reason: view.Crash, coded: true},
+		"its work is done":    {end: ending{Code: 0}, reason: view.Exited, coded: true},
+		"out of memory":       {end: ending{Code: 137, OOM: true}, reason: view.Memory, coded: true},
+		"stopped by somebody": {machine: Machine{StoppedBy: view.ByOther}, end: ending{Code: 0}, reason: view.Manual, coded: true},
+		"nobody knows":        {end: ending{Code: -1}, reason: view.Crash},
+	} {
+		record, _ := tc.machine.record(tc.end).(Record)
+		if record.Exit.Reason != tc.reason || (record.Exit.Code != nil) != tc.coded {
+			t.Errorf("%s: %+v", name, record.Exit)
+		}
+	}
+}

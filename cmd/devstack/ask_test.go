@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -126,7 +127,12 @@ func TestCancelledBeforeTheFirstRequest(t *testing.T) {
 		_, err := c.State(ctx)
 		return err
 	})
-	if err != context.Canceled { //nolint:errorlint // as it is
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+	s := &sibling{args: []string{"once"}}
+	s.cancel()
+	if _, err := s.dial(t.Context()); !errors.Is(err, context.Canceled) {
+		t.Errorf("dial after cancel: %v", err)
 	}
 }

@@ -42,7 +42,7 @@ func TestResurrectInTheForeground(t *testing.T) {
 		"flags":   {line: "--no-infra --timeout 10m -p shop --profile pilot", args: "-p shop --profile pilot --timeout 10m0s --no-infra"},
 		"refused": {ends: &keeper.FailedError{Text: "ecosystem.yaml:2:3: no", Code: 3}, args: "--timeout 2m0s", code: 3, says: "error: ecosystem.yaml:2:3: no"},
 		"no code": {ends: &keeper.FailedError{Text: "no"}, args: "--timeout 2m0s", code: 1, says: "error: no"},
-		"locked":  {ends: protocol.ErrLocked, args: "--timeout 2m0s", code: 1, says: "another keeper runs the stack in"},
+		"locked":  {ends: protocol.ErrLocked, args: "--timeout 2m0s", code: 1, says: "another keeper runs it"},
 		"broken":  {ends: errors.New("cannot bind"), args: "--timeout 2m0s", code: 1, says: "error: cannot bind"},
 	} {
 		t.Run(name, func(t *testing.T) {
