@@ -92,6 +92,14 @@ func (f *intentFile) kept(ctx context.Context) error {
 	}
 }
 
+// notes waits until the intent is on disk, so that an answer outlives a reboot, or says why it would not.
+func (f *intentFile) notes(ctx context.Context) []string {
+	if err := f.kept(ctx); err != nil && ctx.Err() == nil {
+		return []string{"what is stopped and scaled is not on disk, so a reboot would forget it: " + err.Error()}
+	}
+	return nil
+}
+
 // run writes until ctx ends, and then what is left once more.
 func (f *intentFile) run(ctx context.Context) {
 	pause := time.Duration(0)

@@ -12,9 +12,9 @@ import (
 	"devstack/view"
 )
 
-func (s *server) why(w http.ResponseWriter, r *http.Request) {
+func (l looks) why(w http.ResponseWriter, r *http.Request) {
 	v := facts{}
-	v.st, v.services, v.processes = s.d.looks()
+	v.st, v.services, v.processes = l.all()
 	answer, refused := v.why(r.PathValue("name"))
 	if refused != nil {
 		refuse(w, http.StatusNotFound, refused)
