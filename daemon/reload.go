@@ -236,7 +236,7 @@ func rejection(app stack.App, p procs.Process) api.Failure {
 	}
 	switch {
 	case p.SuccessorError != "":
-		f.Message = p.SuccessorError
+		f.Message = stack.MaskText(p.SuccessorError)
 	case p.Rejected.Late:
 		f.Message = fmt.Sprintf("the new one was not ready within %s", patience(app))
 	case p.Rejected.WasReady:

@@ -115,6 +115,7 @@ func (v *verdict) fail(f api.Failure, bad map[string]bool) {
 }
 
 func (v *verdict) service(s view.ServiceDetails, broken bool, bad map[string]bool) {
+	s.Detail = stack.MaskText(s.Detail)
 	f := api.Failure{Resource: s.Name, Exit: api.ExitEngine, LastLines: lastWords(s)}
 	switch {
 	case s.Ready || bad[s.Name]:
@@ -243,18 +244,19 @@ func because(what, why string) string {
 	return what + ": " + why
 }
 
+// lastProbe is what the last probe found wrong, without secrets.
 func lastProbe(p procs.Process) string {
 	if n := len(p.Probes); n > 0 && !p.Probes[n-1].Ready {
-		return p.Probes[n-1].Detail
+		return stack.MaskText(p.Probes[n-1].Detail)
 	}
 	return ""
 }
 
-// ending says in words how a process came to its end.
+// ending says in words how a process came to its end, without secrets.
 func ending(p procs.Process) string {
 	switch exit := p.LastExit(); {
 	case p.LastError != "":
-		return string(p.LastError)
+		return stack.MaskText(string(p.LastError))
 	case exit == nil:
 		return "it never ran"
 	default:
