@@ -38,7 +38,7 @@ func (u *up) build(ctx context.Context) *api.Result {
 		for i, path := range missing {
 			missing[i] = u.want.Stack.Rel(path)
 		}
-		message = fmt.Sprintf("the build command ended well and did not make %s: %s", strings.Join(missing, ", "), command)
+		message = fmt.Sprintf("the build command ended with 0 but did not make %s: %s", strings.Join(missing, ", "), command)
 	}
 	if message == "" {
 		return nil

@@ -40,7 +40,7 @@ func (r *remove) run(ctx context.Context) *api.Result {
 	}
 	if len(failures) > 0 {
 		out := r.d.conclude(failures, nil, []string{})
-		out.Error = "some processes did not stop; nothing was deleted"
+		out.Error = "cannot stop every process; nothing was deleted"
 		return out
 	}
 	names := s.apps()

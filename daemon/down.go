@@ -33,14 +33,14 @@ func (o *down) run(context.Context) *api.Result {
 	notes := []string{}
 	switch {
 	case want.NoInfra:
-		notes = append(notes, "the services are left alone: the stack ran with --no-infra")
+		notes = append(notes, "devstack did not stop the services, because the stack ran with --no-infra")
 	case want.Stack.Compose == nil:
 	case o.req.KeepInfra:
 		notes = append(notes, "the services are left running")
 	default:
 		if err := o.removeContainers(ctx, want); err != nil {
 			r := o.d.conclude(infraFailures(err), nil, notes)
-			r.Error, r.Hint = "the processes are stopped, the services could not be removed", infraHint(err)
+			r.Error, r.Hint = "cannot remove the services; the processes are stopped", infraHint(err)
 			return r
 		}
 	}

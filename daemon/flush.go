@@ -31,7 +31,7 @@ func (f *flush) run(context.Context) *api.Result {
 	}
 	r := f.d.conclude(failures, nil, []string{})
 	if len(failures) > 0 {
-		r.Error = "not every log could be emptied"
+		r.Error = "cannot empty every log"
 	}
 	return r
 }

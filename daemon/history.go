@@ -71,7 +71,7 @@ func (f *historyFile) load() history {
 	if err != nil {
 		aside := f.path + ".unusable"
 		f.log.Error("cannot use the state file: counters begin anew", "err", err, "moved_to", aside)
-		f.warn(fmt.Sprintf("the state file could not be used (%v) and is now %s: counters begin anew", err, aside))
+		f.warn(fmt.Sprintf("cannot use the state file (%v), which is now %s: counters begin anew", err, aside))
 		if err := os.Rename(f.path, aside); err != nil {
 			f.log.Error("cannot move the state file aside", "err", err)
 		}

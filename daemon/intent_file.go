@@ -95,7 +95,7 @@ func (f *intentFile) kept(ctx context.Context) error {
 // notes waits until the intent is on disk, so that an answer outlives a reboot, or says why it would not.
 func (f *intentFile) notes(ctx context.Context) []string {
 	if err := f.kept(ctx); err != nil && ctx.Err() == nil {
-		return []string{"what is stopped and scaled is not on disk, so a reboot would forget it: " + err.Error()}
+		return []string{"cannot save what is stopped and scaled, so a reboot would forget it: " + err.Error()}
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func (f *intentFile) run(ctx context.Context) {
 			pause = 0
 		case pause == 0:
 			pause = firstWritePause
-			f.warn("what is stopped and scaled cannot be saved for a resurrect, and that is tried again: " + err.Error())
+			f.warn("cannot save what is stopped and scaled; devstack tries again: " + err.Error())
 		default:
 			pause = min(2*pause, lastWritePause)
 		}

@@ -20,7 +20,7 @@ func load(ctx context.Context, files api.Files, environment []string, running *s
 		return nil, usage("profile", "the profile prod is exported and rehearsed, never run by devstack up", "choose dev or pilot")
 	case running != nil && running.Project != st.Project:
 		return nil, usage("project", fmt.Sprintf("this stack runs as %s, not as %s", running.Project, st.Project),
-			"devstack down first, or name it -p "+running.Project)
+			"run devstack down first, or name the stack -p "+running.Project)
 	}
 	return st, nil
 }

@@ -86,7 +86,7 @@ func (l looks) events(w http.ResponseWriter, r *http.Request) {
 	if text := r.URL.Query().Get("since"); text != "" && text != "0" {
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
-			refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitUsage, Message: "since is no sequence number: " + text})
+			refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitUsage, Message: "cannot read since, which is no sequence number: " + text})
 			return
 		}
 		since = n

@@ -31,7 +31,7 @@ func notRunning() *api.Result {
 
 // cancelled is an action that ended early: `down` was run, or the daemon leaves.
 func cancelled(cause error) *api.Result {
-	r := &api.Result{Exit: api.ExitInterrupted, Error: "the daemon was asked to leave", Hint: "devstack ps", Notes: []string{}}
+	r := &api.Result{Exit: api.ExitInterrupted, Error: "the daemon ended before the command was done", Hint: "devstack ps", Notes: []string{}}
 	if errors.Is(cause, errDown) {
 		r.Error, r.Hint = errDown.Error(), "devstack up"
 	}

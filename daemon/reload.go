@@ -15,7 +15,7 @@ import (
 )
 
 // errTimeUp ends a reload whose --timeout is over.
-var errTimeUp = errors.New("time is up")
+var errTimeUp = errors.New("the time ran out")
 
 // lastReload is what the newest reload did, for those who asked for the same before it began.
 type lastReload struct {
@@ -47,7 +47,7 @@ func (r *reload) run(ctx context.Context) *api.Result {
 	}
 	defer r.d.turn.end()
 	if r.d.reloaded.covers(r.req, asked) {
-		return r.d.conclude(nil, nil, []string{"a reload that began after this one was asked for has done it"})
+		return r.d.conclude(nil, nil, []string{"another reload, which began after you asked for this one, has done the work"})
 	}
 	r.d.reloaded = lastReload{names: r.req.Names, environment: r.req.Environment, began: time.Now()}
 	out := r.now(ctx)
@@ -111,10 +111,10 @@ func stoppedFirst(st *stack.Stack, s selection) []string {
 	}
 	notes := []string{}
 	if len(unheld) > 0 {
-		notes = append(notes, "no socket is held of "+strings.Join(unheld, ", ")+": each process was stopped before its successor started")
+		notes = append(notes, "devstack holds no socket of "+strings.Join(unheld, ", ")+": it stopped each process before it started the new one")
 	}
 	if len(unchecked) > 0 {
-		notes = append(notes, "the healthcheck of "+strings.Join(unchecked, ", ")+" cannot tell two programs on one socket apart: each was stopped before its successor started, and connections waited")
+		notes = append(notes, "the healthcheck of "+strings.Join(unchecked, ", ")+" cannot tell two programs on one socket apart: devstack stopped each process before it started the new one, and connections waited")
 	}
 	return notes
 }
@@ -147,7 +147,7 @@ func (r *reload) rollApp(ctx context.Context, app stack.App, processes []procs.P
 			r.d.log.Warn("cannot note that a reload has failed", "err", refused.Error)
 		}
 		if left := len(processes) - i - 1; left > 0 {
-			f.Message += fmt.Sprintf("; %d more not reloaded", left)
+			f.Message += fmt.Sprintf("; devstack did not reload %d more", left)
 		}
 		return f
 	}
@@ -164,7 +164,7 @@ func (r *reload) one(ctx context.Context, app stack.App, instance int) *api.Fail
 		return nil
 	}
 	if ctx.Err() != nil {
-		return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, before) + "is not reloaded: time was up"}
+		return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, before) + "was not reloaded, because the time ran out"}
 	}
 	g := goal{
 		apps: []stack.App{app}, only: map[int]bool{before.ID: true}, began: time.Now(), after: map[int]int64{before.ID: before.Generation},
@@ -192,7 +192,7 @@ func (r *reload) one(ctx context.Context, app stack.App, instance int) *api.Fail
 			f.Message = "the new one did not get ready: " + f.Message
 			return &f, false
 		case now.Successor != nil || now.Retiring != 0:
-			return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, now) + "is replaced, and the old one still answers"}, false
+			return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, now) + "was replaced, but the old process still answers"}, false
 		}
 		return nil, true
 	})

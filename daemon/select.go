@@ -110,7 +110,7 @@ func meant(word string, processes []procs.Process) ([]procs.Process, *api.Error)
 	if len(word) > 2 && strings.HasPrefix(word, "/") && strings.HasSuffix(word, "/") {
 		re, err := regexp.Compile(word[1 : len(word)-1])
 		if err != nil {
-			return nil, &api.Error{Exit: api.ExitUsage, Message: word + " is no regular expression: " + err.Error(), Hint: "Go's syntax, between slashes"}
+			return nil, &api.Error{Exit: api.ExitUsage, Message: word + " is no regular expression: " + err.Error(), Hint: "write it in Go's syntax, between slashes"}
 		}
 		return some(func(p procs.Process) bool { return re.MatchString(p.Name) }), nil
 	}

@@ -19,7 +19,7 @@ type sendSignal struct {
 func (s *sendSignal) run(ctx context.Context) *api.Result {
 	sig, err := procs.ParseSignal(s.req.Signal)
 	if err != nil {
-		return usage("signal", err.Error(), "such as SIGUSR2, SIGHUP or SIGTERM")
+		return usage("signal", err.Error(), "use a name such as SIGUSR2, SIGHUP or SIGTERM")
 	}
 	if len(s.req.Names) == 0 {
 		return usage("names", "signal needs names", "devstack signal "+s.req.Signal+" all")
@@ -35,7 +35,7 @@ func (s *sendSignal) run(ctx context.Context) *api.Result {
 		case err == nil:
 			sent++
 		case errors.Is(err, syscall.ESRCH):
-			notes = append(notes, fmt.Sprintf("%s (id %d) is %s: nothing to signal", p.Name, p.ID, p.Status))
+			notes = append(notes, fmt.Sprintf("%s (id %d) is %s and got no signal", p.Name, p.ID, p.Status))
 		default:
 			failures = append(failures, api.Failure{Resource: p.Name, Exit: api.ExitBug, Message: err.Error()})
 		}
@@ -43,9 +43,9 @@ func (s *sendSignal) run(ctx context.Context) *api.Result {
 	r := s.d.conclude(failures, nil, notes)
 	switch {
 	case len(failures) > 0:
-		r.Error = "not everything got the signal"
+		r.Error = "cannot send the signal to every process"
 	case sent == 0:
-		r.Exit, r.Error, r.Hint = api.ExitProcess, "nothing of it runs", "devstack ps"
+		r.Exit, r.Error, r.Hint = api.ExitProcess, "cannot send the signal: no process that you named is running", "devstack ps"
 	}
 	return r
 }

@@ -51,7 +51,7 @@ func (s *stop) run(ctx context.Context) *api.Result {
 	}
 	r := s.d.conclude(failures, nil, []string{})
 	if r.Exit != api.ExitDone {
-		r.Error = "not everything could be stopped"
+		r.Error = "cannot stop everything"
 	}
 	return r
 }
@@ -80,7 +80,7 @@ func stopProcesses(ctx context.Context, d *Daemon, st *stack.Stack, processes []
 		ids := idsOf(slices.DeleteFunc(slices.Clone(processes), func(p procs.Process) bool { return !slices.Contains(layer, p.Name) }))
 		d.procs.StopIDs(ids...)
 		for _, name := range awaitStopped(ctx, d, ids, limit) {
-			failures = append(failures, api.Failure{Resource: name, Exit: api.ExitBug, Message: fmt.Sprintf("is not gone after %s", limit)})
+			failures = append(failures, api.Failure{Resource: name, Exit: api.ExitBug, Message: fmt.Sprintf("still runs after %s", limit)})
 		}
 	}
 	return failures

@@ -89,7 +89,7 @@ func (u *upgrade) begin(ctx context.Context) *api.Error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return &api.Error{Exit: api.ExitTimeout, Message: "another command is still under way: nothing was replaced", Hint: "try again when it has ended, or give it longer: --timeout"}
+			return &api.Error{Exit: api.ExitTimeout, Message: "cannot replace the daemon: another command is still running", Hint: "try again when it has ended, or give it longer: --timeout"}
 		}
 	}
 }

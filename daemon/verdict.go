@@ -76,7 +76,7 @@ func judge(g goal, services []view.ServiceDetails, processes []procs.Process) ve
 			}
 			found = true
 			if p.Leaving {
-				v.wait(app.Name, fmt.Sprintf("instance %d is no longer wanted and not gone yet", p.Instance))
+				v.wait(app.Name, fmt.Sprintf("instance %d still runs; devstack is stopping it", p.Instance))
 				continue
 			}
 			if p.Status == view.Waiting {
@@ -95,7 +95,7 @@ func judge(g goal, services []view.ServiceDetails, processes []procs.Process) ve
 	}
 	for _, name := range g.removed {
 		if slices.ContainsFunc(processes, func(p procs.Process) bool { return p.Name == name }) {
-			v.wait(name, "is no longer in the file and not gone yet")
+			v.wait(name, "still runs; devstack is removing it")
 		}
 	}
 	v.block(g.apps, waiting, bad)

@@ -196,7 +196,7 @@ func processReason(app stack.App, p procs.Process) string {
 func onlineReason(app stack.App, p procs.Process) string {
 	switch {
 	case !p.Ready && app.OneShot:
-		return "is at work"
+		return "is doing its work"
 	case !p.Ready:
 		return because("runs and is not ready", lastProbe(p))
 	case len(p.WaitingFor) > 0:
@@ -244,7 +244,7 @@ func restartReason(app stack.App, p procs.Process) string {
 	}
 	limit := "there is no limit"
 	if app.MaxRestarts >= 0 {
-		limit = fmt.Sprintf("after %d it is given up", app.MaxRestarts+1)
+		limit = fmt.Sprintf("devstack gives up after %d", app.MaxRestarts+1)
 	}
 	return fmt.Sprintf("%s and is about to be restarted: unstable exit %d in a row, %s", how, p.UnstableRestarts, limit)
 }
