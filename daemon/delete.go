@@ -9,12 +9,9 @@ import (
 	"devstack/stack"
 )
 
-// remove is delete: it stops the named apps, dependents first, and takes them out of the running stack; the gates of what needs them
-// close. The next up brings them back.
-type remove struct {
-	d   *Daemon
-	req api.ActionRequest
-}
+// remove is delete: it stops the named apps, dependents first, and takes them out of the running stack; the gates of what
+// needs them close. The next up brings them back.
+type remove onNames
 
 func (r *remove) run(ctx context.Context) *api.Result {
 	if err := r.d.turn.take(ctx); err != nil {

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"sync"
@@ -16,9 +15,8 @@ import (
 )
 
 func (l looks) health(w http.ResponseWriter, r *http.Request) {
-	var req api.HealthRequest
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&req); err != nil {
-		refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitBug, Message: "cannot read the request: " + err.Error()})
+	req, ok := decode[api.HealthRequest](w, r)
+	if !ok {
 		return
 	}
 	st, services, processes := l.all()

@@ -11,9 +11,6 @@ import (
 	"time"
 )
 
-// historyVersion is of the state file; a newer one is not read.
-const historyVersion = 1
-
 // history is the state file: what has happened, which the keeper's list does not tell. What is wanted is the intent's to say.
 type history struct {
 	Version   int             `json:"version"`
@@ -44,7 +41,7 @@ func (f *historyFile) save(watching bool, processes func() (json.RawMessage, err
 	if watching {
 		f.watched = time.Now()
 	}
-	h := history{Version: historyVersion, Keeper: f.since, At: f.watched}
+	h := history{Version: savedVersion, Keeper: f.since, At: f.watched}
 	var err error
 	if h.Processes, err = processes(); err != nil || h.Processes == nil {
 		return err
@@ -66,7 +63,7 @@ func (f *historyFile) load() history {
 	}
 	var h history
 	if err == nil {
-		h, err = parseHistory(data)
+		err = readVersioned(data, &h)
 	}
 	if err != nil {
 		aside := f.path + ".unusable"
@@ -82,17 +79,6 @@ func (f *historyFile) load() history {
 	}
 	f.watched = h.At
 	return h
-}
-
-func parseHistory(data []byte) (history, error) {
-	var h history
-	if err := json.Unmarshal(data, &h); err != nil {
-		return history{}, fmt.Errorf("it is damaged: %w", err)
-	}
-	if h.Version < 1 || h.Version > historyVersion {
-		return history{}, fmt.Errorf("it has version %d, this devstackd knows %d", h.Version, historyVersion)
-	}
-	return h, nil
 }
 
 // forget removes the state file.

@@ -26,10 +26,10 @@ func TestLoadHistory(t *testing.T) {
 		aside   bool
 	}{
 		{name: "none"},
-		{name: "of this keeper", content: file(historyVersion, since), used: true},
-		{name: "of an earlier keeper", content: file(historyVersion, at(999))},
-		{name: "newer", content: file(historyVersion+1, since), aside: true},
-		{name: "torn", content: file(historyVersion, since)[:20], aside: true},
+		{name: "of this keeper", content: file(savedVersion, since), used: true},
+		{name: "of an earlier keeper", content: file(savedVersion, at(999))},
+		{name: "newer", content: file(savedVersion+1, since), aside: true},
+		{name: "torn", content: file(savedVersion, since)[:20], aside: true},
 		{name: "empty", content: " ", aside: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"devstack/view"
 )
 
-// intentVersion is of every encoded intent; a newer one is not read.
-const intentVersion = 1
+// savedVersion is of everything that this daemon keeps for the next one; a newer one is not read.
+const savedVersion = 1
 
 // intent is what commands want: the stack, and what they have decided about it that no file says. It is a value: a command
 // makes the next one of it, see Daemon.intend. The zero value: nothing is to run, and nothing is known of earlier days.
@@ -106,7 +106,7 @@ type encodedIntent struct {
 
 // encode is the whole intent, with the environment: it belongs into the keeper's memory, never on a disk.
 func (i intent) encode() ([]byte, error) {
-	i.Version = intentVersion
+	i.Version = savedVersion
 	e := encodedIntent{intent: i}
 	if i.Stack != nil {
 		st, err := i.Stack.Encode()
@@ -148,8 +148,8 @@ func versionOf(data []byte) (int, error) {
 	if err := json.Unmarshal(data, &v); err != nil {
 		return 0, fmt.Errorf("it is damaged: %w", err)
 	}
-	if v.Version < 0 || v.Version > intentVersion {
-		return 0, fmt.Errorf("it has version %d, this devstackd knows %d", v.Version, intentVersion)
+	if v.Version < 0 || v.Version > savedVersion {
+		return 0, fmt.Errorf("it has version %d, this devstackd knows %d", v.Version, savedVersion)
 	}
 	return v.Version, nil
 }

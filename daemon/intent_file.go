@@ -154,7 +154,7 @@ func (f *intentFile) replace(l lasting) error {
 		}
 		f.unusable = false
 	}
-	l.Version = intentVersion
+	l.Version = savedVersion
 	data, err := json.MarshalIndent(l, "", "  ")
 	if err != nil {
 		return err

@@ -151,7 +151,9 @@ func TestStopOnAFullDisk(t *testing.T) {
 				warnings++
 			}
 		})
-		says := func(note string) bool { return strings.Contains(note, "cannot save what is stopped and scaled, so a reboot would forget it: ") }
+		says := func(note string) bool {
+			return strings.Contains(note, "cannot save what is stopped and scaled, so a reboot would forget it: ")
+		}
 		if err != nil || result.Exit != api.ExitDone || !slices.ContainsFunc(result.Notes, says) {
 			t.Errorf("stop %s: %+v, %v", name, result, err)
 		}

@@ -305,7 +305,7 @@ func TestIntentRoundTrip(t *testing.T) {
 		Environment: []string{"TOKEN=hunter2"}, Services: []string{"redis"}, NoInfra: true, Loose: set("web"), LeftOut: set("agent"),
 		Launches: map[string]launch{"web/0": {Least: 7, Beside: true}}, Raising: set("redis"), Booting: true, Down: &api.DownRequest{Volumes: true},
 		lasting: lasting{
-			Version: intentVersion, SavedAt: at(5), Stopped: set("agent"), StoppedInstances: map[string][]int{"web": {1}}, Started: set("extra"),
+			Version: savedVersion, SavedAt: at(5), Stopped: set("agent"), StoppedInstances: map[string][]int{"web": {1}}, Started: set("extra"),
 			Instances: map[string]int{"web": 2}, StoppedServices: map[string]string{"redis": "other"}, Driver: driverNative,
 		},
 	}

@@ -73,11 +73,7 @@ func (l looks) describe(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	description, refused := describe(st, word, l.d.gates.list(), l.d.containers.watched(), l.d.procs.SnapshotWithPorts(), time.Now())
-	if refused != nil {
-		refuse(w, http.StatusNotFound, refused)
-		return
-	}
-	reply(w, description)
+	answer(w, description, refused)
 }
 
 // events streams what is published after `since`, for ever.

@@ -54,9 +54,8 @@ func Handle[Request, Answer any](
 // handleResult answers a POST to path with the events that do tells and its result.
 func handleResult[Request any](o *Once, path string, do func(context.Context, Request, func(view.Event)) *api.Result) {
 	o.mux.HandleFunc("POST /"+api.Version+path, func(w http.ResponseWriter, r *http.Request) {
-		var req Request
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&req); err != nil {
-			refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitBug, Message: "cannot read the request: " + err.Error()})
+		req, ok := decode[Request](w, r)
+		if !ok {
 			return
 		}
 		var mu sync.Mutex // guards out and seq

@@ -35,10 +35,7 @@ func (l lastReload) covers(req api.ActionRequest, asked time.Time) bool {
 // socket is held, the new one takes over from the old one once it has proved itself, and a failure leaves the old one;
 // else each is stopped first. A failure ends the reload of its app: the instances after it keep running as they were.
 // Equal requests that came in while another reload ran are answered by one.
-type reload struct {
-	d   *Daemon
-	req api.ActionRequest
-}
+type reload onNames
 
 func (r *reload) run(ctx context.Context) *api.Result {
 	asked := time.Now()

@@ -90,13 +90,17 @@ type action interface {
 	run(ctx context.Context) *api.Result
 }
 
+// onNames is an action that needs nothing but names.
+type onNames struct {
+	d   *Daemon
+	req api.ActionRequest
+}
+
 // act answers an action with the events from its beginning to its result.
 func act[Request any](s *server, to func(Request) action) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var req Request
-		body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-		if err := body.Decode(&req); err != nil {
-			refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitBug, Message: "cannot read the request: " + err.Error()})
+		req, ok := decode[Request](w, r)
+		if !ok {
 			return
 		}
 		if !s.d.enter() {
@@ -166,6 +170,24 @@ func (s *stream) send(v any) error {
 		return err
 	}
 	return s.flush()
+}
+
+// decode reads a request; false: it was refused.
+func decode[Request any](w http.ResponseWriter, r *http.Request) (req Request, ok bool) {
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&req)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitBug, Message: "cannot read the request: " + err.Error()})
+	}
+	return req, err == nil
+}
+
+// answer is v, or the refusal if there is one.
+func answer(w http.ResponseWriter, v any, refused *api.Error) {
+	if refused != nil {
+		refuse(w, http.StatusNotFound, refused)
+		return
+	}
+	reply(w, v)
 }
 
 func reply(w http.ResponseWriter, v any) {

@@ -13,10 +13,7 @@ import (
 )
 
 // stop ends the named processes and containers, dependents first, and returns when they are stopped.
-type stop struct {
-	d   *Daemon
-	req api.ActionRequest
-}
+type stop onNames
 
 func (s *stop) run(ctx context.Context) *api.Result {
 	if err := s.d.turn.take(ctx); err != nil {

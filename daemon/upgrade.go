@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
@@ -18,9 +17,8 @@ const defaultPatience = time.Minute
 
 // restartDaemon answers POST /v1/daemon/restart: by then the keeper has begun, and this daemon leaves.
 func (s *server) restartDaemon(w http.ResponseWriter, r *http.Request) {
-	var req api.UpgradeRequest
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&req); err != nil {
-		refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitBug, Message: "cannot read the request: " + err.Error()})
+	req, ok := decode[api.UpgradeRequest](w, r)
+	if !ok {
 		return
 	}
 	answer, refused := (&upgrade{d: s.d, req: req}).run(r.Context())

@@ -15,12 +15,8 @@ import (
 func (l looks) why(w http.ResponseWriter, r *http.Request) {
 	v := facts{}
 	v.st, v.services, v.processes = l.all()
-	answer, refused := v.why(r.PathValue("name"))
-	if refused != nil {
-		refuse(w, http.StatusNotFound, refused)
-		return
-	}
-	reply(w, answer)
+	reasons, refused := v.why(r.PathValue("name"))
+	answer(w, reasons, refused)
 }
 
 // facts are what reasons are made of.
