@@ -52,7 +52,7 @@ func (r *rerun) run(ctx context.Context) *api.Result {
 
 // decide finds what the words mean, reads the files, and makes it the intent.
 func (r *rerun) decide(ctx context.Context) *api.Result {
-	st, s, refused := r.d.named(r.req.Names)
+	_, s, refused := r.d.named(r.req.Names)
 	if refused != nil {
 		return refused
 	}
@@ -70,7 +70,8 @@ func (r *rerun) decide(ctx context.Context) *api.Result {
 	if len(names) == 0 {
 		return r.d.intend(func(next *intent) { next.runServices(s.services...) })
 	}
-	if st, refused = r.readAnew(ctx); refused != nil {
+	st, refused := r.readAnew(ctx)
+	if refused != nil {
 		return refused
 	}
 	for _, app := range st.Apps {
