@@ -19,26 +19,26 @@ import (
 // buildLines is how much of a failed build's output is shown.
 const buildLines = 20
 
-// makeArtifacts runs the build command where it is asked for, or a script is missing and it may run by itself, and
+// build runs the build command where it is asked for, or a script is missing and it may run by itself, and
 // makes sure that every script is there. Its output is published line by line.
-func (d *Daemon) makeArtifacts(ctx context.Context, p *proposal, always bool) *api.Result {
-	b := p.want.Stack.Build
-	missing := preflight.MissingScripts(p.selected)
-	if b == nil || !always && (len(missing) == 0 || !b.IfMissing) {
+func (u *up) build(ctx context.Context) *api.Result {
+	b := u.want.Stack.Build
+	missing := preflight.MissingScripts(u.selected)
+	if b == nil || !u.req.Build && (len(missing) == 0 || !b.IfMissing) {
 		return nil // propose has refused what is missing and not made
 	}
 	command := strings.Join(stack.MaskArgs(b.Command), " ")
-	last, err := runBuild(ctx, *b, p.want.Environment, func(line string) {
-		d.bus.publish(view.Event{Kind: view.KindBuild, Message: line})
+	last, err := runBuild(ctx, *b, u.want.Environment, func(line string) {
+		u.d.bus.publish(view.Event{Kind: view.KindBuild, Message: line})
 	})
 	message := ""
-	if missing = preflight.MissingScripts(p.selected); err != nil {
+	if missing = preflight.MissingScripts(u.selected); err != nil {
 		message = fmt.Sprintf("the build command failed: %s: %v", command, err)
 	} else if len(missing) > 0 {
 		for i, path := range missing {
-			missing[i] = p.want.Stack.Rel(path)
+			missing[i] = u.want.Stack.Rel(path)
 		}
-		message = fmt.Sprintf("the build command ended well and did not make %s: %s", strings.Join(missing, ", "), command)
+		message = fmt.Sprintf("the build command ended with 0 but did not make %s: %s", strings.Join(missing, ", "), command)
 	}
 	if message == "" {
 		return nil

@@ -41,6 +41,10 @@ func (b *bus) publish(e view.Event) {
 	b.arrived = make(chan struct{})
 }
 
+func (b *bus) warn(resource, message string) {
+	b.publish(view.Event{Resource: resource, Kind: view.KindWarning, Message: message})
+}
+
 // now is the newest sequence number.
 func (b *bus) now() uint64 {
 	b.mu.Lock()

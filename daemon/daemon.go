@@ -2,19 +2,17 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
+	"path/filepath"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"devstack/daemon/api"
-	"devstack/infra"
 	"devstack/procs"
 	keeper "devstack/procs/keeper/protocol"
 	"devstack/procs/node"
@@ -35,37 +33,32 @@ type Daemon struct {
 	home    keeper.Identity
 	bus     *bus
 	procs   *procs.Manager
-	changed *broadcast    // something may be different now: gates are judged, waiting actions look again
-	turn    chan struct{} // capacity 1; held by the one action that changes the stack
+	changed *broadcast // something may be different now: gates are updated, waiting actions look again
+	turn    turn       // held by the one action that changes the stack
 
-	reloaded lastReload // whose turn it is may look at it
+	containers *containers
+	gates      *gates
+	history    *historyFile
+	systemd    *systemd       // nil: no service manager is told
+	asked      *api.UpRequest // to be brought up without a command; nil: nothing
+	reloaded   lastReload     // whose turn it is may look at it
 
 	background sync.WaitGroup
 	ended      chan struct{} // closed when the keeper has ended all and this daemon may go
 	replaced   chan struct{} // closed when the next daemon is to come
-	saving     sync.Mutex    // one write of the state file at a time
 
 	intending sync.Mutex  // one intent after the other
 	file      *intentFile // what of the intent lasts
 	lost      error       // why nothing is known of earlier days; nil: it is
 
-	unit  *unit          // nil: no service manager is told
-	asked *api.UpRequest // to be brought up without a command; nil: nothing
-
-	mu         sync.Mutex // guards what follows
-	intent     intent
-	closing    bool                // nothing begins in the background any more
-	containers infra.Services      // nil: the stack has no services, or none is known yet
-	driver     infra.Driver        // of the newest engine; nil: there was none
-	closed     map[string][]string // app -> what keeps its gate closed, as last judged
-	told       map[string]string   // app -> what it waits for, as last published
-	watched    time.Time           // until then the engine's events are accounted for
-	answering  int                 // actions whose answer is not finished
-	gone       bool
-	starting   string          // how far an up without a command has come that nothing runs of yet
-	replacing  bool            // no action begins any more: the next daemon carries it out
-	work       context.Context // of actions; ends when `down` begins
-	stopWork   context.CancelCauseFunc
+	mu        sync.Mutex // guards what follows
+	intent    intent
+	closing   bool            // nothing begins in the background any more
+	answering int             // actions whose answer is not finished
+	gone      bool            // no request is answered any more
+	replacing bool            // no action begins any more: the next daemon carries it out
+	work      context.Context // of actions; ends when `down` begins
+	stopWork  context.CancelCauseFunc
 }
 
 // Run is the life of a daemon that a keeper started: it takes over what its predecessor left, or begins with nothing,
@@ -79,14 +72,14 @@ func run(ctx context.Context, log *slog.Logger, boot *api.UpRequest) error {
 		return err
 	}
 	ready := make(chan struct{})
-	d := &Daemon{asked: boot, starting: "starting"}
+	d := &Daemon{asked: boot}
 	conn, err := keeper.Inherited(keeper.Handler{
 		Exited: func(e keeper.Exit) { <-ready; d.exited(e) },
 		IPC:    func(l keeper.IPCLine) { <-ready; d.procs.IPC(l) },
 
 		Listening: func(l keeper.Socket) { <-ready; d.procs.Listening(l) },
 		Drained:   func(k keeper.Key) { <-ready; d.procs.Drained(k) },
-		End:       func() { <-ready; d.spawn(d.endInOrder) },
+		End:       func() { <-ready; d.spawn(func() { endInOrder(d) }) },
 	})
 	if err != nil {
 		return err
@@ -98,21 +91,25 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	d.ctx, d.log, d.keeper = ctx, log, conn
-	d.bus, d.changed, d.turn = newBus(time.Now()), newBroadcast(), make(chan struct{}, 1)
+	d.bus, d.changed, d.turn = newBus(time.Now()), newBroadcast(), make(turn, 1)
 	d.work, d.stopWork = context.WithCancelCause(ctx)
 	d.ended, d.replaced = make(chan struct{}), make(chan struct{})
 	var err error
 	if d.home, _, err = conn.Hello(ctx); err != nil {
 		return fmt.Errorf("cannot greet the keeper: %w", err)
 	}
-	d.unit = newUnit(d.home.Service, conn.Notify, log)
+	d.systemd = newSystemd(d.home.Service, conn.Notify, log)
 	shim, err := node.Install(d.home.StateDir)
 	if err != nil {
 		return err
 	}
-	d.file = newIntentFile(d.home.StateDir, func(message string) { d.warn("", message) })
+	warn := func(message string) { d.bus.warn("", message) }
+	d.file = newIntentFile(d.home.StateDir, warn)
+	d.history = &historyFile{path: filepath.Join(d.home.StateDir, "state.json"), since: d.home.Since, log: log, warn: warn}
+	d.containers = &containers{keeper: conn, home: d.home, log: log, publish: d.publish, changed: d.changed}
 	d.procs = procs.NewManager(procs.Options{Keeper: conn, Log: log, Publish: d.publish, Save: d.saveHistory, Shim: shim})
-	defer d.setContainers(nil)
+	d.gates = &gates{wanted: d.wanted, containers: d.containers, procs: d.procs, publish: d.bus.publish}
+	defer d.containers.set(nil)
 	defer d.procs.Close()
 	defer d.endBackground()
 	defer cancel()
@@ -123,12 +120,11 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	idle := time.AfterFunc(idleTime, d.retireIfIdle)
 	defer idle.Stop()
 	failed := make(chan error, 1)
-	d.background.Go(func() { d.unit.run(ctx) })
-	d.background.Go(func() { d.judgeGates(ctx) })
+	d.background.Go(func() { d.systemd.run(ctx) })
+	d.background.Go(func() { d.supervise(ctx) })
 	d.background.Go(func() { d.file.run(ctx) })
 	d.background.Go(func() { d.followServices(ctx) })
-	d.goOnWithDown(ctx)
-	d.bootIfAsked(ctx)
+	d.goOn(ctx)
 	d.background.Go(func() { failed <- (&server{d: d, log: log}).serve(ctx, l) })
 	select {
 	case err := <-failed:
@@ -145,106 +141,51 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	}
 }
 
-// judgeGates opens and closes gates whenever something has changed.
-func (d *Daemon) judgeGates(ctx context.Context) {
-	signs, stop := d.unit.signs()
+// supervise updates the gates, and tells the service manager how the stack is, whenever something has changed.
+func (d *Daemon) supervise(ctx context.Context) {
+	signs, stop := d.systemd.signs()
 	defer stop()
-	d.unit.alive() // the predecessor's last sign may be old
+	d.systemd.alive() // the predecessor's last sign may be old
 	for {
 		changed := d.changed.next()
-		d.judgeOnce()
-		if d.unit != nil {
-			d.unit.is(d.progress())
+		d.gates.update()
+		if want := d.wanted(); d.systemd != nil && want.Stack != nil {
+			services, processes := d.snapshot()
+			d.systemd.is(statusOf(want, services, processes))
+		} else {
+			d.systemd.idles()
 		}
 		select {
 		case <-changed:
 		case <-signs:
-			d.unit.alive()
+			d.systemd.alive()
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (d *Daemon) judgeOnce() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.intent.Stack == nil {
-		d.closed, d.told = nil, nil
-		return
-	}
-	processes := d.procs.Snapshot()
-	now := gates(d.intent.gated(), d.intent.Loose, d.services(), d.intent.awaited(processes))
-	for _, app := range d.intent.Stack.Apps {
-		if before, known := d.closed[app.Name]; !known || !slices.Equal(before, now[app.Name]) {
-			d.procs.SetGate(app.Name, now[app.Name])
-		}
-	}
-	d.closed = now
-	d.tellWaiting(processes)
-}
-
-// tellWaiting publishes what waiting processes wait for. What runs does not wait, whatever its gate says. d.mu is held.
-func (d *Daemon) tellWaiting(processes []procs.Process) {
-	told := map[string]string{}
-	for _, p := range processes {
-		if p.Status == view.Waiting {
-			told[p.Name] = strings.Join(d.closed[p.Name], ", ")
-		}
-	}
-	for _, app := range d.intent.Stack.Apps {
-		if from, to := d.told[app.Name], told[app.Name]; from != to {
-			d.bus.publish(view.Event{Resource: app.Name, Kind: view.KindWaiting, From: from, To: to})
-		}
-	}
-	d.told = told
-}
-
-// publish tells what happened to a process or a service, and has the gates judged anew. It waits for nothing.
+// publish tells what happened to a process or a service, and has the gates updated. It waits for nothing.
 func (d *Daemon) publish(e view.Event) {
 	d.bus.publish(e)
 	d.changed.fire()
 }
 
-func (d *Daemon) warn(resource, message string) {
-	d.bus.publish(view.Event{Resource: resource, Kind: view.KindWarning, Message: message})
-}
-
-// state is the answer to GET /v1/state.
-func (d *Daemon) state() *api.State {
-	processes := d.procs.SnapshotWithPorts()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	self := &api.Daemon{Pid: os.Getpid(), Version: api.BuildVersion()}
-	if d.intent.Stack == nil {
-		return stateOf(nil, "", self, nil, nil, time.Now())
-	}
-	return stateOf(d.intent.Stack, d.intent.driver(), self, d.watchedServices(), processes, time.Now())
-}
-
-// describe is everything known about what a word means.
-func (d *Daemon) describe(word string) (*api.Description, *api.Error) {
-	processes := d.procs.SnapshotWithPorts()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.intent.Stack == nil {
-		return nil, unknownName(nil, word)
-	}
-	return describe(d.intent.Stack, word, d.closed, d.watchedServices(), processes, time.Now())
-}
-
-// unknown is the refusal of a name.
-func (d *Daemon) unknown(name string) *api.Error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return unknownName(d.intent.Stack, name)
+// saveHistory writes the state file. The manager calls it after every change, also when an app has been removed, of which
+// there is no notice.
+func (d *Daemon) saveHistory() error {
+	d.changed.fire()
+	return d.history.save(d.containers.engine() != nil, func() (json.RawMessage, error) {
+		if d.wanted().Stack == nil {
+			return nil, nil
+		}
+		return d.procs.Saved()
+	})
 }
 
 // snapshot is everything that verdicts are made of.
 func (d *Daemon) snapshot() ([]view.ServiceDetails, []procs.Process) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.services(), d.procs.Snapshot()
+	return d.containers.snapshot(), d.procs.Snapshot()
 }
 
 // enter counts an action in; false: the daemon is leaving.
@@ -281,12 +222,15 @@ func (d *Daemon) retireIfIdle() {
 		return
 	}
 	d.gone = true
-	d.background.Go(func() {
-		if err := d.keeper.Shutdown(d.ctx); err != nil && d.ctx.Err() == nil {
-			d.log.Error("cannot end the keeper", "err", err)
-		}
-		close(d.ended)
-	})
+	d.background.Go(func() { d.end(d.keeper.Shutdown) })
+}
+
+// end has the keeper end, and then this daemon; d.gone is set before, once.
+func (d *Daemon) end(keeper func(context.Context) error) {
+	if err := keeper(d.ctx); err != nil && d.ctx.Err() == nil {
+		d.log.Error("cannot end the keeper", "err", err)
+	}
+	close(d.ended)
 }
 
 // spawn runs f in the background, unless this daemon is about to be gone: it waits for all that it has begun.
@@ -308,11 +252,11 @@ func (d *Daemon) endBackground() {
 	d.background.Wait()
 }
 
-// leaving reports whether this daemon answers no more.
-func (d *Daemon) leaving() bool {
+// leaving reports whether this daemon answers no more, and whether the next one is to carry out what is asked now.
+func (d *Daemon) leaving() (gone, replaced bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.gone
+	return d.gone, d.replacing
 }
 
 // actionContext is the context of an action that begins now.
@@ -330,14 +274,17 @@ func (d *Daemon) interrupt() {
 	d.work, d.stopWork = context.WithCancelCause(d.ctx)
 }
 
-// takeTurn waits until no other action changes the stack; give it back with endTurn.
-func (d *Daemon) takeTurn(ctx context.Context) error {
+// turn is held by one at a time. Its capacity is 1.
+type turn chan struct{}
+
+// take waits until nobody else has the turn; give it back with end.
+func (t turn) take(ctx context.Context) error {
 	select {
-	case d.turn <- struct{}{}:
+	case t <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-func (d *Daemon) endTurn() { <-d.turn }
+func (t turn) end() { <-t }

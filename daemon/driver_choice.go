@@ -30,12 +30,12 @@ func choose(c choice, engine, native func() error) (string, error) {
 	switch {
 	case asked != driverAuto && asked != driverDocker && asked != driverNative:
 		return "", &api.Error{
-			Exit: api.ExitUsage, Message: fmt.Sprintf("there is nothing called %q that runs services", c.asked), Hint: "--infra is auto, docker or native",
+			Exit: api.ExitUsage, Message: fmt.Sprintf("devstack cannot run services with %q", c.asked), Hint: "--infra is auto, docker or native",
 		}
 	case c.running != "" && asked != driverAuto && asked != c.running:
 		return "", &api.Error{
 			Exit: api.ExitUsage, Message: fmt.Sprintf("the services run with %s, not with %s", c.running, asked),
-			Hint: "devstack down first; " + separate,
+			Hint: "run devstack down first; " + separate,
 		}
 	case c.running != "":
 		return c.running, nil

@@ -9,8 +9,8 @@ import (
 )
 
 // environments answers with the whole environment of what a word means, secrets masked unless they are asked for.
-func (s *server) environments(w http.ResponseWriter, r *http.Request) {
-	st, picked, refused := s.d.processesOnly([]string{r.PathValue("name")}, "env")
+func (l looks) environments(w http.ResponseWriter, r *http.Request) {
+	st, picked, refused := l.d.processesOnly([]string{r.PathValue("name")}, "env")
 	if refused != nil {
 		refuse(w, http.StatusNotFound, &api.Error{Exit: refused.Exit, Message: refused.Error, Hint: refused.Hint})
 		return

@@ -1,14 +1,73 @@
 package daemon
 
 import (
+	"slices"
+	"strings"
+	"sync"
+
 	"devstack/procs"
 	"devstack/stack"
 	"devstack/view"
 )
 
-// gates says, for every app, which of its dependencies keep it from starting, in the order of the file. An empty list
+// gates opens and closes the gates of apps: an app starts when all that it depends on has come as far as it asks.
+type gates struct {
+	wanted     func() intent
+	containers *containers
+	procs      *procs.Manager
+	publish    func(view.Event)
+
+	mu     sync.Mutex          // one update at a time; guards what follows
+	closed map[string][]string // app -> what keeps its gate closed, as of the last update
+	told   map[string]string   // app -> what it waits for, as last published
+}
+
+// update sets the gates as things are now.
+func (g *gates) update() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	want := g.wanted()
+	if want.Stack == nil {
+		g.closed, g.told = nil, nil
+		return
+	}
+	processes := g.procs.Snapshot()
+	now := closedGates(want.gated(), want.Loose, g.containers.snapshot(), want.awaited(processes))
+	for _, app := range want.Stack.Apps {
+		if before, known := g.closed[app.Name]; !known || !slices.Equal(before, now[app.Name]) {
+			g.procs.SetGate(app.Name, now[app.Name])
+		}
+	}
+	g.closed = now
+	g.tell(want.Stack.Apps, processes)
+}
+
+// tell publishes what waiting processes wait for. What runs does not wait, whatever its gate says. g.mu is held.
+func (g *gates) tell(apps []stack.App, processes []procs.Process) {
+	told := map[string]string{}
+	for _, p := range processes {
+		if p.Status == view.Waiting {
+			told[p.Name] = strings.Join(g.closed[p.Name], ", ")
+		}
+	}
+	for _, app := range apps {
+		if from, to := g.told[app.Name], told[app.Name]; from != to {
+			g.publish(view.Event{Resource: app.Name, Kind: view.KindWaiting, From: from, To: to})
+		}
+	}
+	g.told = told
+}
+
+// list is, by app, what keeps its gate closed. Nobody may change it.
+func (g *gates) list() map[string][]string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
+
+// closedGates says, for every app, which of its dependencies keep it from starting, in the order of the file. An empty list
 // is an open gate. Apps in loose were started by `up --only` and wait for nothing.
-func gates(apps []stack.App, loose map[string]bool, services []view.ServiceDetails, processes []procs.Process) map[string][]string {
+func closedGates(apps []stack.App, loose map[string]bool, services []view.ServiceDetails, processes []procs.Process) map[string][]string {
 	closed := make(map[string][]string, len(apps))
 	for _, app := range apps {
 		closed[app.Name] = []string{}

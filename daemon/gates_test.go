@@ -83,7 +83,7 @@ func TestGates(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			apps := []stack.App{{Name: "a", DependsOn: tc.deps}}
-			got := gates(apps, map[string]bool{"a": tc.loose}, tc.services, tc.processes)["a"]
+			got := closedGates(apps, map[string]bool{"a": tc.loose}, tc.services, tc.processes)["a"]
 			if got == nil || !slices.Equal(got, tc.want) {
 				t.Errorf("gates = %#v, want %#v", got, tc.want)
 			}

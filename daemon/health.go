@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"sync"
@@ -15,23 +14,22 @@ import (
 	"devstack/view"
 )
 
-func (s *server) health(w http.ResponseWriter, r *http.Request) {
-	var req api.HealthRequest
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&req); err != nil {
-		refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitBug, Message: "cannot read the request: " + err.Error()})
+func (l looks) health(w http.ResponseWriter, r *http.Request) {
+	req, ok := decode[api.HealthRequest](w, r)
+	if !ok {
 		return
 	}
-	st, services, processes := s.d.looks()
+	st, services, processes := l.all()
 	if st == nil {
 		refuse(w, http.StatusNotFound, unknownName(nil, ""))
 		return
 	}
 	services, processes, unknown := toProbe(st, services, processes, req.Names)
 	if unknown != "" {
-		refuse(w, http.StatusNotFound, s.d.unknown(unknown))
+		refuse(w, http.StatusNotFound, unknownName(st, unknown))
 		return
 	}
-	answer := api.Health{Project: st.Project, Checks: s.d.probeAll(r.Context(), services, processes)}
+	answer := api.Health{Project: st.Project, Checks: l.probeAll(r.Context(), services, processes)}
 	answer.Exit = healthCode(answer.Checks)
 	answer.Healthy = answer.Exit == api.ExitDone
 	reply(w, answer)
@@ -77,10 +75,8 @@ func toProbe(
 }
 
 // probeAll asks everything at the same time.
-func (d *Daemon) probeAll(ctx context.Context, services []view.ServiceDetails, processes []procs.Process) []api.HealthCheck {
-	d.mu.Lock()
-	containers := d.containers
-	d.mu.Unlock()
+func (l looks) probeAll(ctx context.Context, services []view.ServiceDetails, processes []procs.Process) []api.HealthCheck {
+	containers := l.d.containers.get()
 	checks := make([]api.HealthCheck, len(services)+len(processes))
 	var work sync.WaitGroup
 	for i, s := range services {
@@ -97,7 +93,7 @@ func (d *Daemon) probeAll(ctx context.Context, services []view.ServiceDetails, p
 	for i, p := range processes {
 		work.Go(func() {
 			began := time.Now()
-			r, checked := d.procs.Check(ctx, p.ID)
+			r, checked := l.d.procs.Check(ctx, p.ID)
 			check := &checks[len(services)+i]
 			*check = processHealth(p, r, checked)
 			check.TookMS = time.Since(began).Milliseconds()

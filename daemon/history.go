@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
-	"path/filepath"
+	"sync"
 	"time"
 )
-
-// historyVersion is of the state file; a newer one is not read.
-const historyVersion = 1
 
 // history is the state file: what has happened, which the keeper's list does not tell. What is wanted is the intent's to say.
 type history struct {
@@ -24,78 +22,71 @@ type history struct {
 	Stopped map[string]string `json:"stopped,omitempty"`
 }
 
-func (d *Daemon) historyPath() string { return filepath.Join(d.home.StateDir, "state.json") }
+// historyFile keeps the history on disk, for the next daemon of the same keeper.
+type historyFile struct {
+	path  string
+	since time.Time // the keeper's
+	log   *slog.Logger
+	warn  func(message string)
 
-// saveHistory writes the state file. Without a stack there is nothing to save. The manager calls it after every change,
-// also when an app has been removed, of which there is no notice.
-func (d *Daemon) saveHistory() error {
-	d.changed.fire()
-	d.saving.Lock()
-	defer d.saving.Unlock()
-	engine := d.currentEngine()
-	d.mu.Lock()
-	idle := d.intent.Stack == nil
-	if engine != nil {
-		d.watched = time.Now()
+	mu      sync.Mutex // one write at a time; guards what follows
+	watched time.Time  // until then the engine's events are accounted for
+}
+
+// save writes what processes returns; nothing when that is nil, because there is no stack. watching says that an engine's
+// events are accounted for until now.
+func (f *historyFile) save(watching bool, processes func() (json.RawMessage, error)) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if watching {
+		f.watched = time.Now()
 	}
-	h := history{Version: historyVersion, Keeper: d.home.Since, At: d.watched}
-	d.mu.Unlock()
-	if idle {
-		return nil
-	}
+	h := history{Version: savedVersion, Keeper: f.since, At: f.watched}
 	var err error
-	if h.Processes, err = d.procs.Saved(); err != nil {
+	if h.Processes, err = processes(); err != nil || h.Processes == nil {
 		return err
 	}
 	data, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
-	return WriteFile(d.historyPath(), data)
+	return WriteFile(f.path, data)
 }
 
-// loadHistory reads the state file. One that cannot be used is moved aside and said; the keeper's list then has to do.
-func (d *Daemon) loadHistory() history {
-	data, err := os.ReadFile(d.historyPath())
+// load reads the state file. One that cannot be used is moved aside and said; the keeper's list then has to do.
+func (f *historyFile) load() history {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	data, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return history{}
 	}
 	var h history
 	if err == nil {
-		h, err = parseHistory(data)
+		err = readVersioned(data, &h)
 	}
 	if err != nil {
-		aside := d.historyPath() + ".unusable"
-		d.log.Error("cannot use the state file: counters begin anew", "err", err, "moved_to", aside)
-		d.warn("", fmt.Sprintf("the state file could not be used (%v) and is now %s: counters begin anew", err, aside))
-		if err := os.Rename(d.historyPath(), aside); err != nil {
-			d.log.Error("cannot move the state file aside", "err", err)
+		aside := f.path + ".unusable"
+		f.log.Error("cannot use the state file: counters begin anew", "err", err, "moved_to", aside)
+		f.warn(fmt.Sprintf("cannot use the state file (%v), which is now %s: counters begin anew", err, aside))
+		if err := os.Rename(f.path, aside); err != nil {
+			f.log.Error("cannot move the state file aside", "err", err)
 		}
 		return history{}
 	}
-	if !h.Keeper.Equal(d.home.Since) {
+	if !h.Keeper.Equal(f.since) {
 		return history{}
 	}
+	f.watched = h.At
 	return h
 }
 
-func parseHistory(data []byte) (history, error) {
-	var h history
-	if err := json.Unmarshal(data, &h); err != nil {
-		return history{}, fmt.Errorf("it is damaged: %w", err)
-	}
-	if h.Version < 1 || h.Version > historyVersion {
-		return history{}, fmt.Errorf("it has version %d, this devstackd knows %d", h.Version, historyVersion)
-	}
-	return h, nil
-}
-
-// forgetHistory removes the state file.
-func (d *Daemon) forgetHistory() {
-	d.saving.Lock()
-	defer d.saving.Unlock()
-	if err := os.Remove(d.historyPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		d.log.Warn("cannot remove the state file", "err", err)
+// forget removes the state file.
+func (f *historyFile) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		f.log.Warn("cannot remove the state file", "err", err)
 	}
 }
 

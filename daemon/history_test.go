@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	keeper "devstack/procs/keeper/protocol"
 )
 
 func TestLoadHistory(t *testing.T) {
@@ -28,29 +26,32 @@ func TestLoadHistory(t *testing.T) {
 		aside   bool
 	}{
 		{name: "none"},
-		{name: "of this keeper", content: file(historyVersion, since), used: true},
-		{name: "of an earlier keeper", content: file(historyVersion, at(999))},
-		{name: "newer", content: file(historyVersion+1, since), aside: true},
-		{name: "torn", content: file(historyVersion, since)[:20], aside: true},
+		{name: "of this keeper", content: file(savedVersion, since), used: true},
+		{name: "of an earlier keeper", content: file(savedVersion, at(999))},
+		{name: "newer", content: file(savedVersion+1, since), aside: true},
+		{name: "torn", content: file(savedVersion, since)[:20], aside: true},
 		{name: "empty", content: " ", aside: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d := &Daemon{home: keeper.Identity{StateDir: t.TempDir(), Since: since}, log: slog.New(slog.DiscardHandler), bus: newBus(since)}
+			var said []string
+			f := &historyFile{
+				path: filepath.Join(t.TempDir(), "state.json"), since: since, log: slog.New(slog.DiscardHandler),
+				warn: func(message string) { said = append(said, message) },
+			}
 			if tc.content != "" {
-				if err := WriteFile(d.historyPath(), []byte(tc.content)); err != nil {
+				if err := WriteFile(f.path, []byte(tc.content)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if got := d.loadHistory(); (got.Processes != nil) != tc.used {
+			if got := f.load(); (got.Processes != nil) != tc.used {
 				t.Errorf("loaded %+v", got)
 			}
-			_, err := os.Stat(d.historyPath() + ".unusable")
+			_, err := os.Stat(f.path + ".unusable")
 			if (err == nil) != tc.aside {
 				t.Errorf("moved aside: %v", err)
 			}
-			said, _ := d.bus.after(uint64(since.UnixMicro()))
 			if (len(said) > 0) != tc.aside {
-				t.Errorf("events %+v", said)
+				t.Errorf("said %q", said)
 			}
 		})
 	}

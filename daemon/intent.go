@@ -16,24 +16,24 @@ import (
 	"devstack/view"
 )
 
-// intentVersion is of every encoded intent; a newer one is not read.
-const intentVersion = 1
+// savedVersion is of everything that this daemon keeps for the next one; a newer one is not read.
+const savedVersion = 1
 
 // intent is what commands want: the stack, and what they have decided about it that no file says. It is a value: a command
 // makes the next one of it, see Daemon.intend. The zero value: nothing is to run, and nothing is known of earlier days.
 type intent struct {
 	lasting
-	Stack       *stack.Stack      `json:"-"` // nil: nothing is to run
-	Files       api.Files         `json:"files"`
-	Environment []string          `json:"environment"` // of who asked
-	Services    []string          `json:"services"`    // that some up has asked for
-	NoInfra     bool              `json:"no_infra"`
-	Loose       map[string]bool   `json:"loose"`    // apps started by up --only: they wait for nothing
-	LeftOut     map[string]bool   `json:"left_out"` // apps that a resurrect has left stopped, in part or whole: nobody waits for what is stopped of them
-	Launches    map[string]launch `json:"launches"` // by instance, see instanceName: launches that commands have asked for
-	Raising     map[string]bool   `json:"raising"`  // services that a start or restart is bringing up: the next daemon goes on with it
-	Booting     bool              `json:"booting"`  // the daemon's own up is not done yet: the next daemon goes on with it
-	Down        *api.DownRequest  `json:"down"`     // has begun: the next daemon goes on with it; nil: has not
+	Stack       *stack.Stack     `json:"-"` // nil: nothing is to run
+	Files       api.Files        `json:"files"`
+	Environment []string         `json:"environment"` // of who asked
+	Services    []string         `json:"services"`    // that some up has asked for
+	NoInfra     bool             `json:"no_infra"`
+	Loose       map[string]bool  `json:"loose"`    // apps started by up --only: they wait for nothing
+	LeftOut     map[string]bool  `json:"left_out"` // apps that a resurrect has left stopped, in part or whole: nobody waits for what is stopped of them
+	Launches    launches         `json:"launches"` // that commands have asked for
+	Raising     map[string]bool  `json:"raising"`  // services that a start or restart is bringing up: the next daemon goes on with it
+	Booting     bool             `json:"booting"`  // the daemon's own up is not done yet: the next daemon goes on with it
+	Down        *api.DownRequest `json:"down"`     // has begun: the next daemon goes on with it; nil: has not
 }
 
 // lasting is the part of an intent that outlives down and a reboot, on disk: names and numbers, and nothing of an environment
@@ -55,7 +55,28 @@ type launch struct {
 	Beside bool  `json:"beside"` // it takes over from an older one, which goes on until then
 }
 
+// launches are by instance, see instanceName.
+type launches map[string]launch
+
 func instanceName(app string, n int) string { return app + "/" + strconv.Itoa(n) }
+
+// anew asks for launches of processes that are newer than those that there are.
+func (l launches) anew(processes ...procs.Process) {
+	for _, p := range processes {
+		l[instanceName(p.Name, p.Instance)] = launch{Least: p.Newest + 1}
+	}
+}
+
+// first asks for the first launch of an instance that there is no process of.
+func (l launches) first(app string, n int) { l[instanceName(app, n)] = launch{Least: 1} }
+
+// replace asks for a launch of a process that takes over from the one that there is, where both can run at once.
+func (l launches) replace(p procs.Process) {
+	l[instanceName(p.Name, p.Instance)] = launch{Least: p.Newest + 1, Beside: p.Overlaps}
+}
+
+// drop leaves a process the launch that it has: the reload has failed.
+func (l launches) drop(p procs.Process) { delete(l, instanceName(p.Name, p.Instance)) }
 
 // clone shares nothing that a change of the intent changes.
 func (i intent) clone() intent {
@@ -85,7 +106,7 @@ type encodedIntent struct {
 
 // encode is the whole intent, with the environment: it belongs into the keeper's memory, never on a disk.
 func (i intent) encode() ([]byte, error) {
-	i.Version = intentVersion
+	i.Version = savedVersion
 	e := encodedIntent{intent: i}
 	if i.Stack != nil {
 		st, err := i.Stack.Encode()
@@ -127,8 +148,8 @@ func versionOf(data []byte) (int, error) {
 	if err := json.Unmarshal(data, &v); err != nil {
 		return 0, fmt.Errorf("it is damaged: %w", err)
 	}
-	if v.Version < 0 || v.Version > intentVersion {
-		return 0, fmt.Errorf("it has version %d, this devstackd knows %d", v.Version, intentVersion)
+	if v.Version < 0 || v.Version > savedVersion {
+		return 0, fmt.Errorf("it has version %d, this devstackd knows %d", v.Version, savedVersion)
 	}
 	return v.Version, nil
 }
@@ -282,25 +303,6 @@ func (i *intent) raised(names ...string) {
 	}
 }
 
-// launch asks for launches of processes that are newer than those that there are.
-func (i *intent) launch(processes ...procs.Process) {
-	for _, p := range processes {
-		i.launchAfter(p.Name, p.Instance, p.Newest)
-	}
-}
-
-func (i *intent) launchAfter(app string, n int, newest int64) {
-	i.Launches[instanceName(app, n)] = launch{Least: newest + 1}
-}
-
-// reload asks for a launch of a process that takes over from the one that there is, where both can run at once.
-func (i *intent) reload(p procs.Process) {
-	i.Launches[instanceName(p.Name, p.Instance)] = launch{Least: p.Newest + 1, Beside: p.Overlaps}
-}
-
-// keepLaunch leaves a process the launch that it has: the reload has failed.
-func (i *intent) keepLaunch(p procs.Process) { delete(i.Launches, instanceName(p.Name, p.Instance)) }
-
 // launchMissing asks for launches of the named apps that do not run, and of every app that does not run as it is defined now.
 func (i *intent) launchMissing(names []string, old *stack.Stack, processes []procs.Process) {
 	for _, app := range i.Stack.Apps {
@@ -310,11 +312,11 @@ func (i *intent) launchMissing(names []string, old *stack.Stack, processes []pro
 			switch {
 			case i.stops(app.Name, n):
 			case is < 0 && named:
-				i.launchAfter(app.Name, n, 0)
+				i.Launches.first(app.Name, n)
 			case is < 0, !named && !changed:
 			case app.OneShot && processes[is].Ready && !changed: // it has done its work
 			case changed && runs(processes[is]), named && !runs(processes[is]):
-				i.launch(processes[is])
+				i.Launches.anew(processes[is])
 			}
 		}
 	}
@@ -324,7 +326,7 @@ func (i *intent) launchMissing(names []string, old *stack.Stack, processes []pro
 func (i *intent) launchNew(app stack.App, processes []procs.Process) {
 	for _, n := range numbers(app) {
 		if !slices.ContainsFunc(processes, func(p procs.Process) bool { return p.Name == app.Name && p.Instance == n }) {
-			i.launchAfter(app.Name, n, 0)
+			i.Launches.first(app.Name, n)
 		}
 	}
 }

@@ -92,6 +92,14 @@ func (f *intentFile) kept(ctx context.Context) error {
 	}
 }
 
+// notes waits until the intent is on disk, so that an answer outlives a reboot, or says why it would not.
+func (f *intentFile) notes(ctx context.Context) []string {
+	if err := f.kept(ctx); err != nil && ctx.Err() == nil {
+		return []string{"cannot save what is stopped and scaled, so a reboot would forget it: " + err.Error()}
+	}
+	return nil
+}
+
 // run writes until ctx ends, and then what is left once more.
 func (f *intentFile) run(ctx context.Context) {
 	pause := time.Duration(0)
@@ -112,7 +120,7 @@ func (f *intentFile) run(ctx context.Context) {
 			pause = 0
 		case pause == 0:
 			pause = firstWritePause
-			f.warn("what is stopped and scaled cannot be saved for a resurrect, and that is tried again: " + err.Error())
+			f.warn("cannot save what is stopped and scaled; devstack tries again: " + err.Error())
 		default:
 			pause = min(2*pause, lastWritePause)
 		}
@@ -146,7 +154,7 @@ func (f *intentFile) replace(l lasting) error {
 		}
 		f.unusable = false
 	}
-	l.Version = intentVersion
+	l.Version = savedVersion
 	data, err := json.MarshalIndent(l, "", "  ")
 	if err != nil {
 		return err

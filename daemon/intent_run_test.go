@@ -147,11 +147,13 @@ func TestStopOnAFullDisk(t *testing.T) {
 	warnings := 0
 	for _, name := range []string{"web", "agent"} {
 		result, err := r.client.Act(t.Context(), api.Stop, api.ActionRequest{Names: []string{name}}, func(e api.Event) {
-			if e.Kind == view.KindWarning && strings.Contains(e.Message, "cannot be saved") {
+			if e.Kind == view.KindWarning && strings.Contains(e.Message, "devstack tries again") {
 				warnings++
 			}
 		})
-		says := func(note string) bool { return strings.Contains(note, "not on disk, so a reboot would forget it: ") }
+		says := func(note string) bool {
+			return strings.Contains(note, "cannot save what is stopped and scaled, so a reboot would forget it: ")
+		}
 		if err != nil || result.Exit != api.ExitDone || !slices.ContainsFunc(result.Notes, says) {
 			t.Errorf("stop %s: %+v, %v", name, result, err)
 		}

@@ -68,7 +68,7 @@ func TestWhatCommandsMakeOfAnIntent(t *testing.T) {
 		return func(i *intent) {
 			s := chosen(processes...)
 			i.runSelected(s)
-			i.launch(s.processes...)
+			i.Launches.anew(s.processes...)
 		}
 	}
 	overlapping := was("web", view.Online)
@@ -95,12 +95,12 @@ func TestWhatCommandsMakeOfAnIntent(t *testing.T) {
 			"stopped=last",
 		},
 		"reload": {commands{func(i *intent) {
-			i.reload(overlapping)
+			i.Launches.replace(overlapping)
 		}}, "launches=web/0:5 beside"},
 		"reload, stopped first": {commands{func(i *intent) {
-			i.reload(was("web", ""))
+			i.Launches.replace(was("web", ""))
 		}}, "launches=web/0:5"},
-		"a reload that fails":     {commands{func(i *intent) { i.reload(was("web", "")); i.keepLaunch(was("web", "")) }}, ""},
+		"a reload that fails":     {commands{func(i *intent) { i.Launches.replace(was("web", "")); i.Launches.drop(was("web", "")) }}, ""},
 		"scale":                   {commands{func(i *intent) { i.scale("web", 3) }}, "scaled=web:3"},
 		"scale what is stopped":   {commands{stop("web"), func(i *intent) { i.scale("web", 3) }}, "stopped=web scaled=web:3"},
 		"scale away what stopped": {commands{stop("last/1"), func(i *intent) { i.scale("last", 1) }}, "scaled=last:1"},
@@ -303,7 +303,7 @@ func TestIntentRoundTrip(t *testing.T) {
 		Environment: []string{"TOKEN=hunter2"}, Services: []string{"redis"}, NoInfra: true, Loose: set("web"), LeftOut: set("agent"),
 		Launches: map[string]launch{"web/0": {Least: 7, Beside: true}}, Raising: set("redis"), Booting: true, Down: &api.DownRequest{Volumes: true},
 		lasting: lasting{
-			Version: intentVersion, SavedAt: at(5), Stopped: set("agent"), StoppedInstances: map[string][]int{"web": {1}}, Started: set("extra"),
+			Version: savedVersion, SavedAt: at(5), Stopped: set("agent"), StoppedInstances: map[string][]int{"web": {1}}, Started: set("extra"),
 			Instances: map[string]int{"web": 2}, StoppedServices: map[string]string{"redis": "other"}, Driver: driverNative,
 		},
 	}

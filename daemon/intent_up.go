@@ -19,11 +19,11 @@ func (i intent) up(st *stack.Stack, req api.UpRequest) (next intent, names, note
 	}
 	next = old.clone()
 	next.Stack, next.Files, next.Environment, next.NoInfra, next.Down = st, req.Files, req.Environment, req.NoInfra, nil
-	next.onlyOf(st)
+	onlyOf(&next, st)
 	if req.Resurrect {
-		names, err = next.resurrect()
+		names, err = resurrected(&next)
 	} else {
-		names, err = next.raise(old, req)
+		names, err = raised(&next, old, req)
 	}
 	if err != nil {
 		return old, nil, nil, err
@@ -41,13 +41,13 @@ func (i intent) up(st *stack.Stack, req api.UpRequest) (next intent, names, note
 	if !next.NoInfra { // the services are brought up, also those that somebody has stopped
 		next.StoppedServices, next.Raising = map[string]string{}, map[string]bool{}
 	}
-	notes = next.keepUnspoken(old, names)
+	notes = keepUnspoken(&next, old, names)
 	next.tidy()
 	return next, names, notes, nil
 }
 
 // onlyOf forgets apps that st does not have.
-func (i *intent) onlyOf(st *stack.Stack) {
+func onlyOf(i *intent, st *stack.Stack) {
 	for _, apps := range []map[string]bool{i.Stopped, i.Started, i.LeftOut} {
 		maps.DeleteFunc(apps, func(name string, _ bool) bool { return !hasApp(st, name) })
 	}
@@ -59,8 +59,8 @@ func hasApp(st *stack.Stack, name string) bool {
 	return slices.ContainsFunc(st.Apps, func(a stack.App) bool { return a.Name == name })
 }
 
-// resurrect leaves what is stopped stopped, restores the numbers of instances, and returns the names to run.
-func (i *intent) resurrect() ([]string, error) {
+// resurrected leaves what is stopped stopped, restores the numbers of instances, and returns the names to run.
+func resurrected(i *intent) ([]string, error) {
 	i.LeftOut = map[string]bool{}
 	for n, app := range i.Stack.Apps {
 		if count := i.Instances[app.Name]; count >= 1 && count <= maxScale && count != app.Count() {
@@ -78,19 +78,19 @@ func (i *intent) resurrect() ([]string, error) {
 			i.LeftOut[app.Name] = true
 		}
 	}
-	names, err := i.closure(i.wants)
+	names, err := closure(i.Stack, i.wants)
 	return slices.DeleteFunc(names, func(name string) bool { return i.Stopped[name] }), err
 }
 
-// raise takes back that something is stopped of what is asked for, which it returns.
-func (i *intent) raise(old intent, req api.UpRequest) (names []string, err error) {
+// raised takes back that something is stopped of what is asked for, which it returns.
+func raised(i *intent, old intent, req api.UpRequest) (names []string, err error) {
 	i.Instances = map[string]int{} // the file's numbers
 	if len(req.Names) == 0 {
 		i.Stopped, i.StoppedInstances, i.LeftOut = map[string]bool{}, map[string][]int{}, map[string]bool{}
 		if old.Stack == nil {
 			i.Started = map[string]bool{}
 		}
-		names, err = i.closure(func(a stack.App) bool { return a.Autostart })
+		names, err = closure(i.Stack, func(a stack.App) bool { return a.Autostart })
 	} else if names, err = i.Stack.Closure(req.Names...); err == nil && req.Only {
 		names = req.Names
 	}
@@ -103,23 +103,23 @@ func (i *intent) raise(old intent, req api.UpRequest) (names []string, err error
 }
 
 // closure is every service and the apps that are chosen, with all that they need.
-func (i intent) closure(chosen func(stack.App) bool) ([]string, error) {
+func closure(st *stack.Stack, chosen func(stack.App) bool) ([]string, error) {
 	var roots []string
-	for _, n := range i.Stack.Graph() {
-		a := slices.IndexFunc(i.Stack.Apps, func(a stack.App) bool { return a.Name == n.Name })
-		if n.Service || chosen(i.Stack.Apps[a]) {
+	for _, n := range st.Graph() {
+		a := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == n.Name })
+		if n.Service || chosen(st.Apps[a]) {
 			roots = append(roots, n.Name)
 		}
 	}
 	if len(roots) == 0 {
 		return nil, nil
 	}
-	return i.Stack.Closure(roots...)
+	return st.Closure(roots...)
 }
 
 // keepUnspoken gives apps that are not named the definitions that they have, and says of the others where the file wins over
 // devstack scale.
-func (i *intent) keepUnspoken(old intent, names []string) (unscaled []string) {
+func keepUnspoken(i *intent, old intent, names []string) (unscaled []string) {
 	if old.Stack == nil {
 		return nil
 	}

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"devstack/daemon/api"
@@ -11,32 +10,9 @@ import (
 	"devstack/view"
 )
 
-func (s *server) processes(w http.ResponseWriter, _ *http.Request) {
-	st, _, processes := s.d.looks()
+func (l looks) processes(w http.ResponseWriter, _ *http.Request) {
+	st, _, processes := l.all()
 	reply(w, listProcesses(st, processes, time.Now()))
-}
-
-// looks is what the files say and what is there; a nil stack is an idle daemon. A service that nobody has seen, because
-// the engine does not answer, is absent.
-func (d *Daemon) looks() (st *stack.Stack, services []view.ServiceDetails, processes []procs.Process) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.intent.Stack == nil {
-		return nil, nil, nil
-	}
-	return d.intent.Stack, withUnseen(d.services(), d.intent.Services), d.procs.Snapshot()
-}
-
-// withUnseen adds the services that are to run and that nothing is known about.
-func withUnseen(seen []view.ServiceDetails, wanted []string) []view.ServiceDetails {
-	for _, name := range wanted {
-		if !slices.ContainsFunc(seen, func(s view.ServiceDetails) bool { return s.Name == name }) {
-			s := view.NewService(name)
-			s.State, s.Health, s.Detail = "unknown", view.HealthUnhealthy, "no engine answers"
-			seen = append(seen, s)
-		}
-	}
-	return seen
 }
 
 // listProcesses is every process with the definition of its app.

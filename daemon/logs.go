@@ -16,13 +16,13 @@ import (
 
 // logs streams the last lines of each stream, merged by time, and then, if asked, what is written from then on. Apps
 // that come later join, unless names were given.
-func (s *server) logs(w http.ResponseWriter, r *http.Request) {
+func (l looks) logs(w http.ResponseWriter, r *http.Request) {
 	req, err := api.ParseLogsRequest(r.URL.Query())
 	if err != nil {
 		refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitUsage, Message: err.Error()})
 		return
 	}
-	v, refused := s.d.logView(req)
+	v, refused := newLogView(l.d, req)
 	if refused != nil {
 		refuse(w, http.StatusNotFound, refused)
 		return
@@ -65,7 +65,7 @@ type logView struct {
 	sources []procs.LogSource
 }
 
-func (d *Daemon) logView(req api.LogsRequest) (*logView, *api.Error) {
+func newLogView(d *Daemon, req api.LogsRequest) (*logView, *api.Error) {
 	v := &logView{d: d, req: req, now: time.Now()}
 	if err := v.look(); err != nil {
 		return nil, err
@@ -75,18 +75,16 @@ func (d *Daemon) logView(req api.LogsRequest) (*logView, *api.Error) {
 
 // look finds what the words mean now; no words are everything.
 func (v *logView) look() *api.Error {
-	v.d.mu.Lock()
-	defer v.d.mu.Unlock()
-	if v.d.intent.Stack == nil {
+	st := v.d.wanted().Stack
+	if st == nil {
 		return unknownName(nil, "")
 	}
-	st := v.d.intent.Stack
 	picked, err := pick(st, v.d.procs.Snapshot(), v.req.Names)
 	if err != nil {
 		return err
 	}
 	if len(v.req.Names) == 0 {
-		for _, s := range v.d.services() {
+		for _, s := range v.d.containers.snapshot() {
 			picked.services = append(picked.services, s.Name)
 		}
 	}
@@ -107,7 +105,7 @@ func (v *logView) history(ctx context.Context) []api.LogRecord {
 
 // serviceLines are a container's lines; none where devstack does not run the containers.
 func (v *logView) serviceLines(ctx context.Context, service string, tail int, since time.Time, follow bool) (<-chan infra.LogLine, error) {
-	engine := v.d.currentEngine()
+	engine := v.d.containers.engine()
 	if engine == nil {
 		none := make(chan infra.LogLine)
 		close(none)

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"devstack/daemon/api"
-	"devstack/infra"
-	"devstack/stack"
 	"devstack/view"
 )
 
@@ -56,9 +54,8 @@ func Handle[Request, Answer any](
 // handleResult answers a POST to path with the events that do tells and its result.
 func handleResult[Request any](o *Once, path string, do func(context.Context, Request, func(view.Event)) *api.Result) {
 	o.mux.HandleFunc("POST /"+api.Version+path, func(w http.ResponseWriter, r *http.Request) {
-		var req Request
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&req); err != nil {
-			refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitBug, Message: "cannot read the request: " + err.Error()})
+		req, ok := decode[Request](w, r)
+		if !ok {
 			return
 		}
 		var mu sync.Mutex // guards out and seq
@@ -112,36 +109,3 @@ func (l *oneConn) Accept() (net.Conn, error) {
 
 func (l *oneConn) Addr() net.Addr { return &net.UnixAddr{Name: "devstackd once", Net: "unix"} }
 func (l *oneConn) Close() error   { return nil }
-
-// Refusal is what an error means to the user: its exit code, what to do next, and every problem of the files. No error is
-// success.
-func Refusal(err error) *api.Result {
-	var (
-		known   *api.Error
-		single  *stack.Error
-		all     stack.Errors
-		unknown *stack.UnknownError
-		engine  *infra.Error
-	)
-	switch {
-	case err == nil:
-		return &api.Result{}
-	case errors.As(err, &known):
-		return &api.Result{Exit: known.Exit, Error: known.Message, Hint: known.Hint}
-	case errors.Is(err, context.Canceled):
-		return &api.Result{Exit: api.ExitInterrupted, Error: "interrupted"}
-	case errors.As(err, &unknown), errors.As(err, &all):
-		return fileRefusal(err)
-	case errors.As(err, &single):
-		return fileRefusal(stack.Errors{single})
-	case errors.As(err, &engine):
-		return &api.Result{Exit: CodeOf(engine.Kind), Error: err.Error(), Hint: engine.Hint}
-	}
-	return &api.Result{Exit: api.ExitBug, Error: err.Error()}
-}
-
-// refusalError is a Refusal as the answer to a request that has no events, with every problem on a line of its own.
-func refusalError(err error) *api.Error {
-	r := Refusal(err)
-	return &api.Error{Exit: r.Exit, Message: allReasons(r), Hint: r.Hint}
-}

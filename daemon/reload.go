@@ -15,7 +15,7 @@ import (
 )
 
 // errTimeUp ends a reload whose --timeout is over.
-var errTimeUp = errors.New("time is up")
+var errTimeUp = errors.New("the time ran out")
 
 // lastReload is what the newest reload did, for those who asked for the same before it began.
 type lastReload struct {
@@ -35,23 +35,25 @@ func (l lastReload) covers(req api.ActionRequest, asked time.Time) bool {
 // socket is held, the new one takes over from the old one once it has proved itself, and a failure leaves the old one;
 // else each is stopped first. A failure ends the reload of its app: the instances after it keep running as they were.
 // Equal requests that came in while another reload ran are answered by one.
-func (d *Daemon) reload(ctx context.Context, req api.ActionRequest) *api.Result {
+type reload onNames
+
+func (r *reload) run(ctx context.Context) *api.Result {
 	asked := time.Now()
-	if err := d.takeTurn(ctx); err != nil {
-		return d.cancelled(err)
+	if err := r.d.turn.take(ctx); err != nil {
+		return cancelled(err)
 	}
-	defer d.endTurn()
-	if d.reloaded.covers(req, asked) {
-		return d.conclude(nil, nil, []string{"a reload that began after this one was asked for has done it"})
+	defer r.d.turn.end()
+	if r.d.reloaded.covers(r.req, asked) {
+		return r.d.conclude(nil, nil, []string{"another reload, which began after you asked for this one, has done the work"})
 	}
-	d.reloaded = lastReload{names: req.Names, environment: req.Environment, began: time.Now()}
-	r := d.reloadNow(ctx, req)
-	d.reloaded.result = r
-	return r
+	r.d.reloaded = lastReload{names: r.req.Names, environment: r.req.Environment, began: time.Now()}
+	out := r.now(ctx)
+	r.d.reloaded.result = out
+	return out
 }
 
-func (d *Daemon) reloadNow(ctx context.Context, req api.ActionRequest) *api.Result {
-	st, s, refused := d.named(req.Names)
+func (r *reload) now(ctx context.Context) *api.Result {
+	st, s, refused := r.d.named(r.req.Names)
 	if refused != nil {
 		return refused
 	}
@@ -60,9 +62,10 @@ func (d *Daemon) reloadNow(ctx context.Context, req api.ActionRequest) *api.Resu
 	}
 	names := s.apps()
 	if len(names) > 0 {
-		next, environment, refused := d.redefined(ctx, req.Environment, names)
+		environment := environ(r.d.asked, r.req.Environment)
+		next, refused := redefined(ctx, r.d.wanted(), environment, names)
 		if refused == nil {
-			refused = d.intend(func(i *intent) {
+			refused = r.d.intend(func(i *intent) {
 				i.Stack, i.Environment = next, environment
 				i.runSelected(s)
 			})
@@ -71,23 +74,23 @@ func (d *Daemon) reloadNow(ctx context.Context, req api.ActionRequest) *api.Resu
 			return refused
 		}
 		st = next
-		d.judgeOnce()
+		r.d.gates.update()
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout(req.Timeout), errTimeUp)
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout(r.req.Timeout), errTimeUp)
 	defer cancel()
 	notes := stoppedFirst(st, s)
-	failures := d.roll(ctx, st, s)
+	failures := r.roll(ctx, st, s)
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errTimeUp) {
-		return d.cancelled(cause)
+		return cancelled(cause)
 	}
 	if len(names) > 0 && len(failures) == 0 && wholeApps(st, s) == nil {
-		d.procs.Apply(st.Apps, names...) // restarts nothing; what is no part of a launch follows, such as the files to watch
+		r.d.procs.Apply(st.Apps, names...) // restarts nothing; what is no part of a launch follows, such as the files to watch
 	}
-	r := d.conclude(failures, nil, notes)
+	out := r.d.conclude(failures, nil, notes)
 	if len(failures) > 0 {
-		r.Error = "reload failed: " + resources(failures)
+		out.Error = "reload failed: " + resources(failures)
 	}
-	return r
+	return out
 }
 
 // stoppedFirst says which apps are not reloaded side by side with their successors, and why.
@@ -105,21 +108,21 @@ func stoppedFirst(st *stack.Stack, s selection) []string {
 	}
 	notes := []string{}
 	if len(unheld) > 0 {
-		notes = append(notes, "no socket is held of "+strings.Join(unheld, ", ")+": each process was stopped before its successor started")
+		notes = append(notes, "devstack holds no socket of "+strings.Join(unheld, ", ")+": it stopped each process before it started the new one")
 	}
 	if len(unchecked) > 0 {
-		notes = append(notes, "the healthcheck of "+strings.Join(unchecked, ", ")+" cannot tell two programs on one socket apart: each was stopped before its successor started, and connections waited")
+		notes = append(notes, "the healthcheck of "+strings.Join(unchecked, ", ")+" cannot tell two programs on one socket apart: devstack stopped each process before it started the new one, and connections waited")
 	}
 	return notes
 }
 
 // roll reloads the selected processes and returns what failed, at most one process of each app.
-func (d *Daemon) roll(ctx context.Context, st *stack.Stack, s selection) []api.Failure {
+func (r *reload) roll(ctx context.Context, st *stack.Stack, s selection) []api.Failure {
 	var apps sync.WaitGroup
 	failed := make([]*api.Failure, len(st.Apps))
 	for i, app := range st.Apps {
 		mine := slices.DeleteFunc(slices.Clone(s.processes), func(p procs.Process) bool { return p.Name != app.Name })
-		apps.Go(func() { failed[i] = d.rollApp(ctx, app, mine) })
+		apps.Go(func() { failed[i] = r.rollApp(ctx, app, mine) })
 	}
 	apps.Wait()
 	var failures []api.Failure
@@ -131,49 +134,49 @@ func (d *Daemon) roll(ctx context.Context, st *stack.Stack, s selection) []api.F
 	return failures
 }
 
-func (d *Daemon) rollApp(ctx context.Context, app stack.App, processes []procs.Process) *api.Failure {
+func (r *reload) rollApp(ctx context.Context, app stack.App, processes []procs.Process) *api.Failure {
 	for i, p := range processes {
-		f := d.reloadOne(ctx, app, p.Instance)
+		f := r.one(ctx, app, p.Instance)
 		if f == nil {
 			continue
 		}
-		if refused := d.intend(func(next *intent) { next.keepLaunch(p) }); refused != nil {
-			d.log.Warn("cannot note that a reload has failed", "err", refused.Error)
+		if refused := r.d.intend(func(next *intent) { next.Launches.drop(p) }); refused != nil {
+			r.d.log.Warn("cannot note that a reload has failed", "err", refused.Error)
 		}
 		if left := len(processes) - i - 1; left > 0 {
-			f.Message += fmt.Sprintf("; %d more not reloaded", left)
+			f.Message += fmt.Sprintf("; devstack did not reload %d more", left)
 		}
 		return f
 	}
 	return nil
 }
 
-// reloadOne reloads one instance and returns when the old launch has gone, or why the new one has.
-func (d *Daemon) reloadOne(ctx context.Context, app stack.App, instance int) *api.Failure {
-	if f := d.untilAlone(ctx, app, instance); f != nil { // a reload that an earlier daemon began
+// one reloads one instance and returns when the old launch has gone, or why the new one has.
+func (r *reload) one(ctx context.Context, app stack.App, instance int) *api.Failure {
+	if f := r.untilAlone(ctx, app, instance); f != nil { // a reload that an earlier daemon began
 		return f
 	}
-	before, there := d.procs.Process(app.Name, instance)
+	before, there := r.d.procs.Process(app.Name, instance)
 	if !there {
 		return nil
 	}
 	if ctx.Err() != nil {
-		return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, before) + "is not reloaded: time was up"}
+		return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, before) + "was not reloaded, because the time ran out"}
 	}
 	g := goal{
 		apps: []stack.App{app}, only: map[int]bool{before.ID: true}, began: time.Now(), after: map[int]int64{before.ID: before.Generation},
 	}
-	if refused := d.intend(func(next *intent) { next.reload(before) }); refused != nil {
+	if refused := r.d.intend(func(next *intent) { next.Launches.replace(before) }); refused != nil {
 		return &refused.Failures[0]
 	}
-	d.procs.Reload(before.ID, app)
-	d.procs.Settled(ctx)
-	return d.awaitProcess(ctx, app, instance, func(now procs.Process) (*api.Failure, bool) {
+	r.d.procs.Reload(before.ID, app)
+	r.d.procs.Settled(ctx)
+	return r.awaitProcess(ctx, app, instance, func(now procs.Process) (*api.Failure, bool) {
 		if now.Rejected.Gen > before.Newest {
 			f := rejection(app, now)
 			return &f, now.Retiring == 0
 		}
-		services, processes := d.snapshot()
+		services, processes := r.d.snapshot()
 		v := judge(g, services, processes)
 		switch {
 		case len(v.failures) > 0:
@@ -186,15 +189,15 @@ func (d *Daemon) reloadOne(ctx context.Context, app stack.App, instance int) *ap
 			f.Message = "the new one did not get ready: " + f.Message
 			return &f, false
 		case now.Successor != nil || now.Retiring != 0:
-			return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, now) + "is replaced, and the old one still answers"}, false
+			return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, now) + "was replaced, but the old process still answers"}, false
 		}
 		return nil, true
 	})
 }
 
 // untilAlone waits until an instance has one launch at most.
-func (d *Daemon) untilAlone(ctx context.Context, app stack.App, instance int) *api.Failure {
-	return d.awaitProcess(ctx, app, instance, func(now procs.Process) (*api.Failure, bool) {
+func (r *reload) untilAlone(ctx context.Context, app stack.App, instance int) *api.Failure {
+	return r.awaitProcess(ctx, app, instance, func(now procs.Process) (*api.Failure, bool) {
 		if now.Successor == nil && now.Retiring == 0 {
 			return nil, true
 		}
@@ -203,10 +206,10 @@ func (d *Daemon) untilAlone(ctx context.Context, app stack.App, instance int) *a
 }
 
 // awaitProcess asks look after every change until it says that it is done, and returns what it said last.
-func (d *Daemon) awaitProcess(ctx context.Context, app stack.App, instance int, look func(procs.Process) (*api.Failure, bool)) *api.Failure {
+func (r *reload) awaitProcess(ctx context.Context, app stack.App, instance int, look func(procs.Process) (*api.Failure, bool)) *api.Failure {
 	for {
-		changed := d.changed.next()
-		now, there := d.procs.Process(app.Name, instance)
+		changed := r.d.changed.next()
+		now, there := r.d.procs.Process(app.Name, instance)
 		if !there {
 			return nil
 		}
@@ -230,7 +233,7 @@ func rejection(app stack.App, p procs.Process) api.Failure {
 	}
 	switch {
 	case p.SuccessorError != "":
-		f.Message = p.SuccessorError
+		f.Message = stack.MaskText(p.SuccessorError)
 	case p.Rejected.Late:
 		f.Message = fmt.Sprintf("the new one was not ready within %s", patience(app))
 	case p.Rejected.WasReady:

@@ -39,6 +39,28 @@ func idsOf(processes []procs.Process) []int {
 	return ids
 }
 
+// named is the running stack and what the words of an action mean in it.
+func (d *Daemon) named(words []string) (*stack.Stack, selection, *api.Result) {
+	st := d.wanted().Stack
+	if st == nil {
+		return nil, selection{}, notRunning()
+	}
+	s, err := pick(st, d.procs.Snapshot(), words)
+	if err != nil {
+		return nil, selection{}, &api.Result{Exit: err.Exit, Error: err.Message, Hint: err.Hint}
+	}
+	return st, s, nil
+}
+
+// processesOnly is what words mean for commands that containers have no part in.
+func (d *Daemon) processesOnly(words []string, command string) (*stack.Stack, selection, *api.Result) {
+	st, s, refused := d.named(words)
+	if refused == nil && len(s.services) > 0 {
+		refused = usage("names", s.services[0]+" is a service; "+command+" is for apps", "")
+	}
+	return st, s, refused
+}
+
 // pick finds what the words of a command mean. Each word is tried in PM2's order, and the first kind that finds
 // something counts: all, /regular expression/, name, namespace, id, glob. These mean processes; a container is meant by
 // its exact name only. No words are all processes. A word that means nothing is an error, and then nothing else is meant
@@ -88,7 +110,7 @@ func meant(word string, processes []procs.Process) ([]procs.Process, *api.Error)
 	if len(word) > 2 && strings.HasPrefix(word, "/") && strings.HasSuffix(word, "/") {
 		re, err := regexp.Compile(word[1 : len(word)-1])
 		if err != nil {
-			return nil, &api.Error{Exit: api.ExitUsage, Message: word + " is no regular expression: " + err.Error(), Hint: "Go's syntax, between slashes"}
+			return nil, &api.Error{Exit: api.ExitUsage, Message: word + " is no regular expression: " + err.Error(), Hint: "write it in Go's syntax, between slashes"}
 		}
 		return some(func(p procs.Process) bool { return re.MatchString(p.Name) }), nil
 	}

@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
-	"strconv"
 	"time"
 
 	"devstack/daemon/api"
@@ -27,30 +25,31 @@ type server struct {
 
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/state", s.state)
-	mux.HandleFunc("GET /v1/events", s.events)
-	mux.HandleFunc("GET /v1/logs", s.logs)
-	mux.HandleFunc("GET /v1/describe/{name}", s.describe)
-	mux.HandleFunc("GET /v1/processes", s.processes)
-	mux.HandleFunc("GET /v1/why/{name}", s.why)
-	mux.HandleFunc("POST /v1/health", s.health)
+	l := looks{s.d}
+	mux.HandleFunc("GET /v1/state", l.state)
+	mux.HandleFunc("GET /v1/events", l.events)
+	mux.HandleFunc("GET /v1/logs", l.logs)
+	mux.HandleFunc("GET /v1/describe/{name}", l.describe)
+	mux.HandleFunc("GET /v1/processes", l.processes)
+	mux.HandleFunc("GET /v1/why/{name}", l.why)
+	mux.HandleFunc("GET /v1/env/{name}", l.environments)
+	mux.HandleFunc("POST /v1/health", l.health)
 	mux.HandleFunc("POST /v1/save", s.save)
-	mux.HandleFunc("POST /v1/up", act(s, (*Daemon).up))
-	mux.HandleFunc("POST /v1/down", act(s, (*Daemon).down))
-	mux.HandleFunc("POST /v1/start", act(s, (*Daemon).start))
-	mux.HandleFunc("POST /v1/stop", act(s, (*Daemon).stop))
-	mux.HandleFunc("POST /v1/restart", act(s, (*Daemon).restart))
-	mux.HandleFunc("POST /v1/reload", act(s, (*Daemon).reload))
-	mux.HandleFunc("POST /v1/delete", act(s, (*Daemon).remove))
-	mux.HandleFunc("POST /v1/scale", act(s, (*Daemon).scale))
-	mux.HandleFunc("POST /v1/reset", act(s, (*Daemon).reset))
-	mux.HandleFunc("POST /v1/signal", act(s, (*Daemon).signal))
-	mux.HandleFunc("POST /v1/flush", act(s, (*Daemon).flush))
-	mux.HandleFunc("GET /v1/env/{name}", s.environments)
+	mux.HandleFunc("POST /v1/up", act(s, func(r api.UpRequest) action { return &up{d: s.d, req: r} }))
+	mux.HandleFunc("POST /v1/down", act(s, func(r api.DownRequest) action { return &down{s.d, r} }))
+	mux.HandleFunc("POST /v1/start", act(s, func(r api.ActionRequest) action { return &rerun{d: s.d, req: r} }))
+	mux.HandleFunc("POST /v1/stop", act(s, func(r api.ActionRequest) action { return &stop{s.d, r} }))
+	mux.HandleFunc("POST /v1/restart", act(s, func(r api.ActionRequest) action { return &rerun{d: s.d, req: r, restart: true} }))
+	mux.HandleFunc("POST /v1/reload", act(s, func(r api.ActionRequest) action { return &reload{s.d, r} }))
+	mux.HandleFunc("POST /v1/delete", act(s, func(r api.ActionRequest) action { return &remove{s.d, r} }))
+	mux.HandleFunc("POST /v1/scale", act(s, func(r api.ScaleRequest) action { return &scale{s.d, r} }))
+	mux.HandleFunc("POST /v1/reset", act(s, func(r api.ActionRequest) action { return &reset{s.d, r} }))
+	mux.HandleFunc("POST /v1/signal", act(s, func(r api.SignalRequest) action { return &sendSignal{s.d, r} }))
+	mux.HandleFunc("POST /v1/flush", act(s, func(r api.ActionRequest) action { return &flush{s.d, r} }))
 	mux.HandleFunc("POST /v1/daemon/restart", s.restartDaemon)
 	mux.HandleFunc("/", unknownRequest)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.d.leaving() {
+		if gone, _ := s.d.leaving(); gone {
 			refuseLeaving(w)
 			return
 		}
@@ -86,79 +85,26 @@ func (s *server) serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-// state is everything, or with ?names= the processes that these words mean.
-func (s *server) state(w http.ResponseWriter, r *http.Request) {
-	state := s.d.state()
-	if names := r.URL.Query()["names"]; len(names) > 0 {
-		_, picked, refused := s.d.processesOnly(names, "this command")
-		if refused != nil {
-			refuse(w, http.StatusNotFound, &api.Error{Exit: refused.Exit, Message: refused.Error, Hint: refused.Hint})
-			return
-		}
-		ids := picked.ids()
-		state.Services = []view.Service{}
-		state.Processes = slices.DeleteFunc(state.Processes, func(p view.Process) bool { return !slices.Contains(ids, p.ID) })
-	}
-	reply(w, state)
+// action is a request that may change the stack. It runs in the background, and is run once.
+type action interface {
+	run(ctx context.Context) *api.Result
 }
 
-func (s *server) describe(w http.ResponseWriter, r *http.Request) {
-	d, refused := s.d.describe(r.PathValue("name"))
-	if refused != nil {
-		refuse(w, http.StatusNotFound, refused)
-		return
-	}
-	reply(w, d)
-}
-
-func (s *server) save(w http.ResponseWriter, _ *http.Request) {
-	saved, refused := s.d.saveNow()
-	if refused != nil {
-		refuse(w, http.StatusNotFound, refused)
-		return
-	}
-	reply(w, saved)
-}
-
-// events streams what is published after `since`, for ever.
-func (s *server) events(w http.ResponseWriter, r *http.Request) {
-	since := s.d.bus.now()
-	if text := r.URL.Query().Get("since"); text != "" && text != "0" {
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitUsage, Message: "since is no sequence number: " + text})
-			return
-		}
-		since = n
-	}
-	out := newStream(w)
-	for {
-		events, more := s.d.bus.after(since)
-		for _, e := range events {
-			if out.send(api.Event{Event: e}) != nil {
-				return
-			}
-			since = e.Seq
-		}
-		select {
-		case <-more:
-		case <-r.Context().Done():
-			return
-		}
-	}
+// onNames is an action that needs nothing but names.
+type onNames struct {
+	d   *Daemon
+	req api.ActionRequest
 }
 
 // act answers an action with the events from its beginning to its result.
-func act[Request any](s *server, do func(*Daemon, context.Context, Request) *api.Result) http.HandlerFunc {
+func act[Request any](s *server, to func(Request) action) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var req Request
-		body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-		if err := body.Decode(&req); err != nil {
-			refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitBug, Message: "cannot read the request: " + err.Error()})
+		req, ok := decode[Request](w, r)
+		if !ok {
 			return
 		}
 		if !s.d.enter() {
-			if s.d.isReplaced() {
+			if _, replaced := s.d.leaving(); replaced {
 				refuseReplaced(w)
 			} else {
 				refuseLeaving(w)
@@ -168,21 +114,21 @@ func act[Request any](s *server, do func(*Daemon, context.Context, Request) *api
 		defer s.d.leave()
 		since := s.d.bus.now()
 		result := make(chan *api.Result, 1)
-		if !s.d.spawn(func() { result <- do(s.d, s.d.actionContext(), req) }) {
+		if !s.d.spawn(func() { result <- to(req).run(s.d.actionContext()) }) {
 			refuseLeaving(w)
 			return
 		}
-		s.stream(w, r, since, result)
+		streamResult(w, r, s.d.bus, since, result)
 	}
 }
 
-// stream sends events until the result is there, and the result. A client that has gone does not end the action, but
+// streamResult sends events until the result is there, and the result. A client that has gone does not end the action, but
 // the answer counts as given only when the action has ended.
-func (s *server) stream(w http.ResponseWriter, r *http.Request, since uint64, result <-chan *api.Result) {
+func streamResult(w http.ResponseWriter, r *http.Request, bus *bus, since uint64, result <-chan *api.Result) {
 	out := newStream(w)
 	gone := r.Context().Done()
 	for {
-		events, more := s.d.bus.after(since)
+		events, more := bus.after(since)
 		for _, e := range events {
 			since = e.Seq
 			_ = out.send(api.Event{Event: e}) // a client that left does not end the action
@@ -193,7 +139,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request, since uint64, re
 			<-result
 			return
 		case res := <-result:
-			events, _ := s.d.bus.after(since)
+			events, _ := bus.after(since)
 			for _, e := range events {
 				since = e.Seq
 				_ = out.send(api.Event{Event: e})
@@ -224,6 +170,24 @@ func (s *stream) send(v any) error {
 		return err
 	}
 	return s.flush()
+}
+
+// decode reads a request; false: it was refused.
+func decode[Request any](w http.ResponseWriter, r *http.Request) (req Request, ok bool) {
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&req)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, &api.Error{Exit: api.ExitBug, Message: "cannot read the request: " + err.Error()})
+	}
+	return req, err == nil
+}
+
+// answer is v, or the refusal if there is one.
+func answer(w http.ResponseWriter, v any, refused *api.Error) {
+	if refused != nil {
+		refuse(w, http.StatusNotFound, refused)
+		return
+	}
+	reply(w, v)
 }
 
 func reply(w http.ResponseWriter, v any) {

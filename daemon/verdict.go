@@ -58,40 +58,44 @@ func judge(g goal, services []view.ServiceDetails, processes []procs.Process) ve
 		}
 		v.service(services[i], g.broken != nil, bad)
 	}
-	waiting := map[string][]string{}
-	v.waiting = waiting
+	v.waiting = map[string][]string{}
 	for _, app := range g.apps {
-		found := false
-		for _, p := range processes {
-			if p.Name != app.Name || g.only != nil && !g.only[p.ID] && !p.Leaving {
-				continue
-			}
-			found = true
-			if p.Leaving {
-				v.wait(app.Name, fmt.Sprintf("instance %d is no longer wanted and not gone yet", p.Instance))
-				continue
-			}
-			if p.Status == view.Waiting {
-				waiting[app.Name] = p.WaitingFor
-				continue
-			}
-			if launch, awaited := g.after[p.ID]; awaited && p.Ready && p.Generation <= launch {
-				v.wait(app.Name, "is about to be launched")
-				continue
-			}
-			v.process(app, p, g.began, bad)
-		}
-		if !found && g.only == nil {
-			v.wait(app.Name, "is not there yet")
-		}
+		v.app(g, app, processes, bad)
 	}
 	for _, name := range g.removed {
 		if slices.ContainsFunc(processes, func(p procs.Process) bool { return p.Name == name }) {
-			v.wait(name, "is no longer in the file and not gone yet")
+			v.wait(name, "still runs; devstack is removing it")
 		}
 	}
-	v.block(g.apps, waiting, bad)
+	v.block(g.apps, v.waiting, bad)
 	return v
+}
+
+// app adds how far the processes of one app have come.
+func (v *verdict) app(g goal, app stack.App, processes []procs.Process, bad map[string]bool) {
+	found := false
+	for _, p := range processes {
+		if p.Name != app.Name || g.only != nil && !g.only[p.ID] && !p.Leaving {
+			continue
+		}
+		found = true
+		if p.Leaving {
+			v.wait(app.Name, fmt.Sprintf("instance %d still runs; devstack is stopping it", p.Instance))
+			continue
+		}
+		if p.Status == view.Waiting {
+			v.waiting[app.Name] = p.WaitingFor
+			continue
+		}
+		if launch, awaited := g.after[p.ID]; awaited && p.Ready && p.Generation <= launch {
+			v.wait(app.Name, "is about to be launched")
+			continue
+		}
+		v.process(app, p, g.began, bad)
+	}
+	if !found && g.only == nil {
+		v.wait(app.Name, "is not there yet")
+	}
 }
 
 func (v *verdict) wait(name, why string) {
@@ -121,6 +125,7 @@ func (v *verdict) brokenOff(err error, services []view.ServiceDetails, bad map[s
 }
 
 func (v *verdict) service(s view.ServiceDetails, broken bool, bad map[string]bool) {
+	s.Detail = stack.MaskText(s.Detail)
 	f := api.Failure{Resource: s.Name, Exit: api.ExitEngine, LastLines: lastWords(s)}
 	switch {
 	case s.Ready || bad[s.Name]:
@@ -249,18 +254,19 @@ func because(what, why string) string {
 	return what + ": " + why
 }
 
+// lastProbe is what the last probe found wrong, without secrets.
 func lastProbe(p procs.Process) string {
 	if n := len(p.Probes); n > 0 && !p.Probes[n-1].Ready {
-		return p.Probes[n-1].Detail
+		return stack.MaskText(p.Probes[n-1].Detail)
 	}
 	return ""
 }
 
-// ending says in words how a process came to its end.
+// ending says in words how a process came to its end, without secrets.
 func ending(p procs.Process) string {
 	switch exit := p.LastExit(); {
 	case p.LastError != "":
-		return string(p.LastError)
+		return stack.MaskText(string(p.LastError))
 	case exit == nil:
 		return "it never ran"
 	default:

@@ -12,15 +12,11 @@ import (
 	"devstack/view"
 )
 
-func (s *server) why(w http.ResponseWriter, r *http.Request) {
+func (l looks) why(w http.ResponseWriter, r *http.Request) {
 	v := facts{}
-	v.st, v.services, v.processes = s.d.looks()
-	answer, refused := v.why(r.PathValue("name"))
-	if refused != nil {
-		refuse(w, http.StatusNotFound, refused)
-		return
-	}
-	reply(w, answer)
+	v.st, v.services, v.processes = l.all()
+	reasons, refused := v.why(r.PathValue("name"))
+	answer(w, reasons, refused)
 }
 
 // facts are what reasons are made of.
@@ -178,9 +174,9 @@ func processReason(app stack.App, p procs.Process) string {
 		return "waits for " + strings.Join(p.WaitingFor, ", ")
 	case view.Launching:
 		if p.Late {
-			return because(fmt.Sprintf("runs and was not ready within %s", patience(app)), stack.MaskText(lastProbe(p)))
+			return because(fmt.Sprintf("runs and was not ready within %s", patience(app)), lastProbe(p))
 		}
-		return because("was launched and is not ready yet (judged by "+string(p.ReadyBy)+")", stack.MaskText(lastProbe(p)))
+		return because("was launched and is not ready yet (judged by "+string(p.ReadyBy)+")", lastProbe(p))
 	case view.Online:
 		return onlineReason(app, p)
 	case view.Stopping:
@@ -196,9 +192,9 @@ func processReason(app stack.App, p procs.Process) string {
 func onlineReason(app stack.App, p procs.Process) string {
 	switch {
 	case !p.Ready && app.OneShot:
-		return "is at work"
+		return "is doing its work"
 	case !p.Ready:
-		return because("runs and is not ready", stack.MaskText(lastProbe(p)))
+		return because("runs and is not ready", lastProbe(p))
 	case len(p.WaitingFor) > 0:
 		return "runs and is ready; after an exit it would wait for " + strings.Join(p.WaitingFor, ", ")
 	}
@@ -227,7 +223,7 @@ func reloadReason(app stack.App, p procs.Process) string {
 	case p.Rejected.Late:
 		return fmt.Sprintf("the last reload failed: the new one was not ready within %s", patience(app))
 	case p.SuccessorError != "":
-		return "the last reload failed: the new one cannot be launched: " + p.SuccessorError
+		return "the last reload failed: the new one cannot be launched: " + stack.MaskText(p.SuccessorError)
 	case p.Rejected.WasReady:
 		return "the last reload failed: the new one did not stay ready for a second"
 	}
@@ -236,7 +232,7 @@ func reloadReason(app stack.App, p procs.Process) string {
 
 func restartReason(app stack.App, p procs.Process) string {
 	if p.LastError != "" {
-		return "cannot be launched: " + string(p.LastError) + "; it is tried again"
+		return "cannot be launched: " + ending(p) + "; it is tried again"
 	}
 	how := ending(p)
 	if p.UnstableRestarts == 0 {
@@ -244,7 +240,7 @@ func restartReason(app stack.App, p procs.Process) string {
 	}
 	limit := "there is no limit"
 	if app.MaxRestarts >= 0 {
-		limit = fmt.Sprintf("after %d it is given up", app.MaxRestarts+1)
+		limit = fmt.Sprintf("devstack gives up after %d", app.MaxRestarts+1)
 	}
 	return fmt.Sprintf("%s and is about to be restarted: unstable exit %d in a row, %s", how, p.UnstableRestarts, limit)
 }
@@ -252,7 +248,7 @@ func restartReason(app stack.App, p procs.Process) string {
 func erroredReason(app stack.App, p procs.Process) string {
 	switch {
 	case p.LastError != "":
-		return "cannot be launched: " + string(p.LastError)
+		return "cannot be launched: " + ending(p)
 	case app.OneShot && !app.Autorestart:
 		return ending(p) + " and is not tried again (one_shot)"
 	}
@@ -266,7 +262,7 @@ func stoppedReason(app stack.App, p procs.Process) string {
 	case p.Ready:
 		return "has done its work (one_shot)"
 	case p.LastError != "":
-		return "cannot be launched: " + string(p.LastError)
+		return "cannot be launched: " + ending(p)
 	case exit == nil && !app.Autostart:
 		return "is not started unless it is named (autostart: false)"
 	case exit == nil:

@@ -50,7 +50,7 @@ func TestWhyOfAProcess(t *testing.T) {
 			"crashed",
 			stack.App{MaxRestarts: 10},
 			detailsOf(view.ProcessDetails{Process: view.Process{Status: view.WaitingRestart, UnstableRestarts: 2}, Exits: []view.ExitRecord{crash}}),
-			"exited with code 1 and is about to be restarted: unstable exit 2 in a row, after 11", "",
+			"exited with code 1 and is about to be restarted: unstable exit 2 in a row, devstack gives up after 11", "",
 		},
 		{
 			"no limit",

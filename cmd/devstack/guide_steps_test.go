@@ -38,7 +38,7 @@ func processControl() []guideStep {
 		{command: "devstack start", after: everything},
 		{command: "devstack stop", after: statuses(stopped...)},
 		{command: "devstack restart", after: everything},
-		replaces(guideStep{command: "devstack reload", says: []string{"no socket is held of agent-scaffold"}, after: everything}, allApps()...),
+		replaces(guideStep{command: "devstack reload", says: []string{"holds no socket of agent-scaffold"}, after: everything}, allApps()...),
 		{command: "devstack delete all", after: func(p *project) { statuses()(p); containersAlone(p) }},
 		{command: "devstack up", after: everything},
 

@@ -273,7 +273,7 @@ func TestNotHeldByNpm(t *testing.T) {
 	if now := a.pid(); r.code != 0 || now == old {
 		t.Errorf("%d runs after %s", now, r)
 	}
-	if strings.Count(r.stderr, "no socket is held of web") != 1 {
+	if strings.Count(r.stderr, "holds no socket of web") != 1 {
 		t.Errorf("does not say why there is a gap: %s", r)
 	}
 	answers()

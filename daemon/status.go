@@ -9,18 +9,18 @@ import (
 	"devstack/view"
 )
 
-// progress is how far a stack has come, in a word and in one line.
-type progress struct {
-	ready  bool // everything wanted is ready
-	status string
+// status is how far a stack has come, in a word and in one line.
+type status struct {
+	ready bool // everything wanted is ready
+	line  string
 }
 
 // maxNamed is how many names a status line has room for.
 const maxNamed = 5
 
-// progressOf compares what is wanted with what is there. Not wanted is what somebody has stopped, and what does not start by
+// statusOf compares what is wanted with what is there. Not wanted is what somebody has stopped, and what does not start by
 // itself and nobody has started. A process that has done its work is as good as ready.
-func progressOf(want intent, services []view.ServiceDetails, processes []procs.Process) progress {
+func statusOf(want intent, services []view.ServiceDetails, processes []procs.Process) status {
 	var open []string
 	servicesReady := 0
 	for _, name := range want.Services {
@@ -57,25 +57,15 @@ func progressOf(want intent, services []view.ServiceDetails, processes []procs.P
 			open = append(open, app.Name)
 		}
 	}
-	p := progress{ready: len(open) == 0, status: fmt.Sprintf("%d/%d processes ready", ready, total)}
+	s := status{ready: len(open) == 0, line: fmt.Sprintf("%d/%d processes ready", ready, total)}
 	if len(want.Services) > 0 {
-		p.status += fmt.Sprintf(", %d/%d services ready", servicesReady, len(want.Services))
+		s.line += fmt.Sprintf(", %d/%d services ready", servicesReady, len(want.Services))
 	}
 	if more := len(open) - maxNamed; more > 0 {
 		open = append(open[:maxNamed], fmt.Sprintf("%d more", more))
 	}
 	if len(open) > 0 {
-		p.status += ": waiting for " + strings.Join(open, ", ")
+		s.line += ": waiting for " + strings.Join(open, ", ")
 	}
-	return p
-}
-
-// progress is how far this stack has come.
-func (d *Daemon) progress() progress {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.intent.Stack == nil {
-		return progress{status: d.starting}
-	}
-	return progressOf(d.intent, d.services(), d.procs.Snapshot())
+	return s
 }

@@ -10,7 +10,6 @@ import (
 func TestScaled(t *testing.T) {
 	st := sampleStack()
 	st.Apps[1].Instances = 2
-	d := &Daemon{intent: intent{Stack: st}}
 	for _, tc := range []struct {
 		name string
 		req  api.ScaleRequest
@@ -28,7 +27,7 @@ func TestScaled(t *testing.T) {
 		{name: "unknown", req: api.ScaleRequest{Name: "agent-c", Instances: 2}, says: "did you mean"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			app, _, refused := d.scaled(tc.req)
+			app, _, refused := scaled(st, tc.req)
 			if refused != nil {
 				if tc.says == "" || refused.Exit != api.ExitUsage || !strings.Contains(refused.Error, tc.says) {
 					t.Errorf("refused with %d: %s", refused.Exit, refused.Error)
@@ -40,7 +39,7 @@ func TestScaled(t *testing.T) {
 			}
 		})
 	}
-	if _, _, refused := (&Daemon{}).scaled(api.ScaleRequest{Name: "web", Instances: 2}); refused == nil || refused.Exit != api.ExitNotRunning {
+	if _, _, refused := scaled(nil, api.ScaleRequest{Name: "web", Instances: 2}); refused == nil || refused.Exit != api.ExitNotRunning {
 		t.Errorf("without a stack: %+v", refused)
 	}
 	if st.Apps[1].Instances != 2 {

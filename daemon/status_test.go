@@ -10,7 +10,7 @@ import (
 	"devstack/view"
 )
 
-func TestProgressOf(t *testing.T) {
+func TestStatusOf(t *testing.T) {
 	online := func(app string, instance int) procs.Process {
 		return processOf(view.Process{Name: app, Instance: instance, Status: view.Online, Ready: true, Pid: new(7)})
 	}
@@ -51,13 +51,13 @@ func TestProgressOf(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := progressOf(intent{Stack: fourApps(), Services: tc.services, lasting: tc.want}, tc.there, tc.processes)
-			if got.ready != tc.ready || got.status != tc.status {
+			got := statusOf(intent{Stack: fourApps(), Services: tc.services, lasting: tc.want}, tc.there, tc.processes)
+			if got.ready != tc.ready || got.line != tc.status {
 				t.Errorf("got %+v\nnot ready %v, %q", got, tc.ready, tc.status)
 			}
 		})
 	}
-	if got := progressOf(intent{Stack: &stack.Stack{}}, nil, nil); !got.ready {
+	if got := statusOf(intent{Stack: &stack.Stack{}}, nil, nil); !got.ready {
 		t.Errorf("nothing to wait for is %+v", got)
 	}
 }

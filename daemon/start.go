@@ -1,0 +1,149 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"devstack/daemon/api"
+	"devstack/infra"
+	"devstack/procs"
+	"devstack/stack"
+	"devstack/view"
+)
+
+// rerun is start, or restart: it runs the named processes and containers and waits until they are ready. The files are read
+// anew for them, with the caller's environment. An app's containers are not started: its gate waits for them. A restart ends
+// first what runs.
+type rerun struct {
+	d       *Daemon
+	req     api.ActionRequest
+	restart bool
+
+	began    time.Time
+	selected selection
+	engine   *infra.Infra // nil: the stack has no services, or others run them
+	goal     goal
+}
+
+func (r *rerun) run(ctx context.Context) *api.Result {
+	r.began = time.Now()
+	if err := r.d.turn.take(ctx); err != nil {
+		return cancelled(err)
+	}
+	if refused := r.decide(ctx); refused != nil {
+		r.d.turn.end()
+		return refused
+	}
+	broken := r.raise(ctx)
+	if r.restart {
+		r.d.procs.RestartIDs(r.selected.ids()...)
+	} else {
+		r.d.procs.StartIDs(r.selected.ids()...)
+	}
+	notes := []string{}
+	if len(r.selected.processes)+len(r.selected.services) == 0 {
+		notes = append(notes, "this stack has no processes; name a service to run it")
+	}
+	return r.d.await(ctx, r.goal, broken, timeout(r.req.Timeout), notes)
+}
+
+// decide finds what the words mean, reads the files, and makes it the intent.
+func (r *rerun) decide(ctx context.Context) *api.Result {
+	_, s, refused := r.d.named(r.req.Names)
+	if refused != nil {
+		return refused
+	}
+	if r.selected, r.engine = s, r.d.containers.engine(); len(s.services) > 0 && r.engine == nil {
+		return refusal(api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: notRunByUs + "docker start or docker restart does"})
+	}
+	r.goal = goal{services: s.services, only: map[int]bool{}, began: r.began, after: map[int]int64{}}
+	for _, p := range s.processes {
+		r.goal.only[p.ID] = true
+		if r.anew(p) {
+			r.goal.after[p.ID] = p.Generation
+		}
+	}
+	names := s.apps()
+	if len(names) == 0 {
+		return r.d.intend(func(next *intent) { next.runServices(s.services...) })
+	}
+	st, refused := r.readAnew(ctx)
+	if refused != nil {
+		return refused
+	}
+	for _, app := range st.Apps {
+		if slices.Contains(names, app.Name) {
+			r.goal.apps = append(r.goal.apps, app)
+		}
+	}
+	return nil
+}
+
+// anew says whether a process is launched anew.
+func (r *rerun) anew(p procs.Process) bool { return r.restart || p.Status == view.Stopped }
+
+// readAnew reads the files anew for the selected apps, and notes in the goal which processes a changed definition launches
+// anew. The other apps, and the containers, stay as they are.
+func (r *rerun) readAnew(ctx context.Context) (*stack.Stack, *api.Result) {
+	names, environment := r.selected.apps(), environ(r.d.asked, r.req.Environment)
+	st, refused := redefined(ctx, r.d.wanted(), environment, names)
+	if refused != nil {
+		return nil, refused
+	}
+	launched := slices.DeleteFunc(slices.Clone(r.selected.processes), func(p procs.Process) bool { return runs(p) && !r.anew(p) })
+	refused = r.d.intend(func(next *intent) {
+		old := next.Stack
+		next.Stack, next.Environment = st, environment
+		next.runSelected(r.selected)
+		next.Launches.anew(launched...)
+		next.launchMissing(nil, old, r.d.procs.Snapshot())
+		next.runServices(r.selected.services...)
+	})
+	if refused != nil {
+		return nil, refused
+	}
+	before := r.d.procs.Snapshot()
+	changed := r.d.procs.Apply(st.Apps, names...).Changed
+	for _, p := range before {
+		if slices.Contains(changed, p.Name) {
+			r.goal.after[p.ID] = p.Generation
+		}
+	}
+	r.d.gates.update()
+	return st, nil
+}
+
+// raise starts the selected services and says on the channel how that ended. The turn ends with it.
+func (r *rerun) raise(ctx context.Context) <-chan error {
+	do := (*infra.Infra).Start
+	if r.restart {
+		do = (*infra.Infra).Restart
+	}
+	broken := make(chan error, 1)
+	r.d.background.Go(func() { // an action is in the background itself
+		defer r.d.turn.end()
+		defer close(broken)
+		if err := eachService(r.selected.services, func(name string) error { return do(r.engine, ctx, name) }); err != nil {
+			broken <- err
+		}
+		r.d.noteRaised(r.selected.services)
+	})
+	return broken
+}
+
+// notRunByUs begins what is said of a service that others run.
+const notRunByUs = "devstack does not run this service (--no-infra); "
+
+// eachService does something with services side by side and returns everything that went wrong.
+func eachService(names []string, do func(string) error) error {
+	errs := make([]error, len(names))
+	var all sync.WaitGroup
+	for i, name := range names {
+		all.Go(func() { errs[i] = do(name) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
