@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"devstack/procs/files"
 )
 
 // historyVersion is of the state file; a newer one is not read.
@@ -50,7 +52,7 @@ func (d *Daemon) saveHistory() error {
 	if err != nil {
 		return err
 	}
-	return WriteFile(d.historyPath(), data)
+	return files.Replace(d.historyPath(), data, 0o600)
 }
 
 // loadHistory reads the state file. One that cannot be used is moved aside and said; the keeper's list then has to do.
@@ -96,28 +98,4 @@ func (d *Daemon) forgetHistory() {
 	if err := os.Remove(d.historyPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		d.log.Warn("cannot remove the state file", "err", err)
 	}
-}
-
-// WriteFile replaces a file, readable by its owner alone, so that every moment finds the old or the new content whole.
-func WriteFile(path string, data []byte) (err error) {
-	tmp := path + ".new"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp)
-		}
-	}()
-	if _, err = f.Write(data); err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -37,7 +35,7 @@ func TestLoadHistory(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			d := &Daemon{home: keeper.Identity{StateDir: t.TempDir(), Since: since}, log: slog.New(slog.DiscardHandler), bus: newBus(since)}
 			if tc.content != "" {
-				if err := WriteFile(d.historyPath(), []byte(tc.content)); err != nil {
+				if err := os.WriteFile(d.historyPath(), []byte(tc.content), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -53,25 +51,5 @@ func TestLoadHistory(t *testing.T) {
 				t.Errorf("events %+v", said)
 			}
 		})
-	}
-}
-
-func TestWriteFileKeepsTheOldOne(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "state.json")
-	if err := WriteFile(path, []byte("old")); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Fatalf("%v, %v", info.Mode(), err)
-	}
-	if err := os.Mkdir(path+".new", 0o700); err != nil { // as good as a full disk: the new file cannot be made
-		t.Fatal(err)
-	}
-	if err := WriteFile(path, []byte("new")); err == nil {
-		t.Error("no error")
-	}
-	if data, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(data), "old") {
-		t.Errorf("the old file is gone: %q, %v", data, err)
 	}
 }
