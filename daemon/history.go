@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"devstack/procs/files"
 )
 
 // history is the state file: what has happened, which the keeper's list does not tell. What is wanted is the intent's to say.
@@ -50,7 +52,7 @@ func (f *historyFile) save(watching bool, processes func() (json.RawMessage, err
 	if err != nil {
 		return err
 	}
-	return WriteFile(f.path, data)
+	return files.Replace(f.path, data, 0o600)
 }
 
 // load reads the state file. One that cannot be used is moved aside and said; the keeper's list then has to do.
@@ -88,28 +90,4 @@ func (f *historyFile) forget() {
 	if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		f.log.Warn("cannot remove the state file", "err", err)
 	}
-}
-
-// WriteFile replaces a file, readable by its owner alone, so that every moment finds the old or the new content whole.
-func WriteFile(path string, data []byte) (err error) {
-	tmp := path + ".new"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp)
-		}
-	}()
-	if _, err = f.Write(data); err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
 }

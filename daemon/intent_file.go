@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"devstack/procs/files"
 )
 
 // firstWritePause and lastWritePause bound the pauses before the file is tried again.
@@ -159,7 +161,7 @@ func (f *intentFile) replace(l lasting) error {
 	if err != nil {
 		return err
 	}
-	if err := WriteFile(path, append(data, '\n')); err != nil {
+	if err := files.Replace(path, append(data, '\n'), 0o600); err != nil {
 		return err
 	}
 	for _, earlier := range earlierOf(f.stateDir) { // its content is in the new file now

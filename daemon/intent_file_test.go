@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/procs/files"
 	"devstack/stack"
 )
 
@@ -57,7 +58,7 @@ func TestNoSecretGetsToTheDisk(t *testing.T) {
 func TestIntentFileIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		blocked := intentPath(dir) + ".new" // as good as a full disk: the new file cannot be made
+		blocked := files.Beside(intentPath(dir)) // as good as a full disk: the new file cannot be made
 		if err := os.Mkdir(blocked, 0o700); err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/procs/files"
 	"devstack/view"
 )
 
@@ -140,7 +141,7 @@ apps:
 func TestStopOnAFullDisk(t *testing.T) {
 	r := newProject(t, twoApps)
 	r.mustUp()
-	blocked := intentPath(r.at.StateDir) + ".new" // as good as a full disk: the new file cannot be made
+	blocked := files.Beside(intentPath(r.at.StateDir)) // as good as a full disk: the new file cannot be made
 	if err := os.Mkdir(blocked, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"devstack/daemon"
 	"devstack/daemon/api"
+	"devstack/procs/files"
 )
 
 // infraDir is where `devstackd infra` keeps what it has to remember of a project: below systemd's STATE_DIRECTORY, else
@@ -90,7 +90,7 @@ func lockInfra(path, project string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the lock: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = files.Take(f)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		owner, _ := os.ReadFile(path)
 		f.Close()
@@ -122,7 +122,7 @@ func (m *infraMemory) keep(stopped map[string]string, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := daemon.WriteFile(m.path, data); err != nil {
+	if err := files.Replace(m.path, data, 0o600); err != nil {
 		return fmt.Errorf("cannot write down who stopped what: %w", err)
 	}
 	m.last = next

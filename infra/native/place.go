@@ -12,6 +12,7 @@ import (
 
 	"github.com/shirou/gopsutil/v4/process"
 
+	osfiles "devstack/procs/files"
 	"devstack/procs/proc"
 )
 
@@ -116,20 +117,7 @@ func (p place) port() string  { return filepath.Join(string(p), "port") }
 func (p place) files() string { return filepath.Join(string(p), "files") }
 
 // locked says whether any process of a server lives.
-func (p place) locked() bool {
-	f, err := os.Open(p.lock())
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	for {
-		switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err {
-		case syscall.EINTR:
-		default:
-			return err == syscall.EWOULDBLOCK
-		}
-	}
-}
+func (p place) locked() bool { return osfiles.PathTaken(p.lock()) }
 
 const (
 	leftoverTime = 2500 * time.Millisecond // for what a server has left behind to end, and then again to die

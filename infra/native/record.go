@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"devstack/infra"
+	osfiles "devstack/procs/files"
 	keeper "devstack/procs/keeper/protocol"
 	"devstack/procs/proc"
 	"devstack/view"
@@ -138,20 +139,7 @@ func (l layout) save(r record) error {
 	if err := os.MkdirAll(l.records(r.Project), 0o700); err != nil {
 		return fmt.Errorf("cannot record service %s: %w", r.Service, err)
 	}
-	f, err := os.CreateTemp(l.records(r.Project), ".new-")
-	if err != nil {
-		return fmt.Errorf("cannot record service %s: %w", r.Service, err)
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), l.recordPath(r.Project, r.ID))
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
+	if err := osfiles.Replace(l.recordPath(r.Project, r.ID), b, 0o600); err != nil {
 		return fmt.Errorf("cannot record service %s: %w", r.Service, err)
 	}
 	return nil

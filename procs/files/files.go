@@ -4,19 +4,8 @@ package files
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 )
-
-// Lock is flock(2) with how, such as LOCK_EX or LOCK_SH, and LOCK_NB: then syscall.EWOULDBLOCK says that somebody else has
-// the lock. It lasts until every duplicate of f's descriptor is closed.
-func Lock(f *os.File, how int) error {
-	for {
-		if err := syscall.Flock(int(f.Fd()), how); err != syscall.EINTR {
-			return err
-		}
-	}
-}
 
 // PrivateDir makes sure that dir exists, is ours and is closed to others, whatever the umask.
 func PrivateDir(dir string) error {
@@ -45,32 +34,4 @@ func PrivateDir(dir string) error {
 func OwnedByUs(fi os.FileInfo) bool {
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	return ok && int(st.Uid) == os.Geteuid()
-}
-
-// Replace writes a whole file in the place of the one at path, through one beside it, so that a reader, and who comes after
-// a crash, finds the old content or the new one. The content is on the platter before it gets the name.
-func Replace(path string, content []byte, mode os.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(content); err != nil {
-		return err
-	}
-	if err = f.Chmod(mode); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

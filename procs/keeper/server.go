@@ -18,7 +18,7 @@ func (ls *launches) launchServer(req protocol.Launch) (protocol.Launched, error)
 		return protocol.Launched{}, fmt.Errorf("cannot launch %s: %w", req.Key.App, err)
 	}
 	defer lock.Close() // the server has a descriptor of its own, of the same lock
-	if err := files.Lock(lock, syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := files.Take(lock); err != nil {
 		return protocol.Launched{}, fmt.Errorf("cannot launch %s: cannot lock %s: %w", req.Key.App, req.Server.Lock, err)
 	}
 	output, err := os.OpenFile(req.Server.Output, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)

@@ -103,7 +103,7 @@ func TestFilesAreReplacedAsAWhole(t *testing.T) {
 	if err := os.WriteFile(source, []byte("second"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeFile(target, 0o755, strings.NewReader("first")); err != nil {
+	if err := writeFile(target, 0o755, []byte("first")); err != nil {
 		t.Fatal(err)
 	}
 	running, err := os.Open(target)

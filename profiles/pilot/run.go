@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"devstack/procs/files"
 )
 
 // Runner runs a command line as root, in dir (empty: /), with env beside a PATH and what the caller's environment says of
@@ -58,7 +60,7 @@ func ask(ctx context.Context, argv ...string) string {
 func Carry(ctx context.Context, a Action, run Runner) error {
 	switch {
 	case a.Write != nil:
-		return writeFile(a.Write.Path, os.FileMode(a.Write.Mode), strings.NewReader(a.Write.Text))
+		return writeFile(a.Write.Path, os.FileMode(a.Write.Mode), []byte(a.Write.Text))
 	case a.Copy[0] != "":
 		return copyExecutable(a.Copy[0], a.Copy[1])
 	case a.Remove != "":
@@ -76,27 +78,20 @@ func Carry(ctx context.Context, a Action, run Runner) error {
 }
 
 func copyExecutable(from, to string) error {
-	in, err := os.Open(from)
+	content, err := os.ReadFile(from)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	return writeFile(to, 0o755, in)
+	return writeFile(to, 0o755, content)
 }
 
-// writeFile puts a new file in the place of an old one, at once.
-func writeFile(path string, mode os.FileMode, content io.Reader) error {
+// writeFile replaces a file, and makes the directories above it.
+func writeFile(path string, mode os.FileMode, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = io.Copy(f, content)
-	if err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+	if err := files.Replace(path, content, mode); err != nil {
 		return fmt.Errorf("cannot write %s: %w", path, err)
 	}
-	return os.Rename(f.Name(), path)
+	return nil
 }

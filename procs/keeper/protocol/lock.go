@@ -18,8 +18,8 @@ var ErrLocked = errors.New("another keeper runs this project")
 // The lock of a project is an flock on the directory itself: it meets through symlinks and bind mounts, needs no
 // file, and ends with the keeper, however that ends. No child inherits it.
 
-// LockDirectory takes the project's lock or returns ErrLocked. Like LockPlace it is patient for a moment, because those who
-// look whether the lock is free hold it while they look.
+// LockDirectory takes the project's lock or returns ErrLocked. Like LockPlace it is patient for a moment,
+// as files.Take is.
 func LockDirectory(dir string) (*os.File, error) {
 	f, err := openDir(dir)
 	if err != nil {
@@ -29,14 +29,8 @@ func LockDirectory(dir string) (*os.File, error) {
 }
 
 // lockFile takes the lock and keeps f open for it, or closes f.
-func lockFile(f *os.File) (_ *os.File, err error) {
-	for range 10 {
-		err = files.Lock(f, syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+func lockFile(f *os.File) (*os.File, error) {
+	err := files.Take(f)
 	switch {
 	case err == nil:
 		return f, nil
@@ -56,14 +50,7 @@ func Locked(dir string) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	switch err := files.Lock(f, syscall.LOCK_SH|syscall.LOCK_NB); {
-	case err == nil:
-		return false, nil
-	case errors.Is(err, syscall.EWOULDBLOCK):
-		return true, nil
-	default:
-		return false, fmt.Errorf("cannot look at the lock of %s: %w", dir, err)
-	}
+	return files.Taken(f)
 }
 
 // Elsewhere reports whether a keeper has the project that does not answer at this socket: another user's, or one with
@@ -98,12 +85,12 @@ func waitFree(ctx context.Context, path string) error {
 	}
 	defer f.Close()
 	for {
-		err := files.Lock(f, syscall.LOCK_SH|syscall.LOCK_NB)
-		if err == nil {
-			return nil
+		taken, err := files.Taken(f)
+		if err != nil {
+			return err
 		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return fmt.Errorf("cannot wait for the keeper that has %s: %w", path, err)
+		if !taken {
+			return nil
 		}
 		select {
 		case <-ctx.Done():

@@ -99,14 +99,7 @@ func LockPlace(stateDir string) (*os.File, error) {
 }
 
 // PlaceLocked reports whether a keeper has the state directory.
-func PlaceLocked(stateDir string) bool {
-	f, err := os.Open(placePath(stateDir))
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	return errors.Is(files.Lock(f, syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
-}
+func PlaceLocked(stateDir string) bool { return files.PathTaken(placePath(stateDir)) }
 
 // directoryAt names the directory at a path, as long as somebody has it open, among all of this machine.
 func directoryAt(dir string) (string, error) {

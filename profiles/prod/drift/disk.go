@@ -3,7 +3,6 @@ package drift
 import (
 	"bytes"
 	"cmp"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	osfiles "devstack/procs/files"
 	"devstack/profiles/prod"
 )
 
@@ -183,14 +183,7 @@ func (w *writer) finish(name string, data []byte, put func(temporary string) err
 		w.err = fmt.Errorf("cannot make %s: %w", folder, err)
 		return
 	}
-	temporary := path.Join(folder, ".devstack-"+rand.Text())
-	err := w.root.WriteFile(temporary, data, 0o644)
-	if err == nil {
-		err = put(temporary)
-	}
-	if removed := w.root.Remove(temporary); err == nil && removed != nil && !errors.Is(removed, fs.ErrNotExist) {
-		err = removed
-	}
+	err := osfiles.Stage(w.root, name, data, 0o644, put)
 	if err != nil {
 		w.err = fmt.Errorf("cannot write %s: %w", name, err)
 		return
