@@ -11,20 +11,26 @@ import (
 	"strings"
 )
 
-// runIn runs a program with variables above the caller's environment and is what it prints. Its error ends with what the
-// program said on the side.
+// runIn runs a program with variables above the caller's environment and is what it prints.
 func runIn(ctx context.Context, env []string, name string, args ...string) (string, error) {
-	var out, side bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), env...)
+	out, err := output(ctx, cmd, name+" "+firstWord(args))
+	return string(out), err
+}
+
+// output is what a program prints. Its error ends with what the program said on the side, and has nothing of what it
+// printed: that may be an environment.
+func output(ctx context.Context, cmd *exec.Cmd, what string) ([]byte, error) {
+	var out, side bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &side
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return out.String(), fmt.Errorf("cannot run %s %s: %w%s", name, firstWord(args), err, lastLines(out.String()+side.String(), 8))
+		return out.Bytes(), fmt.Errorf("cannot run %s: %w%s", what, err, lastLines(side.String(), 8))
 	}
-	return out.String(), nil
+	return out.Bytes(), nil
 }
 
 // docker asks the engine that the docker command finds.

@@ -3,7 +3,6 @@ package rehearse
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,22 +22,26 @@ const (
 // kubeRun is one rehearsal on a cluster.
 type kubeRun struct {
 	Options
-	model  prod.Model
-	kube   kubectl
-	work   string // a directory of its own, for the overlay
-	pods   *podWatch
-	checks []Check
+	results
+	model prod.Model
+	kube  kubectl
+	work  string // a directory of its own, for the overlay
+	pods  *podWatch
 }
 
-// Kubernetes rehearses an exported base on the cluster of o.Context, with kubectl and the kubeconfig that it finds. The
+// rehearseKubernetes rehearses an exported base on the cluster of o.Context, with kubectl and the kubeconfig that it finds. The
 // base is applied as it is, through an overlay that sets what a user's overlay sets. Everything is in one namespace of the
 // rehearsal's own, which is deleted at the end, also after a failure or when ctx ends. An error means that the rehearsal could not be held; what it found
 // out is in the checks, of which the last is the first that failed where the following ones would mean nothing without it.
-func Kubernetes(ctx context.Context, o Options) (checks []Check, err error) {
+func rehearseKubernetes(ctx context.Context, o Options) (checks []Check, err error) {
 	if o.Context == "" {
 		return nil, errors.New("nobody named the context of a cluster")
 	}
-	k := &kubeRun{Options: o, model: o.Export.Model, kube: kubectl{context: o.Context, namespace: "devstack-rehearsal-" + kubeSuffix()}}
+	k := &kubeRun{
+		Options: o, results: o.results(kubeTarget), model: o.Export.Model,
+		kube: kubectl{context: o.Context, namespace: "devstack-rehearsal-" + strings.ToLower(rand.Text()[:8])},
+	}
+	k.live = true
 	if k.work, err = os.MkdirTemp("", "devstack-rehearsal-"); err != nil {
 		return nil, fmt.Errorf("cannot make a directory: %w", err)
 	}
@@ -54,19 +57,12 @@ func Kubernetes(ctx context.Context, o Options) (checks []Check, err error) {
 	return k.checks, errors.Join(k.redacted(failed), k.close(ctx))
 }
 
-func kubeSuffix() string {
-	b := make([]byte, 4)
-	_, _ = rand.Read(b) // never fails
-	return hex.EncodeToString(b)
-}
-
 // rehearse does one thing after the other. What a failed check makes meaningless is left out, and so is what was cut off.
 func (k *kubeRun) rehearse(ctx context.Context) error {
 	manifests, err := k.apply(ctx)
 	if err != nil {
 		return err
 	}
-	front, found := k.front()
 	var objects []byte
 	for _, step := range []func() (bool, error){
 		func() (bool, error) { k.podSecurity(ctx); return k.healthy(ctx), nil },
@@ -76,7 +72,7 @@ func (k *kubeRun) rehearse(ctx context.Context) error {
 			}
 			return true, nil
 		},
-		func() (bool, error) { return true, k.fromOutside(ctx, front, found) },
+		func() (bool, error) { return true, k.fromOutside(ctx) },
 		func() (bool, error) { objects = k.objects(ctx); k.onlyReferences(ctx); return true, nil },
 		func() (bool, error) { k.stop(ctx); return true, nil },
 		func() (bool, error) { k.noSecrets(append(manifests, objects...)); return true, nil },
@@ -95,17 +91,19 @@ func (k *kubeRun) rehearse(ctx context.Context) error {
 }
 
 // fromOutside is what is asked of the stack by a pod that is none of it.
-func (k *kubeRun) fromOutside(ctx context.Context, front prod.Workload, found bool) error {
+func (k *kubeRun) fromOutside(ctx context.Context) error {
+	front, found := frontOf(k.model)
 	if !found {
-		k.add(Check{Subject: "stack", Claim: "rolling update under load", Verdict: NotProven, Detail: "no app runs Node.js and has an HTTP port"})
+		k.add("stack", "rolling update under load", NotProven, 0, "no app runs Node.js and has an HTTP port")
 		return nil
 	}
-	if err := k.startClient(ctx, front); err != nil {
+	c := client{k, front}
+	if err := c.start(ctx); err != nil {
 		return err
 	}
-	k.trial(ctx)
-	k.rollingUpdate(ctx, front)
-	k.networkPolicy(ctx, front)
+	c.trial(ctx)
+	c.rollingUpdate(ctx)
+	c.networkPolicy(ctx)
 	_, err := k.kube.run(ctx, nil, "delete", "pod", kubeClient)
 	return err
 }
@@ -150,59 +148,12 @@ func (k *kubeRun) close(ctx context.Context) error {
 	return nil
 }
 
-// front is the workload that others, and the load, talk to: the first one with an HTTP port.
-func (k *kubeRun) front() (prod.Workload, bool) {
-	for _, w := range k.model.Workloads {
+// frontOf is the workload that others, and the load, talk to: the first one with an HTTP port.
+func frontOf(m prod.Model) (prod.Workload, bool) {
+	for _, w := range m.Workloads {
 		if w.Kind == prod.Service && w.Replicas > 0 && len(w.Ports) > 0 && w.Ports[0].Name == "http" && w.HasNode() {
 			return w, true
 		}
 	}
 	return prod.Workload{}, false
-}
-
-func (k *kubeRun) add(c Check) {
-	c.Target = kubeTarget
-	c.Detail = k.redact(c.Detail)
-	k.checks = append(k.checks, c)
-	k.say("%s: %s: %s (%s)", c.Subject, c.Claim, c.Verdict, c.Detail)
-}
-
-// verdict adds a check that fails with err, or passes with what was seen.
-func (k *kubeRun) verdict(subject, claim string, began time.Time, err error, seen string) {
-	k.add(Check{Subject: subject, Claim: claim, Detail: seen, Took: time.Since(began)}.judged(err))
-}
-
-// judged has passed, or failed with err.
-func (c Check) judged(err error) Check {
-	c.Verdict = Passed
-	if err != nil {
-		c.Verdict, c.Detail = Failed, err.Error()
-	}
-	return c
-}
-
-func (k *kubeRun) say(format string, args ...any) {
-	if k.Progress != nil {
-		fmt.Fprintf(k.Progress, "kubernetes: "+format+"\n", args...)
-	}
-}
-
-// redact takes the secrets' values out of a text that somebody will read.
-func (k *kubeRun) redact(text string) string {
-	for name, value := range k.Secrets {
-		if len(value) >= shortestSecret {
-			text = strings.ReplaceAll(text, value, "<"+name+">")
-		}
-	}
-	return text
-}
-
-func (k *kubeRun) redacted(err error) error {
-	if err == nil {
-		return nil
-	}
-	if clean := k.redact(err.Error()); clean != err.Error() {
-		return errors.New(clean)
-	}
-	return err
 }

@@ -16,16 +16,21 @@ import (
 // clientPort is where the client's pod listens, for whoever must not be able to reach it.
 const clientPort = 8099
 
-// startClient starts a pod that talks to the stack by its Service, from outside of the stack: it has none of its labels. Its
-// image is the front's, for its Node.js.
-func (k *kubeRun) startClient(ctx context.Context, front prod.Workload) error {
-	out, err := k.kube.run(ctx, nil, "get", "deployment", front.Name, "-o", "jsonpath={.spec.template.spec.containers[0].image}")
+// client is a pod that talks to the stack by its Services, from outside of the stack: it has none of its labels. Its image
+// is the front's, for its Node.js.
+type client struct {
+	*kubeRun
+	front prod.Workload
+}
+
+func (c client) start(ctx context.Context) error {
+	out, err := c.kube.run(ctx, nil, "get", "deployment", c.front.Name, "-o", "jsonpath={.spec.template.spec.containers[0].image}")
 	if err != nil {
 		return err
 	}
 	type object = map[string]any
 	urls := []object{}
-	for _, v := range trialEnvironment(k.model.Workloads) {
+	for _, v := range trialEnvironment(c.model.Workloads) {
 		name, value, _ := strings.Cut(v, "=")
 		urls = append(urls, object{"name": name, "value": value})
 	}
@@ -46,29 +51,25 @@ func (k *kubeRun) startClient(ctx context.Context, front prod.Workload) error {
 	if err != nil {
 		return err
 	}
-	if _, err := k.kube.run(ctx, manifest, "create", "-f", "-"); err != nil {
+	if _, err := c.kube.run(ctx, manifest, "create", "-f", "-"); err != nil {
 		return err
 	}
-	_, err = k.kube.run(ctx, nil, "wait", "--for=condition=Ready", "pod/"+kubeClient, "--timeout="+rolloutTime.String())
+	_, err = c.kube.run(ctx, nil, "wait", "--for=condition=Ready", "pod/"+kubeClient, "--timeout="+rolloutTime.String())
 	return err
 }
 
-func frontURL(front prod.Workload) string {
-	return fmt.Sprintf("http://%s:%d", front.Name, front.Ports[0].Number)
-}
-
 // trial makes the stack do its work, from the client's pod and by the names of the Services.
-func (k *kubeRun) trial(ctx context.Context) {
-	if k.Trial == "" {
-		k.add(Check{Subject: "stack", Claim: "pipeline", Verdict: NotProven, Detail: "nobody gave a program that makes it do its work"})
+func (c client) trial(ctx context.Context) {
+	if c.Trial == "" {
+		c.add("stack", "pipeline", NotProven, 0, "nobody gave a program that makes it do its work")
 		return
 	}
-	k.say("making the stack do its work")
+	c.say("making the stack do its work")
 	began := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, trialLimit, errors.New("it took longer than "+trialLimit.String()))
 	defer cancel()
-	out, err := k.kube.run(ctx, nil, "exec", kubeClient, "--", "node", "--input-type=module", "-e", k.Trial)
-	k.verdict("stack", "pipeline", began, err, strings.TrimSpace(lastLines(string(out), 1))+", asked from a pod outside of the stack")
+	out, err := c.kube.run(ctx, nil, "exec", kubeClient, "--", "node", "--input-type=module", "-e", c.Trial)
+	c.judge("stack", "pipeline", time.Since(began), err, strings.TrimSpace(lastLines(string(out), 1))+", asked from a pod outside of the stack")
 }
 
 // load asks until its standard input ends: two clients with a new connection for each request, two that keep theirs. A
@@ -104,20 +105,20 @@ type loadSeen struct {
 }
 
 // rollingUpdate replaces the front's pods while it is asked.
-func (k *kubeRun) rollingUpdate(ctx context.Context, front prod.Workload) {
-	k.say("replacing %s under load", front.Name)
+func (c client) rollingUpdate(ctx context.Context) {
+	c.say("replacing %s under load", c.front.Name)
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, 2*rolloutTime)
 	defer cancel()
 	var took time.Duration
-	seen, err := k.underLoad(ctx, front, func() error {
-		before := len(k.pods.of(front.Name))
-		_, err := k.kube.run(ctx, nil, "rollout", "restart", "deployment/"+front.Name)
+	seen, err := c.underLoad(ctx, func() error {
+		before := len(c.pods.of(c.front.Name))
+		_, err := c.kube.run(ctx, nil, "rollout", "restart", "deployment/"+c.front.Name)
 		if err == nil {
-			_, err = k.kube.run(ctx, nil, "rollout", "status", "deployment/"+front.Name, "--timeout="+rolloutTime.String())
+			_, err = c.kube.run(ctx, nil, "rollout", "status", "deployment/"+c.front.Name, "--timeout="+rolloutTime.String())
 		}
 		if err == nil {
-			err = k.pods.until(ctx, front.Name, func(pods []podSeen) bool {
+			err = c.pods.until(ctx, c.front.Name, func(pods []podSeen) bool {
 				ended := 0
 				for _, p := range pods {
 					if !p.Ended.IsZero() {
@@ -133,17 +134,17 @@ func (k *kubeRun) rollingUpdate(ctx context.Context, front prod.Workload) {
 	if err == nil && (seen.Failed > 0 || seen.Asked == 0) {
 		err = fmt.Errorf("%d of %d requests failed: %v", seen.Failed, seen.Asked, seen.Errors)
 	}
-	k.verdict(front.Name, "rolling update under load", began, err,
+	c.judge(c.front.Name, "rolling update under load", time.Since(began), err,
 		fmt.Sprintf("%d requests in %s, 0 failed, from before until the old pod had ended; half of the clients keep their connections (%d requests resent on one that was closed)", seen.Asked, seconds(took), seen.Resent))
 }
 
 // underLoad does something while the front is asked from the client's pod.
-func (k *kubeRun) underLoad(ctx context.Context, front prod.Workload, do func() error) (seen loadSeen, err error) {
+func (c client) underLoad(ctx context.Context, do func() error) (seen loadSeen, err error) {
 	path := ""
-	if front.Probe != nil && front.Probe.Kind == prod.HTTP {
-		path = front.Probe.Path
+	if c.front.Probe != nil && c.front.Probe.Kind == prod.HTTP {
+		path = c.front.Probe.Path
 	}
-	cmd := k.kube.command(ctx, "exec", "--stdin", kubeClient, "--", "node", "-e", load, frontURL(front)+path)
+	cmd := c.kube.command(ctx, "exec", "--stdin", kubeClient, "--", "node", "-e", load, fmt.Sprintf("http://%s:%d%s", c.front.Name, c.front.Ports[0].Number, path))
 	var side bytes.Buffer
 	cmd.Stderr = &side
 	in, err := cmd.StdinPipe()
@@ -183,30 +184,30 @@ s.setTimeout(5000, () => process.exit(7));
 `
 
 // networkPolicy tries a connection that no policy of the base allows: from an app to a pod that its edges do not name.
-func (k *kubeRun) networkPolicy(ctx context.Context, front prod.Workload) {
+func (c client) networkPolicy(ctx context.Context) {
 	const claim = "network policies enforced"
 	began := time.Now()
 	not := func(why string) {
-		k.add(Check{Subject: "stack", Claim: claim, Verdict: NotProven, Detail: why, Took: time.Since(began)})
+		c.add("stack", claim, NotProven, time.Since(began), "%s", why)
 	}
-	address, err := k.kube.run(ctx, nil, "get", "pod", kubeClient, "-o", "jsonpath={.status.podIP}")
+	address, err := c.kube.run(ctx, nil, "get", "pod", kubeClient, "-o", "jsonpath={.status.podIP}")
 	if err != nil {
 		not("there is no pod to try a connection to")
 		return
 	}
 	try := func(from string) error {
-		_, err := k.kube.run(ctx, nil, "exec", from, "--", "node", "-e", connect, string(address), fmt.Sprint(clientPort))
+		_, err := c.kube.run(ctx, nil, "exec", from, "--", "node", "-e", connect, string(address), fmt.Sprint(clientPort))
 		return err
 	}
 	if err := try(kubeClient); err != nil {
 		not("the pod to try it on does not listen: " + err.Error())
 		return
 	}
-	switch err := try("deployment/" + front.Name); {
+	switch err := try("deployment/" + c.front.Name); {
 	case err == nil:
 		not("the policies are accepted, but a connection that none of them allows was made: this cluster's network does not enforce them; rehearse on one that does")
 	case strings.Contains(err.Error(), "exit code 7"):
-		k.verdict("stack", claim, began, nil, "a connection that no policy allows could not be made")
+		c.judge("stack", claim, time.Since(began), nil, "a connection that no policy allows could not be made")
 	default:
 		not(err.Error())
 	}

@@ -25,7 +25,7 @@ func (k *kubeRun) podSecurity(ctx context.Context) {
 	case strings.Contains(err.Error(), `violates PodSecurity "restricted`):
 		err = nil
 	}
-	k.verdict("stack", "pod security restricted", began, err, "the namespace enforces it: it lets the base in and refuses a pod without a security context")
+	k.judge("stack", "pod security restricted", time.Since(began), err, "the namespace enforces it: it lets the base in and refuses a pod without a security context")
 }
 
 // healthy waits until everything is rolled out, and says whether it is.
@@ -36,25 +36,25 @@ func (k *kubeRun) healthy(ctx context.Context) bool {
 		left := max(rolloutTime-time.Since(began), time.Second)
 		_, err := k.kube.run(ctx, nil, append(args, kind+"/"+name, "--timeout="+left.String())...)
 		if err != nil {
-			k.verdict(name, "healthy", began, fmt.Errorf("%w; %s", err, k.trouble(ctx, name)), "")
+			k.judge(name, "healthy", time.Since(began), fmt.Errorf("%w; %s", err, k.trouble(ctx, name)), "")
 			all = false
 		}
 		return err == nil
 	}
 	for _, b := range k.model.Backing {
 		if b.Container != nil && wait(b.Name, "statefulset", "rollout", "status") {
-			k.verdict(b.Name, "healthy", began, nil, "its StatefulSet is rolled out")
+			k.judge(b.Name, "healthy", time.Since(began), nil, "its StatefulSet is rolled out")
 		}
 	}
 	for _, w := range k.model.Workloads {
 		switch {
 		case w.Kind == prod.Cron:
-			k.add(Check{Subject: w.Name, Claim: "healthy", Verdict: NotProven, Detail: "a CronJob runs when it is due, and no rehearsal waits for that"})
+			k.add(w.Name, "healthy", NotProven, 0, "a CronJob runs when it is due, and no rehearsal waits for that")
 		case w.Replicas == 0:
-			k.add(Check{Subject: w.Name, Claim: "healthy", Verdict: NotProven, Detail: "autostart: false: it is applied and not started"})
+			k.add(w.Name, "healthy", NotProven, 0, "autostart: false: it is applied and not started")
 		case w.Kind == prod.Job:
 			if wait(w.Name, "job", "wait", "--for=condition=complete") {
-				k.verdict(w.Name, "healthy", began, nil, "its Job is complete")
+				k.judge(w.Name, "healthy", time.Since(began), nil, "its Job is complete")
 			}
 		case wait(w.Name, "deployment", "rollout", "status"):
 			k.started(w, began)
@@ -77,10 +77,10 @@ func (k *kubeRun) started(w prod.Workload, began time.Time) {
 		if p.Restarts > 0 {
 			seen += "; restarted " + plural(p.Restarts, "time") + " before"
 		}
-		k.add(Check{Subject: w.Name, Claim: "healthy", Verdict: Passed, Detail: seen, Took: p.Ready.Sub(p.Running)})
+		k.add(w.Name, "healthy", Passed, p.Ready.Sub(p.Running), "%s", seen)
 		return
 	}
-	k.verdict(w.Name, "healthy", began, nil, "its Deployment is rolled out")
+	k.judge(w.Name, "healthy", time.Since(began), nil, "its Deployment is rolled out")
 }
 
 // seconds is a time as people compare them.
@@ -118,29 +118,29 @@ func (k *kubeRun) environment(ctx context.Context, w prod.Workload) {
 		return
 	}
 	if !w.HasNode() {
-		k.add(Check{Subject: w.Name, Claim: claim, Verdict: NotProven, Detail: "its image has no Node.js, which would read the process's environment"})
+		k.add(w.Name, claim, NotProven, 0, "its image has no Node.js, which would read the process's environment")
 		return
 	}
 	began := time.Now()
-	seen, err := k.processEnvironment(ctx, w)
+	seen, err := k.kube.environment(ctx, w)
 	image := seen // of an image that only the cluster has, it is not known what is its own
 	if err == nil && k.Registry != "" {
 		image, err = imageEnvironment(ctx, k.Images[w.App])
 	}
 	if err != nil {
-		k.verdict(w.Name, claim, began, err, "")
+		k.judge(w.Name, claim, time.Since(began), err, "")
 		return
 	}
 	verdict, detail := judgeEnvironment(w, k.Secrets, seen, image, nil)
 	if verdict == Passed {
 		detail += ", and KUBERNETES_*, which every pod has"
 	}
-	k.add(Check{Subject: w.Name, Claim: claim, Verdict: verdict, Detail: detail, Took: time.Since(began)})
+	k.add(w.Name, claim, verdict, time.Since(began), "%s", detail)
 }
 
-// processEnvironment is all that a workload's process was started with, but for what every pod has.
-func (k *kubeRun) processEnvironment(ctx context.Context, w prod.Workload) (map[string]string, error) {
-	out, err := k.kube.run(ctx, nil, "exec", "deployment/"+w.Name, "--", "node", "-e", kubeEnvironment)
+// environment is all that a workload's process was started with, but for what every pod has.
+func (k kubectl) environment(ctx context.Context, w prod.Workload) (map[string]string, error) {
+	out, err := k.run(ctx, nil, "exec", "deployment/"+w.Name, "--", "node", "-e", kubeEnvironment)
 	if err != nil {
 		return nil, err
 	}

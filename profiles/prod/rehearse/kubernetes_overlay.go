@@ -66,7 +66,7 @@ func (k *kubeRun) apply(ctx context.Context) ([]byte, error) {
 	}
 	k.say("applying the base")
 	_, err = k.kube.run(ctx, nil, "apply", "-k", k.work)
-	k.verdict("stack", "base applied unchanged", began, err, seen+"; "+k.versions(ctx))
+	k.judge("stack", "base applied unchanged", time.Since(began), err, seen+"; "+k.kube.versions(ctx))
 	return manifests, err
 }
 
@@ -184,24 +184,4 @@ func requiredSecrets(files []prod.File, values map[string]string) ([][]byte, err
 		out = append(out, manifest)
 	}
 	return out, nil
-}
-
-// versions are the cluster's, for the report.
-func (k *kubeRun) versions(ctx context.Context) string {
-	out, err := k.kube.run(ctx, nil, "get", "nodes", "-o", "json")
-	var nodes struct {
-		Items []struct {
-			Status struct {
-				NodeInfo struct {
-					Kubelet string `json:"kubeletVersion"`
-					Runtime string `json:"containerRuntimeVersion"`
-				} `json:"nodeInfo"`
-			} `json:"status"`
-		} `json:"items"`
-	}
-	if err != nil || json.Unmarshal(out, &nodes) != nil || len(nodes.Items) == 0 {
-		return "the cluster does not tell the versions of its nodes"
-	}
-	info := nodes.Items[0].Status.NodeInfo
-	return fmt.Sprintf("%s, Kubernetes %s, %s", plural(len(nodes.Items), "node"), info.Kubelet, strings.Replace(info.Runtime, "://", " ", 1))
 }

@@ -27,7 +27,7 @@ const holders = "pods,deployments,statefulsets,replicasets,jobs,cronjobs,configm
 func (k *kubeRun) objects(ctx context.Context) []byte {
 	out, err := k.kube.run(ctx, nil, "get", holders, "-o", "json")
 	if err != nil {
-		k.add(Check{Subject: "stack", Claim: "no secrets in the cluster's objects", Verdict: Failed, Detail: err.Error()})
+		k.add("stack", "no secrets in the cluster's objects", Failed, 0, "%v", err)
 	}
 	return out
 }
@@ -42,7 +42,7 @@ func (k *kubeRun) noSecrets(objects []byte) {
 		if found := leaked(needles, data); err == nil && len(found) > 0 {
 			err = fmt.Errorf("it contains the value of %s", strings.Join(found, ", "))
 		}
-		k.verdict("stack", claim, began, err, fmt.Sprintf("%s, also encoded, in %d KiB: 0 hits", plural(len(k.Secrets), "value"), (len(data)+1023)>>10))
+		k.judge("stack", claim, time.Since(began), err, fmt.Sprintf("%s, also encoded, in %d KiB: 0 hits", plural(len(k.Secrets), "value"), (len(data)+1023)>>10))
 	}
 	look("no secrets in the exported files", files, filesErr)
 	look("no secrets in the manifests and the cluster's objects", objects, nil)
@@ -105,7 +105,7 @@ func (k *kubeRun) onlyReferences(ctx context.Context) {
 		}
 		number, err = secretReferences(out, names)
 	}
-	k.verdict("stack", "secrets by reference only", began, err, plural(number, "variable")+" of the pods' templates, each a secretKeyRef")
+	k.judge("stack", "secrets by reference only", time.Since(began), err, plural(number, "variable")+" of the pods' templates, each a secretKeyRef")
 }
 
 // secretReferences counts the variables called names in a list of objects; one that is not a secretKeyRef is an error.

@@ -35,11 +35,11 @@ func (k *kubeRun) stop(ctx context.Context) {
 				return !slices.ContainsFunc(pods, func(p podSeen) bool { return p.Ended.IsZero() })
 			})
 		}
-		c := Check{Subject: w.Name, Claim: "graceful stop", Took: time.Since(began)}
+		seen, took := "", time.Since(began)
 		if failed == nil {
-			c.Detail, c.Took, failed = stopSeen(w, k.pods.of(w.Name))
+			seen, took, failed = stopSeen(w, k.pods.of(w.Name))
 		}
-		k.add(c.judged(failed))
+		k.judge(w.Name, "graceful stop", took, failed, seen)
 	}
 }
 

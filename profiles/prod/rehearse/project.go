@@ -3,7 +3,6 @@ package rehearse
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,18 +25,17 @@ const askingPause = 500 * time.Millisecond
 type project struct {
 	*session
 	Options
-	target   string
+	results
 	name     string // of the Compose project
 	file     string
 	env      []string                 // what the file needs from outside
 	services map[string]string        // workload -> service in the file
 	started  map[string]time.Duration // workload -> from the start of its container until its probe succeeded
-	checks   []Check
 }
 
 func (s *session) newProject(o Options, target, file string) *project {
 	p := &project{
-		session: s, Options: o, target: target, name: s.run + "-" + target, file: file,
+		session: s, Options: o, results: o.results(target), name: s.run + "-" + target, file: file,
 		services: map[string]string{}, started: map[string]time.Duration{}, env: pairs(o.Secrets),
 	}
 	for _, w := range o.Export.Model.Workloads {
@@ -51,7 +49,7 @@ func (s *session) newProject(o Options, target, file string) *project {
 // rest could not be looked at.
 func (p *project) prove(ctx context.Context) error {
 	began := time.Now()
-	p.step("%s: starting", p.target)
+	p.say("starting")
 	if err := p.up(ctx); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -63,14 +61,14 @@ func (p *project) prove(ctx context.Context) error {
 		return nil // without all of it running, the rest would say nothing new
 	}
 	p.add("stack", "starts", Passed, time.Since(began), "docker compose up --wait")
-	p.step("%s: a pipeline", p.target)
+	p.say("a pipeline")
 	p.trial(ctx)
-	p.step("%s: health and environments", p.target)
+	p.say("health and environments")
 	for _, w := range p.Export.Model.Workloads {
 		p.healthy(ctx, w)
 		p.environment(ctx, w)
 	}
-	p.step("%s: stopping", p.target)
+	p.say("stopping")
 	for _, w := range slices.Backward(p.Export.Model.Workloads) {
 		p.gracefulStop(ctx, w)
 	}
@@ -143,10 +141,6 @@ func (p *project) containers(ctx context.Context, workload string) []string {
 	out, _ := docker(ctx, "ps", "-aq", "--no-trunc", "--filter", "label=com.docker.compose.project="+p.name,
 		"--filter", "label=com.docker.compose.service="+p.services[workload])
 	return strings.Fields(out)
-}
-
-func (p *project) add(subject, claim string, verdict Verdict, took time.Duration, format string, args ...any) {
-	p.checks = append(p.checks, Check{p.target, subject, claim, verdict, fmt.Sprintf(format, args...), took.Round(time.Millisecond)})
 }
 
 // container is what the engine tells of one.

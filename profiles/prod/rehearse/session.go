@@ -120,7 +120,7 @@ func (s *session) rehearse(ctx context.Context, target string) ([]Check, error) 
 		if o.Secrets, err = s.reachable(ctx); err != nil {
 			return checks, err
 		}
-		more, err := Kubernetes(ctx, o)
+		more, err := rehearseKubernetes(ctx, o)
 		return append(checks, more...), err
 	}
 	return nil, &stack.UnknownError{Kind: "target", Name: target}

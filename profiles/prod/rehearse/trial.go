@@ -28,7 +28,7 @@ func (p *project) trial(ctx context.Context) {
 	}
 	out, err := docker(ctx, append(args, p.Images[workloads[i].App], "node", "--input-type=module", "-e", p.Trial)...)
 	if err != nil {
-		p.add("stack", "pipeline", Failed, time.Since(began), "%v", err)
+		p.add("stack", "pipeline", Failed, time.Since(began), "%v%s", err, lastLines(out, 8))
 		return
 	}
 	p.add("stack", "pipeline", Passed, time.Since(began), "%s", strings.TrimSpace(lastLines(out, 1)))
