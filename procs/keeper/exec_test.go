@@ -305,3 +305,20 @@ func TestUpgradeKeepsServers(t *testing.T) {
 		t.Error("the server has ended")
 	}
 }
+
+// What a launch has said once is known to every later daemon, however often the keeper was replaced.
+func TestUpgradeKeepsWhatWasSaid(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c, daemon, w := r.dial()
+	l := r.sh("app", `echo '"ready"' >&3; echo '{"cmd":"NODE_DEVSTACK","drained":true}' >&3; read x <&3`)
+	mustLaunch(t, c, l)
+	if key := next(t, "drained", w.drained); key != l.Key {
+		t.Errorf("drained: %+v", key)
+	}
+	c, daemon, _ = r.upgrade(c, daemon)
+	c, _, _ = r.upgrade(c, daemon)
+	if list := mustList(t, c); len(list) != 1 || !list[0].Ready || !list[0].Drained || list[0].Exit != nil {
+		t.Errorf("List: %+v", list)
+	}
+}

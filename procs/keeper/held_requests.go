@@ -21,6 +21,7 @@ type socketRequest struct {
 	launch  *launch
 	address protocol.Address
 	id      int64
+	limit   *time.Timer // gives it up
 }
 
 // request serves a launch that found an address taken: it gets the socket that is held, or the word to bind once more.
@@ -95,13 +96,24 @@ func (h *heldSockets) answerWaiting(app string) {
 		if s == nil {
 			return false
 		}
+		w.stop()
 		d := h.dupOf(s)
 		h.answers.Go(func() { h.answer(w, d) })
 		return true
 	})
 }
 
-func (h *heldSockets) limit(w *socketRequest) { time.AfterFunc(requestTime, func() { h.giveUp(w) }) }
+// limit begins the time of a request. h.mu is held.
+func (h *heldSockets) limit(w *socketRequest) {
+	w.stop()
+	w.limit = time.AfterFunc(requestTime, func() { h.giveUp(w) })
+}
+
+func (w *socketRequest) stop() {
+	if w.limit != nil {
+		w.limit.Stop()
+	}
+}
 
 func (h *heldSockets) giveUp(w *socketRequest) {
 	h.mu.Lock()

@@ -155,6 +155,25 @@ func TestTreeReachesWhatLeftTheGroup(t *testing.T) {
 	}
 }
 
+// A launch that was reaped is signalled no more: its pid, and the group of that number, may be anybody's by now.
+func TestNoSignalAfterTheExit(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c, _, w := r.dial()
+	l := r.sh("app", `sleep 1000 > /dev/null 2>&1 3>&- & echo $! >&3`)
+	mustLaunch(t, c, l)
+	member := openProc(t, ipcPid(t, w))
+	next(t, "exit", w.exits)
+	if err := c.Signal(t.Context(), protocol.SignalReq{Key: l.Key, Signal: int(syscall.SIGKILL)}); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("Signal: %v", err)
+	}
+	if member.dead(0) {
+		t.Error("what is left of the group was signalled")
+	}
+	mustSignal(t, c, protocol.SignalReq{Key: l.Key, Signal: int(syscall.SIGKILL), Tree: true})
+	member.mustDie()
+}
+
 func TestPipeHeldByGrandchild(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -103,7 +103,7 @@ func (f *file) enqueue(c chunk) {
 func (f *file) begin() {
 	if !f.writing && f.held == nil && len(f.queue) > 0 {
 		f.writing = true
-		go f.write()
+		f.logs.writing.Go(f.write)
 	}
 }
 

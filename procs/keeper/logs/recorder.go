@@ -32,6 +32,7 @@ type Recorder struct {
 	buffers  sync.Pool     // of *[bufSize]byte
 
 	reading sync.WaitGroup // one per stream
+	writing sync.WaitGroup // one per file that is being written
 
 	mu      sync.Mutex       // guards what follows
 	files   map[string]*file // by path, for the keeper's life
@@ -130,9 +131,10 @@ func (ls *Recorder) Drain(limit time.Duration) {
 		case <-f.idle():
 		case <-over:
 			ls.log.Warn("log not written to its end", "path", f.path)
-			return
+			return // the disk stands still: nobody can wait for who writes
 		}
 	}
+	ls.writing.Wait()
 }
 
 // hangUp closes every stream.

@@ -28,10 +28,11 @@ type Conn struct {
 	conn    *FDConn
 	done    chan struct{}
 	orderly bool // the handler serves End
+	working sync.WaitGroup
 
 	sending sync.Mutex // one frame at a time
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows, but for the channel itself
 	lastID  uint64
 	waiting map[uint64]chan *Message
 	inbox   []*Message    // notifications not yet delivered
@@ -67,16 +68,21 @@ func Dial(f *os.File, h Handler) (*Conn, error) {
 		waiting: map[uint64]chan *Message{},
 		arrived: make(chan struct{}, 1),
 	}
-	go c.read()
-	go c.deliver(h)
+	c.working.Go(c.read)
+	c.working.Go(func() { c.deliver(h) })
 	return c, nil
 }
 
 // Done is closed when the keeper is gone.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
-// Close gives the connection up; the keeper and its launches go on.
-func (c *Conn) Close() error { return c.conn.UnixConn.Close() }
+// Close gives the connection up; the keeper and its launches go on. It returns when the handler has returned: never call it
+// there.
+func (c *Conn) Close() error {
+	err := c.conn.UnixConn.Close()
+	c.working.Wait()
+	return err
+}
 
 // Hello introduces the daemon and returns the keeper's identity and protocol version.
 func (c *Conn) Hello(ctx context.Context) (Identity, int, error) {
