@@ -18,9 +18,9 @@ import (
 	"testing"
 	"time"
 
-	"devstack/procs/keeper/protocol"
-
 	"golang.org/x/sys/unix"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // The test binary is also every other process of these tests.

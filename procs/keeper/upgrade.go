@@ -11,9 +11,9 @@ import (
 	"syscall"
 	"time"
 
-	"devstack/procs/keeper/protocol"
-
 	"golang.org/x/sys/unix"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // An upgrade in place: the keeper executes another executable in its own process, so that it stays the parent of all that

@@ -17,9 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"devstack/procs/keeper/protocol"
-
 	"golang.org/x/sys/unix"
+
+	"devstack/procs/keeper/protocol"
 )
 
 // The test binary is also the process that has the full disk.
