@@ -182,7 +182,7 @@ func TestRotationKeepsLinesWholeAndIndexesFollow(t *testing.T) {
 		if at, ok := x.Time(fi.Size() - 1); !ok || at.Before(before) || at.After(time.Now()) {
 			t.Errorf("%s: index says %v, %v", file, at, ok)
 		}
-		x.Close()
+		_ = x.Close()
 	}
 	if got.String() != text.String() {
 		t.Error("the files together are not what was said")
@@ -232,7 +232,7 @@ func TestIndexTimes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer x.Close()
+	defer func() { _ = x.Close() }()
 	for offset, want := range map[int64]time.Time{
 		9: {}, 10: base, 19: base, 20: base.Add(time.Second), 29: base.Add(time.Second), 1 << 40: base.Add(2 * time.Second),
 	} {

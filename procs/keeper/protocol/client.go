@@ -78,10 +78,9 @@ func (c *Conn) Done() <-chan struct{} { return c.done }
 
 // Close gives the connection up; the keeper and its launches go on. It returns when the handler has returned: never call it
 // there.
-func (c *Conn) Close() error {
-	err := c.conn.UnixConn.Close()
+func (c *Conn) Close() {
+	_ = c.conn.UnixConn.Close() // fails only if it is closed already
 	c.working.Wait()
-	return err
 }
 
 // Hello introduces the daemon and returns the keeper's identity and protocol version.
