@@ -87,8 +87,8 @@ func TestIntentFileIsTriedAgain(t *testing.T) {
 		if err := f.kept(ctx); err != nil {
 			t.Errorf("not kept: %v", err)
 		}
-		cancel() // what comes last is written before run ends
 		f.keep(lasting{Stopped: set("agent")})
+		cancel() // what came before it is written before run ends
 		all.Wait()
 		if l, err := readIntent(dir); err != nil || !l.Stopped["agent"] {
 			t.Errorf("left unwritten: %+v, %v", l, err)
