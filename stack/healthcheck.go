@@ -123,8 +123,8 @@ func showHealthcheck(a *App) any {
 		return nil
 	}
 	out := map[string]any{
-		"interval": formatDuration(h.Interval), "timeout": formatDuration(h.Timeout),
-		"retries": h.Retries, "start_period": formatDuration(h.StartPeriod),
+		"interval": FormatDuration(h.Interval), "timeout": FormatDuration(h.Timeout),
+		"retries": h.Retries, "start_period": FormatDuration(h.StartPeriod),
 	}
 	switch {
 	case h.HTTP != "":

@@ -50,7 +50,7 @@ var appKeys = []appKey{
 	{"wait_ready", func(d *definition, n *yaml.Node) { d.WaitReady = d.boolean(n, "wait_ready") }, func(a *App) any { return a.WaitReady }},
 	{
 		"listen_timeout", func(d *definition, n *yaml.Node) { d.ListenTimeout = d.positive(n, "listen_timeout") },
-		func(a *App) any { return formatDuration(a.ListenTimeout) },
+		func(a *App) any { return FormatDuration(a.ListenTimeout) },
 	},
 
 	{"autostart", func(d *definition, n *yaml.Node) { d.Autostart = d.boolean(n, "autostart") }, func(a *App) any { return a.Autostart }},
@@ -62,7 +62,7 @@ var appKeys = []appKey{
 	},
 	{
 		"min_uptime", func(d *definition, n *yaml.Node) { d.MinUptime = d.duration(n, "min_uptime") },
-		func(a *App) any { return formatDuration(a.MinUptime) },
+		func(a *App) any { return FormatDuration(a.MinUptime) },
 	},
 	{"restart_delay", func(d *definition, n *yaml.Node) {
 		v := d.duration(n, "restart_delay")
@@ -71,11 +71,11 @@ var appKeys = []appKey{
 		if a.RestartDelay == nil {
 			return nil
 		}
-		return formatDuration(*a.RestartDelay)
+		return FormatDuration(*a.RestartDelay)
 	}},
 	{
 		"exp_backoff_restart_delay", func(d *definition, n *yaml.Node) { d.BackoffBase = d.positive(n, "exp_backoff_restart_delay") },
-		func(a *App) any { return formatDuration(a.BackoffBase) },
+		func(a *App) any { return FormatDuration(a.BackoffBase) },
 	},
 	{"stop_exit_codes", func(d *definition, n *yaml.Node) { d.StopExitCodes = d.exitCodes(n) }, func(a *App) any { return a.StopExitCodes }},
 	{
@@ -90,7 +90,7 @@ var appKeys = []appKey{
 	{"kill_signal", func(d *definition, n *yaml.Node) { d.KillSignal = d.signal(n) }, func(a *App) any { return a.KillSignal }},
 	{
 		"kill_timeout", func(d *definition, n *yaml.Node) { d.KillTimeout = d.duration(n, "kill_timeout") },
-		func(a *App) any { return formatDuration(a.KillTimeout) },
+		func(a *App) any { return FormatDuration(a.KillTimeout) },
 	},
 	{
 		"shutdown_with_message", func(d *definition, n *yaml.Node) { d.ShutdownWithMessage = d.boolean(n, "shutdown_with_message") },
@@ -105,7 +105,7 @@ var appKeys = []appKey{
 	{"watch_options", func(d *definition, n *yaml.Node) { d.watchOptions(n) }, showWatchOptions},
 	{
 		"watch_delay", func(d *definition, n *yaml.Node) { d.Watch.Delay = d.duration(n, "watch_delay") },
-		func(a *App) any { return formatDuration(a.Watch.Delay) },
+		func(a *App) any { return FormatDuration(a.Watch.Delay) },
 	},
 
 	{"out_file", func(d *definition, n *yaml.Node) { d.OutFile = d.text(n, "out_file") }, func(a *App) any { return a.OutFile }},
@@ -207,8 +207,8 @@ func (d *definition) signal(n *yaml.Node) string {
 	return name
 }
 
-// formatDuration writes a duration as the file would: 1h, 1m30s, 500ms.
-func formatDuration(d time.Duration) string {
+// FormatDuration writes a duration as the file would: 1h, 1m30s, 500ms.
+func FormatDuration(d time.Duration) string {
 	s := d.Round(time.Microsecond).String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")

@@ -228,31 +228,6 @@ func TestSelectedServicesBringTheirDependencies(t *testing.T) {
 	}
 }
 
-func TestFind(t *testing.T) {
-	dir := write(t, map[string]string{"ecosystem.yaml": "", "deep/er/file": "", "other/ecosystem.yml": "", "both/ecosystem.yml": "", "both/ecosystem.yaml": ""})
-	for _, c := range []struct{ start, file, want, problem string }{
-		{"deep/er", "", "ecosystem.yaml", ""},
-		{".", "", "ecosystem.yaml", ""},
-		{"other", "", "other/ecosystem.yml", ""},
-		{"deep", "../other/ecosystem.yml", "other/ecosystem.yml", ""},
-		{"deep", "../other", "other/ecosystem.yml", ""},
-		{"deep", "absent.yaml", "", "this file does not exist"},
-		{"deep", "er", "", "no ecosystem.yaml in this directory"},
-		{"both", "", "", "ecosystem.yaml and ecosystem.yml"},
-	} {
-		got, err := stack.Find(filepath.Join(dir, c.start), c.file)
-		switch {
-		case c.problem != "" && (err == nil || !strings.Contains(err.Error(), c.problem)):
-			t.Errorf("%+v: error %v", c, err)
-		case c.problem == "" && (err != nil || got != filepath.Join(dir, c.want)):
-			t.Errorf("%+v: got %q, %v", c, got, err)
-		}
-	}
-	if _, err := stack.Find("/proc/self", ""); err == nil {
-		t.Error("found a file above /proc/self")
-	}
-}
-
 func TestLoadIsRepeatable(t *testing.T) {
 	dir := write(t, map[string]string{"compose.yaml": richCompose, "db.env": "", "token": "", "ecosystem.yaml": "compose: compose.yaml\napps: [{name: web, script: a.js, env: {A: a, B: b, C: c}}]"})
 	first := load(t, dir, "A=1", "Z=2")

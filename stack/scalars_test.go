@@ -20,7 +20,7 @@ func FuzzDurationAndSize(f *testing.F) {
 		if d < 0 || d > 0 && len(p.found) > 0 || len(p.found) > 1 {
 			t.Errorf("duration %s and problems %v", d, p.found)
 		}
-		if written := formatDuration(d); d%time.Millisecond == 0 {
+		if written := FormatDuration(d); d%time.Millisecond == 0 {
 			if again := p.duration(node(written), "it"); again != d {
 				t.Errorf("%s is written as %s, which is %s", d, written, again)
 			}

@@ -65,6 +65,6 @@ func showWatch(a *App) any {
 
 func showWatchOptions(a *App) any {
 	return map[string]any{
-		"followSymlinks": a.Watch.FollowSymlinks, "usePolling": a.Watch.UsePolling, "interval": formatDuration(a.Watch.Interval),
+		"followSymlinks": a.Watch.FollowSymlinks, "usePolling": a.Watch.UsePolling, "interval": FormatDuration(a.Watch.Interval),
 	}
 }

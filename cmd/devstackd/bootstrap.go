@@ -10,19 +10,12 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/profiles/pilot"
-	"devstack/view"
 )
 
 // installed is where bootstrap puts the executables.
 const installed = "/usr/local/bin"
 
 // bootstrap makes this machine the stack's pilot machine, or says what that would take.
-func (o *once) bootstrap(ctx context.Context, r api.BootstrapRequest, tell func(view.Event)) (*api.Text, error) {
-	m := o.machine(tell)
-	err := m.bootstrap(ctx, r)
-	return m.text(), err
-}
-
 func (m *machine) bootstrap(ctx context.Context, r api.BootstrapRequest) error {
 	o := machineOptions{user: r.User, infra: r.Infra, bin: installed, timeout: r.Timeout}
 	if r.CloudInit {

@@ -33,11 +33,14 @@ type machine struct {
 	err   *lines          // what is going on
 }
 
-func (o *once) machine(tell func(view.Event)) *machine {
-	return &machine{files: o.files, err: &lines{tell: tell}}
+// onMachine answers with what a request writes.
+func onMachine[R any](o *once, do func(*machine, context.Context, R) error) func(context.Context, R, func(view.Event)) (*api.Text, error) {
+	return func(ctx context.Context, request R, tell func(view.Event)) (*api.Text, error) {
+		m := &machine{files: o.files, err: &lines{tell: tell}}
+		err := do(m, ctx, request)
+		return &api.Text{Text: m.out.String()}, err
+	}
 }
-
-func (m *machine) text() *api.Text { return &api.Text{Text: m.out.String()} }
 
 // machineOptions are what startup and bootstrap are asked for.
 type machineOptions struct {

@@ -44,9 +44,9 @@ func runOnce(ctx context.Context, files api.Files) error {
 	daemon.Handle(answers, api.EndpointImport, o.importPM2)
 	daemon.Handle(answers, api.EndpointExport, o.export)
 	daemon.Handle(answers, api.EndpointRehearse, o.rehearse)
-	daemon.Handle(answers, api.EndpointStartup, o.startup)
-	daemon.Handle(answers, api.EndpointUnstartup, o.unstartup)
-	daemon.Handle(answers, api.EndpointBootstrap, o.bootstrap)
+	daemon.Handle(answers, api.EndpointStartup, onMachine(o, (*machine).startup))
+	daemon.Handle(answers, api.EndpointUnstartup, onMachine(o, (*machine).unstartup))
+	daemon.Handle(answers, api.EndpointBootstrap, onMachine(o, (*machine).bootstrap))
 	unix, ok := conn.(*net.UnixConn)
 	if !ok {
 		return errors.New("cannot use the connection: it is not a unix socket")

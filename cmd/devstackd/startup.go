@@ -11,16 +11,9 @@ import (
 
 	"devstack/daemon/api"
 	"devstack/profiles/pilot"
-	"devstack/view"
 )
 
 // startup has systemd start the stack at boot. It starts nothing now.
-func (o *once) startup(ctx context.Context, r api.StartupRequest, tell func(view.Event)) (*api.Text, error) {
-	m := o.machine(tell)
-	err := m.startup(ctx, r)
-	return m.text(), err
-}
-
 func (m *machine) startup(ctx context.Context, r api.StartupRequest) error {
 	o := machineOptions{user: r.User, infra: r.Infra}
 	if o.user == "" {
@@ -57,13 +50,7 @@ func (m *machine) startup(ctx context.Context, r api.StartupRequest) error {
 }
 
 // unstartup takes the stack out of the boot. What runs goes on.
-func (o *once) unstartup(ctx context.Context, _ api.UnstartupRequest, tell func(view.Event)) (*api.Text, error) {
-	m := o.machine(tell)
-	err := m.unstartup(ctx)
-	return m.text(), err
-}
-
-func (m *machine) unstartup(ctx context.Context) error {
+func (m *machine) unstartup(ctx context.Context, _ api.UnstartupRequest) error {
 	w, err := m.wanted(ctx, machineOptions{user: pilot.User, infra: pilot.Docker})
 	if err != nil {
 		return err

@@ -62,7 +62,11 @@ func Carry(ctx context.Context, a Action, run Runner) error {
 	case a.Write != nil:
 		return writeFile(a.Write.Path, os.FileMode(a.Write.Mode), []byte(a.Write.Text))
 	case a.Copy[0] != "":
-		return copyExecutable(a.Copy[0], a.Copy[1])
+		data, err := os.ReadFile(a.Copy[0])
+		if err != nil {
+			return err
+		}
+		return writeFile(a.Copy[1], 0o755, data)
 	case a.Remove != "":
 		if err := os.Remove(a.Remove); !errors.Is(err, os.ErrNotExist) {
 			return err
@@ -77,20 +81,12 @@ func Carry(ctx context.Context, a Action, run Runner) error {
 	return run(ctx, a.Run, a.Dir, a.Env)
 }
 
-func copyExecutable(from, to string) error {
-	content, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return writeFile(to, 0o755, content)
-}
-
-// writeFile replaces a file, and makes the directories above it.
 func writeFile(path string, mode os.FileMode, content []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = files.Replace(path, content, mode)
 	}
-	if err := files.Replace(path, content, mode); err != nil {
+	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", path, err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"devstack/profiles/prod"
+	"devstack/stack"
 )
 
 // The limits of the logs of a service, which has none of its own: bytes and files.
@@ -25,7 +26,7 @@ func (r *renderer) backing(b prod.Backing) service {
 		Image: image, Entrypoint: literals(c.Entrypoint), Command: literals(c.Command), User: literal(c.User),
 		Environment: map[string]string{},
 		Restart:     restart(prod.Always),
-		StopSignal:  c.StopSignal, StopGracePeriod: duration(c.StopGrace),
+		StopSignal:  c.StopSignal, StopGracePeriod: stack.FormatDuration(c.StopGrace),
 		CapDrop: []string{"ALL"}, CapAdd: []string{"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"},
 		SecurityOpt: []string{"no-new-privileges:true"},
 		Deploy:      deploy{Resources: resources{Limits: limits{Pids: pids}}},

@@ -1,9 +1,6 @@
 package compose
 
-import (
-	"strings"
-	"time"
-)
+import "strings"
 
 // document is a Compose file. Every text in it is either made by literal or a ${...} that Compose is to fill in.
 type document struct {
@@ -94,16 +91,4 @@ func literals(list []string) []string {
 		out = append(out, literal(s))
 	}
 	return out
-}
-
-// duration is Go's notation, which is Compose's, without its zero units: 1m0s is 1m.
-func duration(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }

@@ -70,7 +70,7 @@ func (r *renderer) aboutPort(w prod.Workload) {
 
 func (r *renderer) aboutEdges(w prod.Workload) {
 	for _, e := range w.Edges {
-		key := "depends_on." + r.sourceName(e)
+		key := "depends_on." + r.model.AppOf(e)
 		c, ordered := r.condition(e)
 		switch {
 		case !ordered && e.Backing:
@@ -78,21 +78,11 @@ func (r *renderer) aboutEdges(w prod.Workload) {
 		case !ordered:
 			r.add(prod.Dropped(Target, w, key, "docker compose up does not start "+e.Name, "let the app retry its connections"))
 		case c != e.Condition:
-			r.add(prod.Approximated(Target, w, key, "it starts after the other: nothing tells when that is healthy", "write a healthcheck for "+r.sourceName(e)))
+			r.add(prod.Approximated(Target, w, key, "it starts after the other: nothing tells when that is healthy", "write a healthcheck for "+r.model.AppOf(e)))
 		case c == stack.Completed:
 			r.add(prod.Mapped(Target, w, key, "it starts when the other has ended with 0"))
 		default:
 			r.add(prod.Mapped(Target, w, key, "depends_on with "+string(c)+" holds at up; after a restart it tries again"))
 		}
 	}
-}
-
-// sourceName is what depends_on calls an edge's end.
-func (r *renderer) sourceName(e prod.Edge) string {
-	for _, w := range r.model.Workloads {
-		if !e.Backing && w.Name == e.Name {
-			return w.App
-		}
-	}
-	return e.Name
 }

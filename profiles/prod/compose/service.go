@@ -36,7 +36,7 @@ func (r *renderer) workload(w prod.Workload) service {
 		DependsOn:   r.dependsOn(w),
 		Healthcheck: r.healthcheck(w),
 		Restart:     restart(w.Restart),
-		StopSignal:  w.Stop.Signal, StopGracePeriod: duration(w.Stop.Grace),
+		StopSignal:  w.Stop.Signal, StopGracePeriod: stack.FormatDuration(w.Stop.Grace),
 		Init: true, ReadOnly: true, Tmpfs: []string{tmp},
 		CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges:true"},
 		CPUShares: max(2, w.CPUMillis*1024/1000),
@@ -175,11 +175,11 @@ func (r *renderer) healthcheck(w prod.Workload) *healthcheck {
 
 func check(argv []string, p prod.Probe) *healthcheck {
 	h := &healthcheck{
-		Test: append([]string{"CMD"}, literals(argv)...), Interval: duration(p.Interval),
-		Timeout: duration(p.Timeout), Retries: p.Retries,
+		Test: append([]string{"CMD"}, literals(argv)...), Interval: stack.FormatDuration(p.Interval),
+		Timeout: stack.FormatDuration(p.Timeout), Retries: p.Retries,
 	}
 	if p.StartPeriod > 0 {
-		h.StartPeriod = duration(p.StartPeriod)
+		h.StartPeriod = stack.FormatDuration(p.StartPeriod)
 	}
 	return h
 }
