@@ -41,21 +41,6 @@ func AppSubject(app string) string { return "app " + app }
 // ServiceSubject is the subject of a Compose service's entries.
 func ServiceSubject(name string) string { return "service " + name }
 
-// Mapped is an entry of a target for an app's key that it expresses, where the general entry says otherwise.
-func Mapped(target string, w Workload, key, how string) Entry {
-	return Entry{Target: target, Subject: AppSubject(w.App), Key: key, Verdict: IsMapped, How: how, Asked: true}
-}
-
-// Approximated is an entry of a target for an app's key that it expresses nearly.
-func Approximated(target string, w Workload, key, how, fix string) Entry {
-	return Entry{Target: target, Subject: AppSubject(w.App), Key: key, Verdict: IsApproximated, How: how, Fix: fix, Asked: true}
-}
-
-// Dropped is an entry of a target for an app's key that it cannot express.
-func Dropped(target string, w Workload, key, why, fix string) Entry {
-	return Entry{Target: target, Subject: AppSubject(w.App), Key: key, Verdict: IsDropped, How: why, Fix: fix, Asked: true}
-}
-
 // With is the report with a renderer's entries. Whether a key was asked for is what the report knows of it, where it does.
 func (r Report) With(entries ...Entry) Report {
 	out := Report{Entries: slices.Clone(r.Entries)}

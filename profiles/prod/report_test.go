@@ -303,12 +303,12 @@ func TestLossesAreWhatAFileAsksFor(t *testing.T) {
 func TestATargetsEntriesReplaceTheGeneralOnes(t *testing.T) {
 	m, r := derived(t, loaded(t, "apps: [{name: a, script: a.js, one_shot: true}, {name: b, script: b.js, kill_timeout: 3m, depends_on: {a: {condition: service_completed_successfully}}}]"), prod.Options{})
 	b := m.Workloads[1]
-	all := r.With(
-		prod.Mapped("compose", b, "depends_on.a", "depends_on"),
-		prod.Dropped("ecs", b, "kill_timeout", "too long", "shorten it"),
-		prod.Approximated("ecs", b, "max_restarts", "nearly", ""),
-		prod.Dropped("ecs", b, "memory", "its own key", ""),
-	)
+	compose, ecs := prod.Notes{Target: "compose"}, prod.Notes{Target: "ecs"}
+	compose.Mapped(b, "depends_on.a", "depends_on")
+	ecs.Dropped(b, "kill_timeout", "too long", "shorten it")
+	ecs.Approximated(b, "max_restarts", "nearly", "")
+	ecs.Dropped(b, "memory", "its own key", "")
+	all := r.With(append(compose.Entries, ecs.Entries...)...)
 	if e := entry(t, all.For("compose"), "app b", "depends_on.a"); e.Verdict != prod.IsMapped {
 		t.Errorf("compose: %+v", e)
 	}

@@ -38,13 +38,13 @@ func (r *renderer) backing(b prod.Backing) service {
 	}
 	for _, v := range c.Config {
 		if !utf8.ValidString(v.Value) {
-			r.refuseService(b.Name, "environment."+v.Name, "its value is not UTF-8, which is all that YAML has", "encode it")
+			r.RefuseService(b, "environment."+v.Name, "its value is not UTF-8, which is all that YAML has", "encode it")
 		}
 		s.Environment[v.Name] = literal(v.Value)
 	}
 	for _, secret := range c.Secrets {
 		if !interpolated.MatchString(secret.Name) {
-			r.refuseService(b.Name, "environment."+secret.Name, "Compose takes no variable of this name from outside", "use letters, digits and underscores")
+			r.RefuseService(b, "environment."+secret.Name, "Compose takes no variable of this name from outside", "use letters, digits and underscores")
 		}
 		s.Environment[secret.Name] = r.given.secret(b.Name, secret)
 	}

@@ -25,7 +25,6 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"devstack/profiles/prod"
-	"devstack/stack"
 )
 
 // Target is this target's name in reports.
@@ -39,7 +38,7 @@ type Options struct {
 // Render is compose.yaml, and env.example with the variables that it needs. What Compose cannot express is stack.Errors;
 // an app in Options that the model does not have is a *stack.UnknownError.
 func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
-	r := &renderer{model: m, options: o}
+	r := &renderer{Notes: prod.Notes{Target: Target, Model: m}, options: o}
 	if err := r.checkPublish(); err != nil {
 		return nil, nil, err
 	}
@@ -56,8 +55,8 @@ func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
 			d.Volumes[v.Name] = struct{}{}
 		}
 	}
-	if len(r.found) > 0 {
-		return nil, nil, r.found
+	if len(r.Found) > 0 {
+		return nil, nil, r.Found
 	}
 	body, err := encode(d)
 	if err != nil {
@@ -66,24 +65,14 @@ func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
 	return []prod.File{
 		{Path: "compose.yaml", Data: body},
 		{Path: "env.example", Data: r.given.example()},
-	}, r.entries, nil
+	}, r.Entries, nil
 }
 
 // renderer collects what the services of one file have in common.
 type renderer struct {
-	model   prod.Model
+	prod.Notes
 	options Options
 	given   given
-	entries []prod.Entry
-	found   stack.Errors
-}
-
-func (r *renderer) refuseApp(app, key, message, hint string) {
-	r.found = append(r.found, r.model.Refuse(app, key, message, hint))
-}
-
-func (r *renderer) refuseService(name, key, message, hint string) {
-	r.found = append(r.found, &stack.Error{File: r.model.Source, Message: "service " + name + ": " + key + ": " + message, Hint: hint})
 }
 
 // encode is a document as YAML that every parser reads alike: words that YAML 1.1 takes for other than text are quoted.

@@ -153,7 +153,7 @@ func explainEdges(t *testing.T, entries []prod.Entry, w prod.Workload, want *dec
 			continue
 		}
 		explained := slices.ContainsFunc(entries, func(e prod.Entry) bool {
-			return e.Subject == prod.AppSubject(w.App) && e.Verdict != prod.IsMapped && e.Key == "depends_on."+r.model.AppOf(prod.Edge{Name: name})
+			return e.Subject == prod.AppSubject(w.App) && e.Verdict != prod.IsMapped && e.Key == "depends_on."+r.Model.AppOf(prod.Edge{Name: name})
 		})
 		if !explained {
 			t.Errorf("%s: the edge to %s is not %s and no entry says so", w.Name, name, c)

@@ -13,21 +13,19 @@ func (r *renderer) about(w prod.Workload) {
 	r.aboutPort(w)
 	r.aboutEdges(w)
 	if w.Kind == prod.Cron {
-		r.add(prod.Dropped(Target, w, "cron_restart", "Compose has no clock: the file defines the service and does not start it",
-			"let the machine's cron or systemd run it: docker compose run --rm "+w.Name))
+		r.Dropped(w, "cron_restart", "Compose has no clock: the file defines the service and does not start it",
+			"let the machine's cron or systemd run it: docker compose run --rm "+w.Name)
 	}
 	if w.Kind == prod.Job {
-		r.add(prod.Approximated(Target, w, "one_shot", "every docker compose up runs it to its end", "let it do nothing when there is nothing to do"))
+		r.Approximated(w, "one_shot", "every docker compose up runs it to its end", "let it do nothing when there is nothing to do")
 	}
 	if w.Kind == prod.Service && w.Restart == prod.Never {
-		r.add(prod.Mapped(Target, w, "autorestart", "Compose does not restart it"))
+		r.Mapped(w, "autorestart", "Compose does not restart it")
 	}
 	if w.Replicas > 1 {
-		r.add(prod.Mapped(Target, w, "instances", "it has "+strconv.Itoa(w.Replicas)+" replicas, all on one machine"))
+		r.Mapped(w, "instances", "it has "+strconv.Itoa(w.Replicas)+" replicas, all on one machine")
 	}
 }
-
-func (r *renderer) add(e prod.Entry) { r.entries = append(r.entries, e) }
 
 func (r *renderer) aboutProbe(w prod.Workload) {
 	p := w.Probe
@@ -41,13 +39,13 @@ func (r *renderer) aboutProbe(w prod.Workload) {
 	switch {
 	case w.ProbeArgv() == nil:
 		for _, key := range append(keys, "listen_timeout") {
-			r.add(prod.Dropped(Target, w, key, "a check runs inside the container, and the image has no Node.js to ask with", "write exec: a command of the image that ends with 0 when it works"))
+			r.Dropped(w, key, "a check runs inside the container, and the image has no Node.js to ask with", "write exec: a command of the image that ends with 0 when it works")
 		}
 	case p.Derived:
-		r.add(prod.Approximated(Target, w, "healthcheck", "the check connects to port "+strconv.Itoa(p.Port)+"; when that fails the container is unhealthy, and Compose does not restart it", ""))
+		r.Approximated(w, "healthcheck", "the check connects to port "+strconv.Itoa(p.Port)+"; when that fails the container is unhealthy, and Compose does not restart it", "")
 	default:
-		r.add(prod.Approximated(Target, w, "healthcheck.retries", strconv.Itoa(p.Retries)+" failures in a row make it unhealthy; Compose does not restart it",
-			"let the app exit when it cannot go on, or alarm on docker ps --filter health=unhealthy"))
+		r.Approximated(w, "healthcheck.retries", strconv.Itoa(p.Retries)+" failures in a row make it unhealthy; Compose does not restart it",
+			"let the app exit when it cannot go on, or alarm on docker ps --filter health=unhealthy")
 	}
 }
 
@@ -57,32 +55,32 @@ func (r *renderer) aboutPort(w prod.Workload) {
 	}
 	number := strconv.Itoa(w.Ports[0].Number)
 	if address, published := r.options.Publish[w.App]; published {
-		r.add(prod.Mapped(Target, w, "port", "the container has port "+number+" and PORT, published at "+address))
+		r.Mapped(w, "port", "the container has port "+number+" and PORT, published at "+address)
 	} else {
-		r.add(prod.Approximated(Target, w, "port", "the container has port "+number+" and PORT; others reach it as "+w.Name+":"+number+", and it is not published",
-			"put a proxy on the network, or publish it: --publish "+w.App+"=127.0.0.1:"+number))
+		r.Approximated(w, "port", "the container has port "+number+" and PORT; others reach it as "+w.Name+":"+number+", and it is not published",
+			"put a proxy on the network, or publish it: --publish "+w.App+"=127.0.0.1:"+number)
 	}
 	if w.Kind == prod.Service {
-		r.add(prod.Approximated(Target, w, "hold_port", "Compose stops a container before it starts the next one: an update refuses connections meanwhile",
-			"put a proxy that tries again before it, or export for ECS or Kubernetes"))
+		r.Approximated(w, "hold_port", "Compose stops a container before it starts the next one: an update refuses connections meanwhile",
+			"put a proxy that tries again before it, or export for ECS or Kubernetes")
 	}
 }
 
 func (r *renderer) aboutEdges(w prod.Workload) {
 	for _, e := range w.Edges {
-		key := "depends_on." + r.model.AppOf(e)
+		key := "depends_on." + r.Model.AppOf(e)
 		c, ordered := r.condition(e)
 		switch {
 		case !ordered && e.Backing:
 			// A managed service is there before any of this: what the general entry says.
 		case !ordered:
-			r.add(prod.Dropped(Target, w, key, "docker compose up does not start "+e.Name, "let the app retry its connections"))
+			r.Dropped(w, key, "docker compose up does not start "+e.Name, "let the app retry its connections")
 		case c != e.Condition:
-			r.add(prod.Approximated(Target, w, key, "it starts after the other: nothing tells when that is healthy", "write a healthcheck for "+r.model.AppOf(e)))
+			r.Approximated(w, key, "it starts after the other: nothing tells when that is healthy", "write a healthcheck for "+r.Model.AppOf(e))
 		case c == stack.Completed:
-			r.add(prod.Mapped(Target, w, key, "it starts when the other has ended with 0"))
+			r.Mapped(w, key, "it starts when the other has ended with 0")
 		default:
-			r.add(prod.Mapped(Target, w, key, "depends_on with "+string(c)+" holds at up; after a restart it tries again"))
+			r.Mapped(w, key, "depends_on with "+string(c)+" holds at up; after a restart it tries again")
 		}
 	}
 }

@@ -92,13 +92,13 @@ func (r *renderer) environment(w prod.Workload) map[string]string {
 	out := map[string]string{}
 	for _, v := range w.Config {
 		if !utf8.ValidString(v.Value) {
-			r.refuseApp(w.App, "env."+v.Name, "its value is not UTF-8, which is all that YAML has", "encode it, in base64 for example")
+			r.Refuse(w, "env."+v.Name, "its value is not UTF-8, which is all that YAML has", "encode it, in base64 for example")
 		}
 		out[v.Name] = literal(v.Value)
 	}
 	for _, s := range w.Secrets {
 		if !interpolated.MatchString(s.Name) {
-			r.refuseApp(w.App, "env."+s.Name, "Compose takes no variable of this name from outside", "use letters, digits and underscores, or write its value in env")
+			r.Refuse(w, "env."+s.Name, "Compose takes no variable of this name from outside", "use letters, digits and underscores, or write its value in env")
 		}
 		out[s.Name] = r.given.secret(w.Name, s)
 	}
@@ -109,18 +109,18 @@ func (r *renderer) environment(w prod.Workload) map[string]string {
 func (r *renderer) checkPublish() error {
 	for _, name := range slices.Sorted(maps.Keys(r.options.Publish)) {
 		address := r.options.Publish[name]
-		i := slices.IndexFunc(r.model.Workloads, func(w prod.Workload) bool { return w.App == name })
+		i := slices.IndexFunc(r.Model.Workloads, func(w prod.Workload) bool { return w.App == name })
 		if i < 0 {
 			return &stack.UnknownError{Kind: "app", Name: name}
 		}
-		w := r.model.Workloads[i]
+		w := r.Model.Workloads[i]
 		switch host, port, err := net.SplitHostPort(address); {
 		case err != nil || net.ParseIP(host) == nil || port == "":
-			r.refuseApp(name, "port", "it cannot be published at "+strconv.Quote(address), "write an address and a port: 127.0.0.1:3000")
+			r.Refuse(w, "port", "it cannot be published at "+strconv.Quote(address), "write an address and a port: 127.0.0.1:3000")
 		case len(w.Ports) == 0:
-			r.refuseApp(name, "port", "it has no port to publish", "give it a port")
+			r.Refuse(w, "port", "it has no port to publish", "give it a port")
 		case w.Replicas > 1:
-			r.refuseApp(name, "instances", "several containers cannot share one published port", "publish a proxy, which reaches all of them by the name "+w.Name)
+			r.Refuse(w, "instances", "several containers cannot share one published port", "publish a proxy, which reaches all of them by the name "+w.Name)
 		}
 	}
 	return nil
@@ -148,13 +148,13 @@ func (r *renderer) dependsOn(w prod.Workload) map[string]condition {
 // condition is how an edge is ordered; not ok: what it leads to is not started by `up`.
 func (r *renderer) condition(e prod.Edge) (stack.Condition, bool) {
 	healthy, started := false, false
-	for _, w := range r.model.Workloads {
+	for _, w := range r.Model.Workloads {
 		if !e.Backing && w.Name == e.Name {
 			started = w.Kind != prod.Cron && w.Replicas > 0
 			healthy = w.ProbeArgv() != nil
 		}
 	}
-	for _, b := range r.model.Backing {
+	for _, b := range r.Model.Backing {
 		if e.Backing && b.Name == e.Name && b.Container != nil {
 			started, healthy = true, b.Container.Probe != nil
 		}

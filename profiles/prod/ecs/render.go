@@ -23,7 +23,7 @@ type renderer struct {
 // express is stack.Errors, all problems at once; a parameter that the documents have no place for is a
 // *stack.UnknownError.
 func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
-	r := &renderer{report: report{names: names{m.Name, o.Parameters}, m: m, o: o, entries: []prod.Entry{}}, launch: launchOf(o)}
+	r := &renderer{report: report{names{m.Name, o.Parameters}, prod.Notes{Target: Target, Model: m}, o}, launch: launchOf(o)}
 	for _, name := range slices.Sorted(maps.Keys(o.Parameters)) {
 		if !slices.ContainsFunc(parameters(m), func(p Parameter) bool { return p.Name == name }) {
 			return nil, nil, &stack.UnknownError{Kind: "parameter", Name: name}
@@ -31,7 +31,7 @@ func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
 	}
 	for _, b := range m.Backing {
 		if b.Container != nil {
-			r.found = append(r.found, &stack.Error{
+			r.Found = append(r.Found, &stack.Error{
 				File: m.Source, Message: "service " + b.Name + ": ECS has no volume that a database may keep its data in",
 				Hint: "leave it managed, and give its URL as a secret; or export to kubernetes",
 			})
@@ -44,10 +44,10 @@ func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
 	for _, t := range tasks {
 		r.task(t)
 	}
-	if len(r.found) > 0 {
-		return nil, nil, r.found
+	if len(r.Found) > 0 {
+		return nil, nil, r.Found
 	}
-	return r.files, r.entries, nil
+	return r.files, r.Entries, nil
 }
 
 // task renders one directory.
@@ -75,7 +75,7 @@ func (r *renderer) add(name string, document any) {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(document); err != nil {
-		r.found = append(r.found, &stack.Error{File: r.m.Source, Message: fmt.Sprintf("cannot write %s: %v", name, err)})
+		r.Found = append(r.Found, &stack.Error{File: r.Model.Source, Message: fmt.Sprintf("cannot write %s: %v", name, err)})
 	}
 	r.files = append(r.files, prod.File{Path: name, Data: b.Bytes()})
 }

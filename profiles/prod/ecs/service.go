@@ -17,7 +17,7 @@ func (r *renderer) network() *NetworkConfiguration {
 // not balanced, which would start a second one.
 func (r *renderer) service(t task) Service {
 	s := Service{
-		ServiceName: t.name, Cluster: r.m.Name, TaskDefinition: r.family(t),
+		ServiceName: t.name, Cluster: r.Model.Name, TaskDefinition: r.family(t),
 		LaunchType: r.launch.kind, PlatformVersion: r.launch.platform, SchedulingStrategy: "REPLICA",
 		DesiredCount: t.members[0].Replicas, NetworkConfiguration: r.network(),
 		DeploymentConfiguration: &DeploymentConfiguration{
@@ -38,7 +38,7 @@ func (r *renderer) service(t task) Service {
 	if !t.connect {
 		return s
 	}
-	s.ServiceConnectConfiguration = &ServiceConnect{Enabled: true, Namespace: r.m.Name}
+	s.ServiceConnectConfiguration = &ServiceConnect{Enabled: true, Namespace: r.Model.Name}
 	for _, w := range t.members {
 		for _, p := range w.Ports {
 			s.ServiceConnectConfiguration.Services = append(s.ServiceConnectConfiguration.Services, ServiceConnectService{
@@ -52,7 +52,7 @@ func (r *renderer) service(t task) Service {
 // runTask runs a job once. A job that is not to be started has the file, too: a person runs it.
 func (r *renderer) runTask(t task) RunTask {
 	return RunTask{
-		Cluster: r.m.Name, TaskDefinition: r.family(t), LaunchType: r.launch.kind, PlatformVersion: r.launch.platform,
+		Cluster: r.Model.Name, TaskDefinition: r.family(t), LaunchType: r.launch.kind, PlatformVersion: r.launch.platform,
 		Count: 1, NetworkConfiguration: r.network(), EnableECSManagedTags: true,
 	}
 }
@@ -62,17 +62,17 @@ func (r *renderer) schedule(t task) Schedule {
 	w := t.members[0]
 	expression, err := awsCron(w.Schedule.Expression)
 	if err != nil {
-		r.refuse(w, "cron_restart", err.Error(), "write an app for each of the two, or another schedule")
+		r.Refuse(w, "cron_restart", err.Error(), "write an app for each of the two, or another schedule")
 	}
 	if w.Schedule.Zone == "Local" {
-		r.refuse(w, "cron_restart", "AWS does not know this machine's time zone", "write CRON_TZ= with the name of a place: Europe/Berlin")
+		r.Refuse(w, "cron_restart", "AWS does not know this machine's time zone", "write CRON_TZ= with the name of a place: Europe/Berlin")
 	}
 	network := r.network().AwsvpcConfiguration
 	s := Schedule{
 		Name: r.family(t), ScheduleExpression: expression, ScheduleExpressionTimezone: w.Schedule.Zone,
 		State: "ENABLED", FlexibleTimeWindow: FlexibleTimeWindow{Mode: "OFF"},
 		Target: ScheduleTarget{
-			Arn: r.arn("ecs", "cluster/"+r.m.Name), RoleArn: r.scheduleRole(),
+			Arn: r.arn("ecs", "cluster/"+r.Model.Name), RoleArn: r.scheduleRole(),
 			EcsParameters: ScheduleECS{
 				TaskDefinitionArn: r.arn("ecs", "task-definition/"+r.family(t)), TaskCount: 1,
 				LaunchType: r.launch.kind, PlatformVersion: r.launch.platform,

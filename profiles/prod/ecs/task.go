@@ -23,19 +23,19 @@ const workers = "workers"
 func (r *renderer) tasks() []task {
 	var out []task
 	group := -1
-	for _, w := range r.m.Workloads {
+	for _, w := range r.Model.Workloads {
 		switch {
 		case !r.o.GroupWorkers || w.Kind != prod.Service || len(w.Ports) > 0 || w.Replicas != 1:
-			out = append(out, task{name: w.Name, members: []prod.Workload{w}, connect: connects(r.m, w)})
+			out = append(out, task{name: w.Name, members: []prod.Workload{w}, connect: connects(r.Model, w)})
 			if r.o.GroupWorkers && w.Name == workers {
-				r.refuse(w, "name", "the group of workers has this name", "rename the app, or do not group")
+				r.Refuse(w, "name", "the group of workers has this name", "rename the app, or do not group")
 			}
 		case group < 0:
 			group = len(out)
-			out = append(out, task{name: workers, members: []prod.Workload{w}, connect: connects(r.m, w)})
+			out = append(out, task{name: workers, members: []prod.Workload{w}, connect: connects(r.Model, w)})
 		default:
 			out[group].members = append(out[group].members, w)
-			out[group].connect = out[group].connect || connects(r.m, w)
+			out[group].connect = out[group].connect || connects(r.Model, w)
 		}
 	}
 	return out
@@ -72,7 +72,7 @@ func (r *renderer) taskDefinition(t task) TaskDefinition {
 	ask := asked(t)
 	cpu, memory, ok := fargate(ask.cpu, ask.memory)
 	if !ok {
-		r.refuse(t.members[0], "max_memory_restart", "no task of Fargate is as large as "+ask.String(), "ask for less, or use EC2")
+		r.Refuse(t.members[0], "max_memory_restart", "no task of Fargate is as large as "+ask.String(), "ask for less, or use EC2")
 	}
 	d.CPU, d.Memory = strconv.Itoa(cpu), strconv.Itoa(memory)
 	return d
@@ -187,7 +187,7 @@ func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Seco
 func (r *renderer) stopTimeout(w prod.Workload) int {
 	s := max(seconds(w.Stop.Grace), stopLimits.least)
 	if s > stopLimits.most && !r.o.EC2 {
-		r.refuse(w, "kill_timeout", "Fargate kills after 120 s at the latest, and the app asks for "+w.Stop.Grace.String(),
+		r.Refuse(w, "kill_timeout", "Fargate kills after 120 s at the latest, and the app asks for "+w.Stop.Grace.String(),
 			"write 120s or less in the prod profile, or use EC2")
 	}
 	return s

@@ -22,7 +22,7 @@ func (r *renderer) ignore(up string) []byte {
 **/.devstack
 **/coverage
 `)
-	if len(r.model.Build.Command) > 0 {
+	if len(r.Model.Build.Command) > 0 {
 		b.WriteString("**/dist\n**/*.tsbuildinfo\n")
 	}
 	if up != "." && !strings.HasPrefix(up, "..") {
@@ -52,7 +52,7 @@ variable "RUNTIME_IMAGE" { default = "node:` + r.workspace.Node + `-bookworm-sli
 	}
 	b.WriteString("group \"default\" {\n  targets = [" + strings.Join(names, ", ") + "]\n}\n\n")
 	b.WriteString(`target "_workspace" {
-  context    = ` + quote(r.model.Build.Context) + `
+  context    = ` + quote(r.Model.Build.Context) + `
   dockerfile = ` + quote(dockerfile) + `
   platforms  = PLATFORMS == "" ? [] : split(",", PLATFORMS)
 ` + r.secrets() + `  args = {

@@ -43,8 +43,8 @@ func (r *renderer) dockerfile() []byte {
 	line("# Compiled once for all images. What is left has neither sources nor secrets.")
 	line("FROM installed AS built")
 	line("COPY . .")
-	if len(r.model.Build.Command) > 0 {
-		line("RUN %s", argv(r.model.Build.Command...))
+	if len(r.Model.Build.Command) > 0 {
+		line("RUN %s", argv(r.Model.Build.Command...))
 	}
 	r.strip(line)
 	line("")

@@ -21,7 +21,6 @@ import (
 	"strings"
 
 	"devstack/profiles/prod"
-	"devstack/stack"
 )
 
 // Target is this target's name in reports.
@@ -39,7 +38,7 @@ func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
 	if o.Dir == "" {
 		o.Dir = "deploy/image"
 	}
-	r := &renderer{model: m, workspace: o.Workspace, dir: path.Clean(o.Dir)}
+	r := &renderer{Notes: prod.Notes{Target: Target, Model: m}, workspace: o.Workspace, dir: path.Clean(o.Dir)}
 	for _, w := range m.Workloads {
 		if w.Image.Reference == "" {
 			r.add(w)
@@ -50,24 +49,22 @@ func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(r.found) > 0 {
-		return nil, nil, r.found
+	if len(r.Found) > 0 {
+		return nil, nil, r.Found
 	}
 	return []prod.File{
 		{Path: "Dockerfile", Data: r.dockerfile()},
 		{Path: "Dockerfile.dockerignore", Data: r.ignore(filepath.ToSlash(up))},
 		{Path: "docker-bake.hcl", Data: r.bake(filepath.ToSlash(up) + "/Dockerfile")},
-	}, r.entries, nil
+	}, r.Entries, nil
 }
 
 // renderer collects the apps of one Dockerfile.
 type renderer struct {
-	model     prod.Model
+	prod.Notes
 	workspace Workspace
 	dir       string
 	apps      []app
-	entries   []prod.Entry
-	found     stack.Errors
 }
 
 // app is a workload, and what of the workspace its image has.
@@ -85,15 +82,15 @@ func (r *renderer) add(w prod.Workload) {
 	switch w.Runtime {
 	case "", "node", "nodejs", "npm", "npx", "sh":
 	default:
-		r.refuse(w, "interpreter", "an image of Node.js has no "+w.Runtime, "run it with node, or build its image yourself and give its reference")
+		r.Refuse(w, "interpreter", "an image of Node.js has no "+w.Runtime, "run it with node, or build its image yourself and give its reference")
 	}
 	for _, word := range w.Command {
 		if strings.HasSuffix(word, ".ts") || strings.HasSuffix(word, ".tsx") || strings.HasSuffix(word, ".mts") {
-			r.refuse(w, "script", word+" is source code, and images have none", "let the build compile it, and run the JavaScript")
+			r.Refuse(w, "script", word+" is source code, and images have none", "let the build compile it, and run the JavaScript")
 		}
 	}
 	if !plain.MatchString(w.WorkDir) {
-		r.refuse(w, "cwd", "no Dockerfile takes the path "+w.WorkDir, "name the directory with letters, digits, . _ @ + and -")
+		r.Refuse(w, "cwd", "no Dockerfile takes the path "+w.WorkDir, "name the directory with letters, digits, . _ @ + and -")
 	}
 	a := app{Workload: w, roots: r.workspace.named(w)}
 	a.all = r.workspace.closure(a.roots)
@@ -101,28 +98,23 @@ func (r *renderer) add(w prod.Workload) {
 	r.about(a)
 }
 
-func (r *renderer) refuse(w prod.Workload, key, message, hint string) {
-	r.found = append(r.found, r.model.Refuse(w.App, key, message, hint))
-}
-
 // about says what of an app is in its image. What is not said is the definitions' to say.
 func (r *renderer) about(a app) {
 	key := "script"
 	if a.Runtime == "npm" || a.Runtime == "npx" {
 		key = "command"
-		r.entries = append(r.entries, prod.Approximated(Target, a.Workload, key, "CMD runs it through "+a.Runtime+", which stands between the app and its signals", "run the script with node"))
+		r.Approximated(a.Workload, key, "CMD runs it through "+a.Runtime+", which stands between the app and its signals", "run the script with node")
 	} else {
-		r.entries = append(r.entries, prod.Mapped(Target, a.Workload, key, "it is CMD of "+a.Image.Repository))
+		r.Mapped(a.Workload, key, "it is CMD of "+a.Image.Repository)
 	}
-	r.entries = append(r.entries,
-		prod.Mapped(Target, a.Workload, "cwd", "it is WORKDIR "+a.WorkDir),
-		prod.Mapped(Target, a.Workload, "kill_signal", "it is STOPSIGNAL "+a.Stop.Signal))
+	r.Mapped(a.Workload, "cwd", "it is WORKDIR "+a.WorkDir)
+	r.Mapped(a.Workload, "kill_signal", "it is STOPSIGNAL "+a.Stop.Signal)
 	if len(a.Ports) > 0 {
-		r.entries = append(r.entries, prod.Mapped(Target, a.Workload, "port", "it is EXPOSE"))
+		r.Mapped(a.Workload, "port", "it is EXPOSE")
 	}
 	for _, word := range a.Command {
 		if word == "--enable-source-maps" {
-			r.entries = append(r.entries, prod.Dropped(Target, a.Workload, "node_args", "images have no source maps: these contain source code", "keep the maps of each build where errors are read"))
+			r.Dropped(a.Workload, "node_args", "images have no source maps: these contain source code", "keep the maps of each build where errors are read")
 		}
 	}
 }
@@ -130,7 +122,7 @@ func (r *renderer) about(a app) {
 // aboutBuild says how the build is done.
 func (r *renderer) aboutBuild() {
 	e := prod.Entry{Target: Target, Subject: prod.StackSubject, Key: "build.command", Verdict: prod.IsMapped, How: "it runs once for all images, after the packages of the lock file are installed; it makes dist folders anew"}
-	if len(r.model.Build.Command) == 0 {
+	if len(r.Model.Build.Command) == 0 {
 		e.Key, e.How = "build", "there is none: the images take the files as they are"
 	}
 	if r.workspace.Manager == "npm" && r.workspace.Version == "" {
@@ -138,5 +130,5 @@ func (r *renderer) aboutBuild() {
 		e.Fix = `write the exact one in package.json: "packageManager": "npm@VERSION"`
 	}
 	e.Asked = true
-	r.entries = append(r.entries, e)
+	r.Entries = append(r.Entries, e)
 }

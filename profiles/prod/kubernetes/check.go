@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"devstack/profiles/prod"
-	"devstack/stack"
 )
 
 // largestMap is what a ConfigMap holds, in bytes.
@@ -22,7 +21,7 @@ var (
 
 // check refuses what Kubernetes cannot express.
 func (r *report) check(w prod.Workload) {
-	refuse := func(key, message, hint string) { r.found = append(r.found, r.m.Refuse(w.App, key, message, hint)) }
+	refuse := func(key, message, hint string) { r.Refuse(w, key, message, hint) }
 	checkVariables(refuse, "env.", w.Config, w.Secrets)
 	checkWords(refuse, "command", w.Command)
 	if w.Probe != nil {
@@ -53,9 +52,7 @@ func whyNot(w prod.Workload) string {
 
 // checkBacking refuses what Kubernetes cannot express of a backing service that is a container.
 func (r *report) checkBacking(b prod.Backing) {
-	refuse := func(key, message, hint string) {
-		r.found = append(r.found, &stack.Error{File: r.m.Source, Message: "service " + b.Name + ": " + key + ": " + message, Hint: hint})
-	}
+	refuse := func(key, message, hint string) { r.RefuseService(b, key, message, hint) }
 	checkVariables(refuse, "environment.", b.Container.Config, b.Container.Secrets)
 	checkWords(refuse, "command", append(b.Container.Entrypoint, b.Container.Command...))
 	if b.Container.Probe != nil {

@@ -81,7 +81,7 @@ type requiredKey struct {
 // requiredSecrets are the Secrets that must exist before the first pod starts.
 func (r *renderer) requiredSecrets() required {
 	apps := requiredSecret{Name: r.secretName()}
-	for _, w := range r.m.Workloads {
+	for _, w := range r.Model.Workloads {
 		for _, s := range w.Secrets {
 			apps.add(s, w.Name)
 		}
@@ -90,7 +90,7 @@ func (r *renderer) requiredSecrets() required {
 	if len(apps.Keys) > 0 {
 		out.Secrets = append(out.Secrets, apps)
 	}
-	for _, b := range r.m.Backing {
+	for _, b := range r.Model.Backing {
 		if b.Container == nil || len(b.Container.Secrets) == 0 {
 			continue
 		}

@@ -38,7 +38,7 @@ func newKustomization() kustomization {
 func (r *renderer) base() kustomization {
 	k := newKustomization()
 	k.Resources = []string{"networkpolicy.yaml"}
-	for _, w := range r.m.Workloads {
+	for _, w := range r.Model.Workloads {
 		k.Resources = append(k.Resources, "apps/"+w.Name+".yaml")
 		if len(configLines(w)) > 0 {
 			k.Generators = append(k.Generators, generator{
@@ -47,7 +47,7 @@ func (r *renderer) base() kustomization {
 			})
 		}
 	}
-	for _, b := range r.m.Backing {
+	for _, b := range r.Model.Backing {
 		if b.Container != nil {
 			k.Resources = append(k.Resources, "services/"+b.Name+".yaml")
 		}
@@ -70,10 +70,10 @@ type overlayFile struct {
 // from outside of the stack.
 func (r *renderer) overlays() []overlay {
 	dev := overlay{name: "dev-cluster"}
-	dev.files = r.overlayFiles(r.m.Name+"-dev", "# Images as they are built here and loaded into the cluster.\n",
+	dev.files = r.overlayFiles(r.Model.Name+"-dev", "# Images as they are built here and loaded into the cluster.\n",
 		func(i prod.Image) imageOverride { return imageOverride{Name: i.Repository, NewTag: "dev"} })
 	production := overlay{name: "production"}
-	production.files = r.overlayFiles(r.m.Name, "# Write your registry below, and a tag that never moves, or a digest.\n",
+	production.files = r.overlayFiles(r.Model.Name, "# Write your registry below, and a tag that never moves, or a digest.\n",
 		func(i prod.Image) imageOverride {
 			return imageOverride{Name: i.Repository, NewName: "registry.example.com/" + i.Repository, NewTag: "CHANGE-ME"}
 		})
@@ -85,7 +85,7 @@ func (r *renderer) overlayFiles(namespace, hint string, image func(prod.Image) i
 	k.Namespace = namespace
 	k.Resources = []string{"../../base", "namespace.yaml"}
 	var open []any
-	for _, w := range r.m.Workloads {
+	for _, w := range r.Model.Workloads {
 		if w.Image.Reference == "" {
 			k.Images = append(k.Images, image(w.Image))
 		}

@@ -45,7 +45,7 @@ type renderer struct {
 // is stack.Errors, all problems at once; an app in Options that the model does not have is a *stack.UnknownError.
 func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
 	objects := objects{m.Name}
-	r := &renderer{report{m: m, o: o}, objects, network{objects, m}}
+	r := &renderer{report{prod.Notes{Target: target, Model: m}, o}, objects, network{objects, m}}
 	for _, app := range slices.Sorted(maps.Keys(o.Autoscale)) {
 		if !slices.ContainsFunc(m.Workloads, func(w prod.Workload) bool { return w.App == app }) {
 			return nil, nil, &stack.UnknownError{Kind: "app", Name: app}
@@ -55,10 +55,10 @@ func Render(m prod.Model, o Options) ([]prod.File, []prod.Entry, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot write the manifests: %w", err)
 	}
-	if len(r.found) > 0 {
-		return nil, nil, r.found
+	if len(r.Found) > 0 {
+		return nil, nil, r.Found
 	}
-	return files, r.entries, nil
+	return files, r.Entries, nil
 }
 
 // files are all files, in the order in which a person would read them.
@@ -75,7 +75,7 @@ func (r *renderer) files() ([]prod.File, error) {
 	if err := add("base/networkpolicy.yaml", prod.Header, false, r.network.defaultDeny()); err != nil {
 		return nil, err
 	}
-	for _, w := range r.m.Workloads {
+	for _, w := range r.Model.Workloads {
 		r.check(w)
 		r.account(w)
 		if err := add(appFile(w), prod.Header, false, r.app(w)...); err != nil {
@@ -85,7 +85,7 @@ func (r *renderer) files() ([]prod.File, error) {
 			out = append(out, prod.File{Path: "base/" + configFile(w), Data: lines})
 		}
 	}
-	for _, b := range r.m.Backing {
+	for _, b := range r.Model.Backing {
 		if b.Container != nil {
 			if err := add(backingFile(b), prod.Header, false, r.backing(b)...); err != nil {
 				return nil, err
