@@ -18,25 +18,7 @@ type statefulSetSpec struct {
 	Replicas    int      `yaml:"replicas"`
 	Selector    selector `yaml:"selector"`
 	Template    template `yaml:"template"`
-	Claims      []claim  `yaml:"volumeClaimTemplates,omitempty"`
-}
-
-type claim struct {
-	Metadata metadata  `yaml:"metadata"`
-	Spec     claimSpec `yaml:"spec"`
-}
-
-type claimSpec struct {
-	Modes     []string       `yaml:"accessModes"`
-	Resources claimResources `yaml:"resources"`
-}
-
-type claimResources struct {
-	Requests claimAmount `yaml:"requests"`
-}
-
-type claimAmount struct {
-	Storage string `yaml:"storage"`
+	Claims      []fields `yaml:"volumeClaimTemplates,omitempty"`
 }
 
 // backing is everything of a backing service that is a container: one replica that keeps its volumes.
@@ -56,9 +38,10 @@ func (r *renderer) backing(b prod.Backing) []any {
 		spec.ServiceName = b.Name
 	}
 	for _, v := range b.Container.Volumes {
-		spec.Claims = append(spec.Claims, claim{
-			Metadata: metadata{Name: v.Name},
-			Spec:     claimSpec{Modes: []string{"ReadWriteOnce"}, Resources: claimResources{claimAmount{claimSize}}},
+		resources := fields{"requests": fields{"storage": claimSize}}
+		spec.Claims = append(spec.Claims, fields{
+			"metadata": metadata{Name: v.Name},
+			"spec":     fields{"accessModes": []string{"ReadWriteOnce"}, "resources": resources},
 		})
 	}
 	return append(out, r.object("apps/v1", "StatefulSet", b.Name, "backing", spec))
@@ -78,7 +61,7 @@ func backingPod(b prod.Backing) podSpec {
 			Requests: amounts{CPU: strconv.Itoa(prod.DefaultCPUMillis) + "m", Memory: size, Storage: "256Mi"},
 			Limits:   amounts{Memory: size, Storage: "1Gi"},
 		},
-		Security: containerSecurity{ReadOnly: b.Kind != prod.Other, Capabilities: capabilities{Drop: []string{"ALL"}}},
+		Security: containerSecurity{ReadOnly: b.Kind != prod.Other, Capabilities: fields{"drop": []string{"ALL"}}},
 	}
 	if b.Port != 0 {
 		main.Ports = []containerPort{{"tcp", b.Port}}
@@ -98,7 +81,7 @@ func backingPod(b prod.Backing) podSpec {
 	for _, dir := range scratch(b) {
 		name := "scratch" + strings.ReplaceAll(dir, "/", "-")
 		main.Mounts = append(main.Mounts, volumeMount{Name: name, Path: text(dir)})
-		spec.Volumes = append(spec.Volumes, volume{Name: name, EmptyDir: emptyDir{SizeLimit: "256Mi"}})
+		spec.Volumes = append(spec.Volumes, volume{Name: name, EmptyDir: fields{"sizeLimit": "256Mi"}})
 	}
 	spec.Containers = []container{main}
 	return spec

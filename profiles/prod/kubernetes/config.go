@@ -17,7 +17,7 @@ func (o objects) secretName() string { return o.stack + "-secrets" }
 
 func backingSecretName(b prod.Backing) string { return b.Name + "-secrets" }
 
-func secretRef(name, key string) *valueFrom { return &valueFrom{Secret: reference{name, key}} }
+func secretRef(name, key string) fields { return fields{"secretKeyRef": reference{name, key}} }
 
 // yamlWord is a name that kustomize, as a key, takes for a truth value or for nothing.
 var yamlWord = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null)$`)

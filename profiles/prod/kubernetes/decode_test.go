@@ -171,7 +171,8 @@ func decodePod(t *testing.T, w *prod.Workload, pod podSpec) {
 	w.Command = unescape(c.Command)
 	w.Stop.Grace = time.Duration(pod.Grace) * time.Second
 	if c.Lifecycle != nil {
-		w.Stop.Grace -= time.Duration(c.Lifecycle.PreStop.Sleep.Seconds) * time.Second
+		sleep := c.Lifecycle["preStop"].(fields)["sleep"].(fields)
+		w.Stop.Grace -= time.Duration(sleep["seconds"].(int)) * time.Second
 	}
 	for _, v := range c.Env {
 		if v.ValueFrom != nil {

@@ -15,13 +15,9 @@ type kustomization struct {
 }
 
 type generator struct {
-	Name    string           `yaml:"name"`
-	Envs    []string         `yaml:"envs"`
-	Options generatorOptions `yaml:"options"`
-}
-
-type generatorOptions struct {
-	Labels labels `yaml:"labels"`
+	Name    string   `yaml:"name"`
+	Envs    []string `yaml:"envs"`
+	Options fields   `yaml:"options"`
 }
 
 type imageOverride struct {
@@ -43,7 +39,7 @@ func (r *renderer) base() kustomization {
 		if len(configLines(w)) > 0 {
 			k.Generators = append(k.Generators, generator{
 				Name: configName(w), Envs: []string{configFile(w)},
-				Options: generatorOptions{Labels: r.labels(w.Name, string(w.Kind))},
+				Options: fields{"labels": r.labels(w.Name, string(w.Kind))},
 			})
 		}
 	}
@@ -107,10 +103,6 @@ func (r *renderer) overlayFiles(namespace, hint string, image func(prod.Image) i
 	}, out...)
 }
 
-type namespaceLabels struct {
-	Enforce string `yaml:"pod-security.kubernetes.io/enforce"`
-}
-
 func namespaceObject(name string) object {
-	return object{APIVersion: "v1", Kind: "Namespace", Metadata: metadata{Name: name, Labels: namespaceLabels{"restricted"}}}
+	return object{APIVersion: "v1", Kind: "Namespace", Metadata: metadata{Name: name, Labels: fields{"pod-security.kubernetes.io/enforce": "restricted"}}}
 }

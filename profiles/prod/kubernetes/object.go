@@ -4,6 +4,9 @@ import "devstack/profiles/prod"
 
 // The structs below are the parts of Kubernetes' API that are used, in the order in which people write them.
 
+// fields are a part that is written in one place, in alphabetical order.
+type fields map[string]any
+
 type object struct {
 	APIVersion string   `yaml:"apiVersion"`
 	Kind       string   `yaml:"kind"`
@@ -88,26 +91,15 @@ type budgetSpec struct {
 }
 
 type autoscalerSpec struct {
-	Target      scaleTarget `yaml:"scaleTargetRef"`
-	MinReplicas int         `yaml:"minReplicas"`
-	MaxReplicas int         `yaml:"maxReplicas"`
-	Metrics     []metric    `yaml:"metrics"`
-}
-
-type scaleTarget struct {
-	APIVersion string `yaml:"apiVersion"`
-	Kind       string `yaml:"kind"`
-	Name       string `yaml:"name"`
+	Target      fields   `yaml:"scaleTargetRef"`
+	MinReplicas int      `yaml:"minReplicas"`
+	MaxReplicas int      `yaml:"maxReplicas"`
+	Metrics     []metric `yaml:"metrics"`
 }
 
 type metric struct {
-	Type     string         `yaml:"type"`
-	Resource metricResource `yaml:"resource"`
-}
-
-type metricResource struct {
-	Name   string       `yaml:"name"`
-	Target metricTarget `yaml:"target"`
+	Type     string `yaml:"type"`
+	Resource fields `yaml:"resource"`
 }
 
 type metricTarget struct {

@@ -19,15 +19,11 @@ type podSpec struct {
 }
 
 type podSecurity struct {
-	NonRoot bool    `yaml:"runAsNonRoot"`
-	User    int     `yaml:"runAsUser"`
-	Group   int     `yaml:"runAsGroup"`
-	FSGroup int     `yaml:"fsGroup"`
-	Seccomp seccomp `yaml:"seccompProfile"`
-}
-
-type seccomp struct {
-	Type string `yaml:"type"`
+	NonRoot bool   `yaml:"runAsNonRoot"`
+	User    int    `yaml:"runAsUser"`
+	Group   int    `yaml:"runAsGroup"`
+	FSGroup int    `yaml:"fsGroup"`
+	Seccomp fields `yaml:"seccompProfile"`
 }
 
 type spread struct {
@@ -45,13 +41,13 @@ type container struct {
 	Args       []text            `yaml:"args,omitempty"`
 	WorkDir    text              `yaml:"workingDir,omitempty"`
 	Ports      []containerPort   `yaml:"ports,omitempty"`
-	EnvFrom    []envFrom         `yaml:"envFrom,omitempty"`
+	EnvFrom    []fields          `yaml:"envFrom,omitempty"`
 	Env        []variable        `yaml:"env,omitempty"`
 	Resources  resources         `yaml:"resources"`
 	Startup    *probe            `yaml:"startupProbe,omitempty"`
 	Readiness  *probe            `yaml:"readinessProbe,omitempty"`
 	Liveness   *probe            `yaml:"livenessProbe,omitempty"`
-	Lifecycle  *lifecycle        `yaml:"lifecycle,omitempty"`
+	Lifecycle  fields            `yaml:"lifecycle,omitempty"`
 	Security   containerSecurity `yaml:"securityContext"`
 	Mounts     []volumeMount     `yaml:"volumeMounts,omitempty"`
 }
@@ -66,18 +62,10 @@ type reference struct {
 	Key  string `yaml:"key,omitempty"`
 }
 
-type envFrom struct {
-	ConfigMap reference `yaml:"configMapRef"`
-}
-
 type variable struct {
-	Name      string     `yaml:"name"`
-	Value     *text      `yaml:"value,omitempty"`
-	ValueFrom *valueFrom `yaml:"valueFrom,omitempty"`
-}
-
-type valueFrom struct {
-	Secret reference `yaml:"secretKeyRef"`
+	Name      string `yaml:"name"`
+	Value     *text  `yaml:"value,omitempty"`
+	ValueFrom fields `yaml:"valueFrom,omitempty"`
 }
 
 type resources struct {
@@ -92,12 +80,12 @@ type amounts struct {
 }
 
 type probe struct {
-	HTTP     *httpGet   `yaml:"httpGet,omitempty"`
-	TCP      *tcpSocket `yaml:"tcpSocket,omitempty"`
-	Exec     *exec      `yaml:"exec,omitempty"`
-	Period   int64      `yaml:"periodSeconds"`
-	Timeout  int64      `yaml:"timeoutSeconds"`
-	Failures int64      `yaml:"failureThreshold"`
+	HTTP     *httpGet `yaml:"httpGet,omitempty"`
+	TCP      fields   `yaml:"tcpSocket,omitempty"`
+	Exec     *exec    `yaml:"exec,omitempty"`
+	Period   int64    `yaml:"periodSeconds"`
+	Timeout  int64    `yaml:"timeoutSeconds"`
+	Failures int64    `yaml:"failureThreshold"`
 }
 
 type httpGet struct {
@@ -106,34 +94,14 @@ type httpGet struct {
 	Scheme string `yaml:"scheme,omitempty"`
 }
 
-type tcpSocket struct {
-	Port any `yaml:"port"`
-}
-
 type exec struct {
 	Command []text `yaml:"command"`
 }
 
-type lifecycle struct {
-	PreStop preStop `yaml:"preStop"`
-}
-
-type preStop struct {
-	Sleep sleep `yaml:"sleep"`
-}
-
-type sleep struct {
-	Seconds int64 `yaml:"seconds"`
-}
-
 type containerSecurity struct {
-	Escalation   bool         `yaml:"allowPrivilegeEscalation"`
-	ReadOnly     bool         `yaml:"readOnlyRootFilesystem"`
-	Capabilities capabilities `yaml:"capabilities"`
-}
-
-type capabilities struct {
-	Drop []string `yaml:"drop"`
+	Escalation   bool   `yaml:"allowPrivilegeEscalation"`
+	ReadOnly     bool   `yaml:"readOnlyRootFilesystem"`
+	Capabilities fields `yaml:"capabilities"`
 }
 
 type volumeMount struct {
@@ -143,10 +111,6 @@ type volumeMount struct {
 }
 
 type volume struct {
-	Name     string   `yaml:"name"`
-	EmptyDir emptyDir `yaml:"emptyDir"`
-}
-
-type emptyDir struct {
-	SizeLimit string `yaml:"sizeLimit"`
+	Name     string `yaml:"name"`
+	EmptyDir fields `yaml:"emptyDir"`
 }

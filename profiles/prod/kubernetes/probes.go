@@ -45,7 +45,7 @@ func question(w prod.Workload) probe {
 		port = w.Ports[0].Name
 	}
 	if p.Kind == prod.TCP {
-		return probe{TCP: &tcpSocket{Port: port}}
+		return probe{TCP: fields{"port": port}}
 	}
 	out := probe{HTTP: &httpGet{Path: text(p.Path), Port: port}}
 	if p.Scheme == "https" {

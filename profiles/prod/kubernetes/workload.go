@@ -85,8 +85,8 @@ func (r *renderer) cronJob(w prod.Workload) cronJobSpec {
 
 func autoscaler(w prod.Workload, most int) autoscalerSpec {
 	return autoscalerSpec{
-		Target: scaleTarget{"apps/v1", "Deployment", w.Name}, MinReplicas: w.Replicas, MaxReplicas: most,
-		Metrics: []metric{{Type: "Resource", Resource: metricResource{Name: "cpu", Target: metricTarget{"Utilization", 70}}}},
+		Target: fields{"apiVersion": "apps/v1", "kind": "Deployment", "name": w.Name}, MinReplicas: w.Replicas, MaxReplicas: most,
+		Metrics: []metric{{Type: "Resource", Resource: fields{"name": "cpu", "target": metricTarget{"Utilization", 70}}}},
 	}
 }
 
@@ -97,7 +97,7 @@ func (r *renderer) pod(w prod.Workload) podSpec {
 		ServiceAccount: w.Name, ShareProcesses: true, Grace: seconds(w.Stop.Grace),
 		Security:   security(w.User, w.User),
 		Containers: []container{r.container(w)},
-		Volumes:    []volume{{Name: "tmp", EmptyDir: emptyDir{SizeLimit: "256Mi"}}},
+		Volumes:    []volume{{Name: "tmp", EmptyDir: fields{"sizeLimit": "256Mi"}}},
 	}
 	if w.Kind != prod.Service {
 		spec.RestartPolicy = "Never"
@@ -114,7 +114,7 @@ func (r *renderer) pod(w prod.Workload) podSpec {
 }
 
 func security(user, group int) podSecurity {
-	return podSecurity{NonRoot: true, User: user, Group: group, FSGroup: group, Seccomp: seccomp{"RuntimeDefault"}}
+	return podSecurity{NonRoot: true, User: user, Group: group, FSGroup: group, Seccomp: fields{"type": "RuntimeDefault"}}
 }
 
 // container limits memory and not the processor: a limit there slows an app down while the machine is idle. Images are
@@ -128,18 +128,18 @@ func (r *renderer) container(w prod.Workload) container {
 			Requests: amounts{CPU: strconv.Itoa(w.CPUMillis) + "m", Memory: quantity(w.Memory.Reservation), Storage: "256Mi"},
 			Limits:   amounts{Memory: quantity(w.Memory.Limit), Storage: "1Gi"},
 		},
-		Security: containerSecurity{ReadOnly: true, Capabilities: capabilities{Drop: []string{"ALL"}}},
+		Security: containerSecurity{ReadOnly: true, Capabilities: fields{"drop": []string{"ALL"}}},
 		Mounts:   []volumeMount{{Name: "tmp", Path: "/tmp"}},
 	}
 	if c.Image == "" {
 		c.Image = text(w.Image.Repository)
 	}
 	if slices.ContainsFunc(w.Config, isLine) {
-		c.EnvFrom = []envFrom{{ConfigMap: reference{Name: configName(w)}}}
+		c.EnvFrom = []fields{{"configMapRef": reference{Name: configName(w)}}}
 	}
 	for _, p := range w.Ports {
 		c.Ports = append(c.Ports, containerPort{p.Name, p.Number})
-		c.Lifecycle = &lifecycle{preStop{sleep{drain}}}
+		c.Lifecycle = fields{"preStop": fields{"sleep": fields{"seconds": drain}}}
 	}
 	c.Startup, c.Readiness, c.Liveness = probes(w)
 	return c
