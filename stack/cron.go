@@ -11,11 +11,11 @@ import (
 const cronFields = cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor
 
 // cronExpression is checked here; NextCronRestart reads it again. PM2's 0 means never.
-func (d *definition) cronExpression(n *yaml.Node) string {
+func (d *definition) cronExpression(n *yaml.Node, what string) string {
 	if plain(n, "!!int") && n.Value == "0" {
 		return ""
 	}
-	v := d.text(n, "cron_restart")
+	v := d.text(n, what)
 	if v == "" {
 		return ""
 	}

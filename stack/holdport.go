@@ -60,11 +60,11 @@ func (a App) SharedPort() string {
 }
 
 // holdPort is auto, true or false.
-func (d *definition) holdPort(n *yaml.Node) string {
+func (d *definition) holdPort(n *yaml.Node, what string) string {
 	if plain(n, "!!bool") {
 		lower := *n
 		lower.Value = strings.ToLower(n.Value)
 		n = &lower
 	}
-	return d.oneOf(n, "hold_port", "auto", "true", "false")
+	return d.oneOf(n, what, "auto", "true", "false")
 }

@@ -94,8 +94,8 @@ func (d *definition) instances(n *yaml.Node) int {
 const maxInstances = 1000
 
 // execMode is fork or cluster: in both, instances are processes of their own, and share a held socket.
-func (d *definition) execMode(n *yaml.Node) string {
-	return strings.TrimSuffix(d.oneOf(n, "exec_mode", "fork", "cluster", "fork_mode", "cluster_mode"), "_mode")
+func (d *definition) execMode(n *yaml.Node, what string) string {
+	return strings.TrimSuffix(d.oneOf(n, what, "fork", "cluster", "fork_mode", "cluster_mode"), "_mode")
 }
 
 // variableName is the name of an environment variable.

@@ -17,53 +17,60 @@ type appKey struct {
 	show func(a *App) any
 }
 
+// key is a key that is one field of an app.
+func key[T any](name string, field func(a *App) *T, read func(*definition, *yaml.Node, string) T, show func(T) any) appKey {
+	return appKey{
+		name,
+		func(d *definition, n *yaml.Node) { *field(&d.App) = read(d, n, name) },
+		func(a *App) any { return show(*field(a)) },
+	}
+}
+
+// asIs shows a value as it is, zeroIsNull what says nothing as null, and inUnits a duration as the file would.
+func asIs[T any](v T) any { return v }
+
+func zeroIsNull[T comparable](v T) any {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return v
+}
+
+func inUnits(d time.Duration) any { return FormatDuration(d) }
+
 // appKeys are all keys of an app, in the order of the documentation.
 var appKeys = []appKey{
-	{
-		"namespace", func(d *definition, n *yaml.Node) { d.Namespace = d.text(n, "namespace") },
-		func(a *App) any { return a.Namespace },
-	},
-	{"script", func(d *definition, n *yaml.Node) { d.Script = d.text(n, "script") }, func(a *App) any { return a.Script }},
-	{"command", func(d *definition, n *yaml.Node) { d.Command = d.argv(n, "command") }, func(a *App) any { return a.Command }},
-	{"args", func(d *definition, n *yaml.Node) { d.Args = d.words(n, "args") }, func(a *App) any { return a.Args }},
-	{"node_args", func(d *definition, n *yaml.Node) { d.NodeArgs = d.words(n, "node_args") }, func(a *App) any { return a.NodeArgs }},
-	{"interpreter", func(d *definition, n *yaml.Node) { d.Interpreter = d.interpreter(n) }, func(a *App) any { return a.Interpreter }},
-	{"cwd", func(d *definition, n *yaml.Node) { d.Cwd = d.text(n, "cwd") }, func(a *App) any { return a.Cwd }},
+	key("namespace", func(a *App) *string { return &a.Namespace }, (*definition).text, asIs),
+	key("script", func(a *App) *string { return &a.Script }, (*definition).text, asIs),
+	key("command", func(a *App) *[]string { return &a.Command }, (*definition).argv, asIs),
+	key("args", func(a *App) *[]string { return &a.Args }, (*definition).words, asIs),
+	key("node_args", func(a *App) *[]string { return &a.NodeArgs }, (*definition).words, asIs),
+	key("interpreter", func(a *App) *string { return &a.Interpreter }, (*definition).interpreter, asIs),
+	key("cwd", func(a *App) *string { return &a.Cwd }, (*definition).text, asIs),
 	{"env", func(d *definition, n *yaml.Node) { d.env = d.environment(n) }, nil},
 	{"env_file", func(d *definition, n *yaml.Node) { d.envFiles, d.envFileNode = d.list(n, "env_file"), n }, nil},
 
 	{"instances", func(d *definition, n *yaml.Node) { d.Instances = d.instances(n) }, func(a *App) any { return a.Count() }},
-	{"exec_mode", func(d *definition, n *yaml.Node) { d.ExecMode = d.execMode(n) }, func(a *App) any { return a.ExecMode }},
-	{
-		"instance_var", func(d *definition, n *yaml.Node) { d.InstanceVar = d.variableName(n, "instance_var") },
-		func(a *App) any { return a.InstanceVar },
-	},
-	{
-		"increment_var", func(d *definition, n *yaml.Node) { d.IncrementVar = d.variableName(n, "increment_var") },
-		func(a *App) any { return zeroIsNull(a.IncrementVar) },
-	},
+	key("exec_mode", func(a *App) *string { return &a.ExecMode }, (*definition).execMode, asIs),
+	key("instance_var", func(a *App) *string { return &a.InstanceVar }, (*definition).variableName, asIs),
+	key("increment_var", func(a *App) *string { return &a.IncrementVar }, (*definition).variableName, zeroIsNull),
 	{"port", func(d *definition, n *yaml.Node) { d.Port = d.integer(n, "port", 1, 65535) }, func(a *App) any { return zeroIsNull(a.Port) }},
-	{"hold_port", func(d *definition, n *yaml.Node) { d.HoldPort = d.holdPort(n) }, func(a *App) any { return a.HoldPort }},
+	key("hold_port", func(a *App) *string { return &a.HoldPort }, (*definition).holdPort, asIs),
 
 	{"depends_on", func(d *definition, n *yaml.Node) { d.edges = d.dependsOn(n) }, func(a *App) any { return a.DependsOn }},
 	{"healthcheck", func(d *definition, n *yaml.Node) { d.Healthcheck, d.healthcheckNode = d.healthcheck(n), n }, showHealthcheck},
-	{"wait_ready", func(d *definition, n *yaml.Node) { d.WaitReady = d.boolean(n, "wait_ready") }, func(a *App) any { return a.WaitReady }},
-	{
-		"listen_timeout", func(d *definition, n *yaml.Node) { d.ListenTimeout = d.positive(n, "listen_timeout") },
-		func(a *App) any { return FormatDuration(a.ListenTimeout) },
-	},
+	key("wait_ready", func(a *App) *bool { return &a.WaitReady }, (*definition).boolean, asIs),
+	key("listen_timeout", func(a *App) *time.Duration { return &a.ListenTimeout }, (*definition).positive, inUnits),
 
-	{"autostart", func(d *definition, n *yaml.Node) { d.Autostart = d.boolean(n, "autostart") }, func(a *App) any { return a.Autostart }},
-	{"autorestart", func(d *definition, n *yaml.Node) { d.Autorestart = d.boolean(n, "autorestart") }, func(a *App) any { return a.Autorestart }},
-	{"one_shot", func(d *definition, n *yaml.Node) { d.OneShot = d.boolean(n, "one_shot") }, func(a *App) any { return a.OneShot }},
+	key("autostart", func(a *App) *bool { return &a.Autostart }, (*definition).boolean, asIs),
+	key("autorestart", func(a *App) *bool { return &a.Autorestart }, (*definition).boolean, asIs),
+	key("one_shot", func(a *App) *bool { return &a.OneShot }, (*definition).boolean, asIs),
 	{
 		"max_restarts", func(d *definition, n *yaml.Node) { d.MaxRestarts = d.integer(n, "max_restarts", -1, math.MaxInt) },
 		func(a *App) any { return a.MaxRestarts },
 	},
-	{
-		"min_uptime", func(d *definition, n *yaml.Node) { d.MinUptime = d.duration(n, "min_uptime") },
-		func(a *App) any { return FormatDuration(a.MinUptime) },
-	},
+	key("min_uptime", func(a *App) *time.Duration { return &a.MinUptime }, (*definition).duration, inUnits),
 	{"restart_delay", func(d *definition, n *yaml.Node) {
 		v := d.duration(n, "restart_delay")
 		d.RestartDelay = &v
@@ -73,49 +80,25 @@ var appKeys = []appKey{
 		}
 		return FormatDuration(*a.RestartDelay)
 	}},
-	{
-		"exp_backoff_restart_delay", func(d *definition, n *yaml.Node) { d.BackoffBase = d.positive(n, "exp_backoff_restart_delay") },
-		func(a *App) any { return FormatDuration(a.BackoffBase) },
-	},
-	{"stop_exit_codes", func(d *definition, n *yaml.Node) { d.StopExitCodes = d.exitCodes(n) }, func(a *App) any { return a.StopExitCodes }},
-	{
-		"cron_restart", func(d *definition, n *yaml.Node) { d.CronRestart = d.cronExpression(n) },
-		func(a *App) any { return zeroIsNull(a.CronRestart) },
-	},
-	{
-		"max_memory_restart", func(d *definition, n *yaml.Node) { d.MaxMemory = d.size(n, "max_memory_restart") },
-		func(a *App) any { return zeroIsNull(a.MaxMemory) },
-	},
+	key("exp_backoff_restart_delay", func(a *App) *time.Duration { return &a.BackoffBase }, (*definition).positive, inUnits),
+	key("stop_exit_codes", func(a *App) *[]int { return &a.StopExitCodes }, (*definition).exitCodes, asIs),
+	key("cron_restart", func(a *App) *string { return &a.CronRestart }, (*definition).cronExpression, zeroIsNull),
+	key("max_memory_restart", func(a *App) *int64 { return &a.MaxMemory }, (*definition).size, zeroIsNull),
 
-	{"kill_signal", func(d *definition, n *yaml.Node) { d.KillSignal = d.signal(n) }, func(a *App) any { return a.KillSignal }},
-	{
-		"kill_timeout", func(d *definition, n *yaml.Node) { d.KillTimeout = d.duration(n, "kill_timeout") },
-		func(a *App) any { return FormatDuration(a.KillTimeout) },
-	},
-	{
-		"shutdown_with_message", func(d *definition, n *yaml.Node) { d.ShutdownWithMessage = d.boolean(n, "shutdown_with_message") },
-		func(a *App) any { return a.ShutdownWithMessage },
-	},
+	key("kill_signal", func(a *App) *string { return &a.KillSignal }, (*definition).signal, asIs),
+	key("kill_timeout", func(a *App) *time.Duration { return &a.KillTimeout }, (*definition).duration, inUnits),
+	key("shutdown_with_message", func(a *App) *bool { return &a.ShutdownWithMessage }, (*definition).boolean, asIs),
 
 	{"watch", func(d *definition, n *yaml.Node) { d.watch(n) }, showWatch},
-	{
-		"ignore_watch", func(d *definition, n *yaml.Node) { d.Watch.Ignore = d.list(n, "ignore_watch") },
-		func(a *App) any { return notNil(a.Watch.Ignore) },
-	},
+	key("ignore_watch", func(a *App) *[]string { return &a.Watch.Ignore }, (*definition).list, func(list []string) any { return notNil(list) }),
 	{"watch_options", func(d *definition, n *yaml.Node) { d.watchOptions(n) }, showWatchOptions},
-	{
-		"watch_delay", func(d *definition, n *yaml.Node) { d.Watch.Delay = d.duration(n, "watch_delay") },
-		func(a *App) any { return FormatDuration(a.Watch.Delay) },
-	},
+	key("watch_delay", func(a *App) *time.Duration { return &a.Watch.Delay }, (*definition).duration, inUnits),
 
-	{"out_file", func(d *definition, n *yaml.Node) { d.OutFile = d.text(n, "out_file") }, func(a *App) any { return a.OutFile }},
-	{"error_file", func(d *definition, n *yaml.Node) { d.ErrorFile = d.text(n, "error_file") }, func(a *App) any { return a.ErrorFile }},
-	{"log_file", func(d *definition, n *yaml.Node) { d.LogFile = d.text(n, "log_file") }, func(a *App) any { return zeroIsNull(a.LogFile) }},
-	{"merge_logs", func(d *definition, n *yaml.Node) { d.MergeLogs = d.boolean(n, "merge_logs") }, func(a *App) any { return a.MergeLogs }},
-	{
-		"log_date_format", func(d *definition, n *yaml.Node) { d.LogDateFormat = d.text(n, "log_date_format") },
-		func(a *App) any { return zeroIsNull(a.LogDateFormat) },
-	},
+	key("out_file", func(a *App) *string { return &a.OutFile }, (*definition).text, asIs),
+	key("error_file", func(a *App) *string { return &a.ErrorFile }, (*definition).text, asIs),
+	key("log_file", func(a *App) *string { return &a.LogFile }, (*definition).text, zeroIsNull),
+	key("merge_logs", func(a *App) *bool { return &a.MergeLogs }, (*definition).boolean, asIs),
+	key("log_date_format", func(a *App) *string { return &a.LogDateFormat }, (*definition).text, zeroIsNull),
 	{"log_type", func(d *definition, n *yaml.Node) { d.LogType = d.oneOf(n, "log_type", "raw", "json") }, func(a *App) any { return a.LogType }},
 	{"max_log_size", func(d *definition, n *yaml.Node) {
 		if d.MaxLogSize = d.size(n, "max_log_size"); d.MaxLogSize < 1<<20 {
@@ -143,14 +126,6 @@ func appKeyNames() []string {
 	return names
 }
 
-func zeroIsNull[T comparable](v T) any {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return v
-}
-
 // defaults is an app with the built-in default of every key.
 func defaults() App {
 	return App{
@@ -174,29 +149,29 @@ func (p *problems) positive(n *yaml.Node, what string) time.Duration {
 	return d
 }
 
-func (d *definition) interpreter(n *yaml.Node) string {
-	v := d.text(n, "interpreter")
+func (d *definition) interpreter(n *yaml.Node, what string) string {
+	v := d.text(n, what)
 	if strings.HasPrefix(v, "node@") {
 		d.at(n, "interpreter %q: devstack installs no Node versions", v).Hint = "write node, or the path of the node to use"
 	}
 	return v
 }
 
-func (d *definition) exitCodes(n *yaml.Node) []int {
+func (d *definition) exitCodes(n *yaml.Node, what string) []int {
 	if n.Kind != yaml.SequenceNode {
-		return []int{d.integer(n, "stop_exit_codes", 0, 255)}
+		return []int{d.integer(n, what, 0, 255)}
 	}
 	var out []int
 	for _, child := range n.Content {
-		out = append(out, d.integer(child, "an element of stop_exit_codes", 0, 255))
+		out = append(out, d.integer(child, "an element of "+what, 0, 255))
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
 // signal is a signal's name with SIG before it, whichever way it is written.
-func (d *definition) signal(n *yaml.Node) string {
-	v := d.text(n, "kill_signal")
+func (d *definition) signal(n *yaml.Node, what string) string {
+	v := d.text(n, what)
 	name := strings.ToUpper(v)
 	if !strings.HasPrefix(name, "SIG") {
 		name = "SIG" + name
