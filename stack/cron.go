@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -36,4 +37,22 @@ func (a *App) NextCronRestart(now time.Time) time.Time {
 		return time.Time{} // Load has refused it
 	}
 	return schedule.Next(now.Round(0)) // the wall clock's word, not the monotonic one's
+}
+
+// CronValues are the values that crontab's five fields mean, in order: minute, hour, day of the month, month, and day of the
+// week from Sunday, 0, on.
+func CronValues(expression string) (fields [5][]int, err error) {
+	schedule, err := cron.ParseStandard(expression)
+	spec, ok := schedule.(*cron.SpecSchedule)
+	if err != nil || !ok {
+		return fields, fmt.Errorf("cannot read %q as the five fields of crontab: %w", expression, err)
+	}
+	for i, set := range []uint64{spec.Minute, spec.Hour, spec.Dom, spec.Month, spec.Dow} {
+		for value := range 60 {
+			if set&(1<<value) != 0 {
+				fields[i] = append(fields[i], value)
+			}
+		}
+	}
+	return fields, nil
 }

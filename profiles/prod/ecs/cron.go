@@ -2,44 +2,25 @@ package ecs
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 	"strconv"
 	"strings"
+
+	"devstack/stack"
 )
 
-// field is one of crontab's five.
-type field struct {
-	name        string
-	least, most int
-	words       []string // from least on
-}
+// weekdays are AWS's words, which counts the days of the week from 1.
+var weekdays = []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}
 
-var (
-	weekdays = []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}
-	fields   = []field{
-		{"minute", 0, 59, nil},
-		{"hour", 0, 23, nil},
-		{"day of month", 1, 31, nil},
-		{"month", 1, 12, []string{"JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"}},
-		{"day of week", 0, 7, weekdays},
-	}
-)
-
-// awsCron is crontab's five fields as EventBridge Scheduler's six. Every field is written as the values that it means:
-// AWS has no a-b/n, and counts the days of the week from 1.
+// awsCron is crontab's five fields as EventBridge Scheduler's six. Every field is written as the values that it means: AWS
+// has no a-b/n.
 func awsCron(expression string) (string, error) {
-	words := strings.Fields(expression)
-	if len(words) != len(fields) {
-		return "", fmt.Errorf("%q does not have the five fields of crontab", expression)
+	fields, err := stack.CronValues(expression)
+	if err != nil {
+		return "", err
 	}
-	out := make([]string, 0, 6)
-	for i, f := range fields {
-		values, err := f.values(words[i])
-		if err != nil {
-			return "", err
-		}
-		out = append(out, f.write(values))
+	out := []string{
+		numbers(fields[0], 0, 59), numbers(fields[1], 0, 23), numbers(fields[2], 1, 31), numbers(fields[3], 1, 12),
+		spans(fields[4], len(weekdays), func(day int) string { return weekdays[day] }),
 	}
 	switch {
 	case out[4] == "*":
@@ -52,77 +33,21 @@ func awsCron(expression string) (string, error) {
 	return "cron(" + strings.Join(append(out, "*"), " ") + ")", nil
 }
 
-// values are those that a field means, in order.
-func (f field) values(word string) ([]int, error) {
-	var out []int
-	for part := range strings.SplitSeq(word, ",") {
-		span, by, stepped := strings.Cut(part, "/")
-		from, to := f.least, f.most
-		step := 1
-		var err error
-		if first, last, ranged := strings.Cut(span, "-"); span != "*" && span != "?" {
-			from, err = f.number(first)
-			switch {
-			case err == nil && ranged:
-				to, err = f.number(last)
-			case !stepped:
-				to = from
-			}
-		} else if f.words != nil && f.least == 0 {
-			to = f.most - 1
-		}
-		if err == nil && stepped {
-			step, err = strconv.Atoi(by)
-		}
-		if err != nil || step < 1 || from > to {
-			return nil, fmt.Errorf("%q is not a valid %s", part, f.name)
-		}
-		for v := from; v <= to; v += step {
-			out = append(out, f.normal(v))
-		}
+// numbers writes values between least and most; those that go on in equal steps to the end are from/step.
+func numbers(values []int, least, most int) string {
+	if by, ok := stride(values); ok && by > 1 && values[len(values)-1]+by > most {
+		return strconv.Itoa(values[0]) + "/" + strconv.Itoa(by)
 	}
-	slices.Sort(out)
-	return slices.Compact(out), nil
+	return spans(values, most-least+1, strconv.Itoa)
 }
 
-// normal: 7 is Sunday, as 0 is.
-func (f field) normal(v int) int {
-	if f.most == 7 {
-		return v % 7
-	}
-	return v
-}
-
-func (f field) number(word string) (int, error) {
-	if i := slices.Index(f.words, strings.ToUpper(word)); i >= 0 {
-		return i + f.least, nil
-	}
-	v, err := strconv.Atoi(word)
-	if err == nil && (v < f.least || v > f.most) {
-		err = fmt.Errorf("%d is out of range", v)
-	}
-	return v, err
-}
-
-// write is a list of values; all of them are *, and an unbroken run is a range.
-func (f field) write(values []int) string {
-	all := f.most - f.least + 1
-	if f.most == 7 {
-		all = 7
-	}
+// spans writes values: all of them are *, and an unbroken run of three or more is a range.
+func spans(values []int, all int, name func(int) string) string {
 	if len(values) == all {
 		return "*"
 	}
-	name := strconv.Itoa
-	if f.most == 7 {
-		name = func(v int) string { return weekdays[v] }
-	}
-	first, last := values[0], values[len(values)-1]
-	if len(values) > 2 && last-first == len(values)-1 {
-		return name(first) + "-" + name(last)
-	}
-	if by, ok := stride(values); ok && f.most != 7 && last+by > f.most {
-		return name(first) + "/" + strconv.Itoa(by)
+	if by, ok := stride(values); ok && by == 1 {
+		return name(values[0]) + "-" + name(values[len(values)-1])
 	}
 	out := make([]string, len(values))
 	for i, v := range values {

@@ -38,10 +38,9 @@ func TestCron(t *testing.T) {
 		"5-20/15 * * * *":  "cron(5,20 * * * ? *)",
 		"0 9-17 * * 1-5":   "cron(0 9-17 ? * MON-FRI *)",
 		"0 0 * * 0":        "cron(0 0 ? * SUN *)",
-		"0 0 * * 7":        "cron(0 0 ? * SUN *)",
-		"0 0 * * 5-7":      "cron(0 0 ? * SUN,FRI,SAT *)",
+		"0 0 * * 0,5-6":    "cron(0 0 ? * SUN,FRI,SAT *)",
+		"0 0 * * 0-6":      "cron(0 0 * * ? *)",
 		"0 0 * * sun,wed":  "cron(0 0 ? * SUN,WED *)",
-		"0 0 * * 0-7":      "cron(0 0 * * ? *)",
 		"0 0 1,15 * *":     "cron(0 0 1,15 * ? *)",
 		"0 0 1 jan-mar ?":  "cron(0 0 1 1-3 ? *)",
 		"0 0 */2 * *":      "cron(0 0 1/2 * ? *)",
@@ -56,7 +55,7 @@ func TestCron(t *testing.T) {
 			t.Errorf("%s: %s, %v, want %s", crontab, got, err, want)
 		}
 	}
-	for _, crontab := range []string{"", "* * * *", "60 * * * *", "* * 0 * *", "a * * * *", "5-1 * * * *", "*/0 * * * *", "*/x * * * *", "0 0 1 * 1", "0 0 */2 * 1"} {
+	for _, crontab := range []string{"", "* * * *", "60 * * * *", "* * 0 * *", "0 0 * * 7", "a * * * *", "5-1 * * * *", "*/0 * * * *", "*/x * * * *", "0 0 1 * 1", "0 0 */2 * 1"} {
 		if got, err := awsCron(crontab); err == nil {
 			t.Errorf("%q: %s", crontab, got)
 		}
