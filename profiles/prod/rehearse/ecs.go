@@ -32,7 +32,7 @@ func (s *session) rehearseECS(ctx context.Context, o Options) ([]Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.MarshalIndent(document, "", "  ")
+	data, err := json.Marshal(map[string]any{"services": document})
 	if err != nil {
 		return nil, err
 	}
