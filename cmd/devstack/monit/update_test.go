@@ -34,9 +34,10 @@ func TestSelectionStaysWithItsRow(t *testing.T) {
 	if m.current().key != "web" || m.logs.generation == generation {
 		t.Errorf("after the row went, selected is %q, logs of generation %d", m.current().key, m.logs.generation)
 	}
+	generation = m.logs.generation
 	press(m, "down", "down")
-	if m.current().key != "web" {
-		t.Errorf("below the last row is %q", m.current().key)
+	if m.current().key != "web" || m.logs.generation != generation {
+		t.Errorf("below the last row is %q, with logs of generation %d", m.current().key, m.logs.generation)
 	}
 }
 

@@ -70,3 +70,22 @@ func TestEverything(t *testing.T) {
 	report := r.With(entries...).For("kubernetes").Text(true)
 	golden(t, "everything", append(files, prod.File{Path: "report.txt", Data: []byte(report)}))
 }
+
+// A managed service is outside of the cluster: no policy speaks of its pods, and its port is open.
+func TestManagedServicesHaveNoPods(t *testing.T) {
+	m, _ := load(t, "testdata/cases/everything/ecosystem.yaml", prod.Options{})
+	files, _, err := kubernetes.Render(m, kubernetes.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := false
+	for _, f := range files {
+		if strings.Contains(string(f.Data), "name: postgres\n") {
+			t.Errorf("%s selects the pods of postgres", f.Path)
+		}
+		open = open || strings.Contains(string(f.Data), "port: 5432\n")
+	}
+	if !open {
+		t.Error("nobody may reach postgres")
+	}
+}
