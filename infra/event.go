@@ -138,7 +138,10 @@ type Effect interface{ effect() }
 // Every effect.
 type (
 	// Probe asks a run until it is ready, in the place of whatever was asked before.
-	Probe struct{ Run }
+	Probe struct {
+		Run
+		Again bool // it was ready in this run: that its server answers is enough
+	}
 	// StopProbe asks nobody any more.
 	StopProbe struct{}
 	// SetTimer says Elapsed after a while, in the place of an earlier timer.

@@ -259,7 +259,7 @@ func (m Machine) began(run Run, known bool) (Machine, []Effect) {
 		if m.failing() {
 			m.Detail = after // it goes on being the cause
 		}
-		effects = append(effects, Probe{run})
+		effects = append(effects, Probe{Run: run})
 	}
 	return m, effects
 }
@@ -293,7 +293,7 @@ func (m Machine) probed(ev Event) (Machine, []Effect) {
 	case Silent:
 		if m.Phase == PhaseReady && ev.Run == m.Run {
 			m.Phase, m.Detail, m.ReadyBy, m.Sick = PhaseProbing, ev.Detail, "", false
-			return m, []Effect{Probe{ev.Run}}
+			return m, []Effect{Probe{Run: ev.Run, Again: true}}
 		}
 	}
 	return m, nil

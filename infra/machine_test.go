@@ -185,7 +185,7 @@ func TestRepairs(t *testing.T) {
 	}
 	second := Run{"2", began.Add(time.Hour)} // it had been removed
 	m, effects = steps(m, Elapsed{}, seen(second, "running"), BroughtBack{})
-	if m.Phase != PhaseProbing || m.Restarts != 1 || m.Failures != 2 || !m.WasReady || !slices.Contains(effects, Effect(Probe{second})) {
+	if m.Phase != PhaseProbing || m.Restarts != 1 || m.Failures != 2 || !m.WasReady || !slices.Contains(effects, Effect(Probe{Run: second})) {
 		t.Errorf("a repair: %+v, %v", m, effects)
 	}
 	m, effects = steps(m, Died{Told: Told{"2", second.Started.Add(time.Second)}, State: "exited", Code: 1})

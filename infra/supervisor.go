@@ -122,7 +122,7 @@ func (s *supervisor) perform(e Effect) {
 	switch e := e.(type) {
 	case Probe:
 		s.endProbe()
-		s.probe(e.Run)
+		s.probe(e.Run, e.Again)
 	case StopProbe:
 		s.endProbe()
 	case SetTimer:
@@ -159,11 +159,15 @@ func (s *supervisor) endTimer() {
 	}
 }
 
-// probe asks a run until it is ready, or stopProbe is called.
-func (s *supervisor) probe(run Run) {
+// probe asks a run until it is ready, or stopProbe is called. Of one that was ready before it only asks the server, if there is
+// one to ask: a healthcheck through exec says nothing new, and is what a loaded machine is slow at.
+func (s *supervisor) probe(run Run, again bool) {
 	ctx, cancel := context.WithCancel(s.keeping.ctx)
 	s.stopProbe = cancel
 	all, k, name := s.checks, s.keeping, s.name
+	if again && all.server != nil {
+		all.own = nil
+	}
 	k.spawn(func() {
 		r, by := all.wait(ctx, func(r probe.Result) { k.looked(name, run, r) })
 		if r.Ready && ctx.Err() == nil {
