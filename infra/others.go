@@ -38,7 +38,7 @@ const (
 func Watch(p Project, publish func(view.Event)) *Others {
 	ctx, cancel := context.WithCancel(context.Background())
 	o := &Others{cancel: cancel, publish: publish}
-	for i, name := range Order(p.Project) {
+	for _, name := range Order(p.Project) {
 		s := definition("none", p, p.Services[name])
 		s.Health = view.HealthStarting
 		ask := declaredCheck(p.Services[name])
@@ -47,6 +47,8 @@ func Watch(p Project, publish func(view.Event)) *Others {
 			s.Detail = "taken for ready: others run it, and it has no published port that could be asked"
 		}
 		o.list, o.checks = append(o.list, s), append(o.checks, ask)
+	}
+	for i, ask := range o.checks { // when the lists are whole: each asker reads them
 		if ask != nil {
 			o.work.Go(func() { o.watch(ctx, i) })
 		}
