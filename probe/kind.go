@@ -16,6 +16,7 @@ const (
 	Completed   Kind = "completed"
 	Unchecked   Kind = "unchecked"
 	Running     Kind = "running"
+	HTTPAnswer  Kind = "http" // before the first answer; see Answered
 )
 
 // Answered is the kind of an HTTP answer: "http 200".
@@ -23,6 +24,9 @@ func Answered(status int) Kind { return Kind("http " + strconv.Itoa(status)) }
 
 // ListensOn is the kind of a listening socket: "listens :3000".
 func ListensOn(port int) Kind { return Kind("listens :" + strconv.Itoa(port)) }
+
+// ListensAt is ListensOn the port of an address (host:port).
+func ListensAt(addr string) Kind { return ListensOn(portOf(addr)) }
 
 // Row is what docs/readiness.md says of a kind.
 type Row struct {
