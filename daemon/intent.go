@@ -275,7 +275,7 @@ func (i *intent) launchMissing(names []string, processes []procs.Process) {
 			case is < 0 && named:
 				i.Launches.first(app.Name, n)
 			case is < 0, !named && !changed:
-			case app.OneShot && processes[is].Ready && !changed: // it has done its work
+			case processes[is].Status == view.Completed && !changed: // it has done its work
 			case changed && !rests(processes[is]), named && !runs(processes[is]):
 				i.Launches.anew(processes[is])
 			}
@@ -298,7 +298,7 @@ func runs(p procs.Process) bool {
 }
 
 // rests says whether a changed definition leaves a process as it is.
-func rests(p procs.Process) bool { return p.Status == view.Stopped || p.Pid == nil && p.Ready }
+func rests(p procs.Process) bool { return p.Status == view.Stopped || p.Status == view.Completed }
 
 // scale gives an app another number of instances.
 func (i *intent) scale(name string, count int) {

@@ -233,7 +233,7 @@ func TestWants(t *testing.T) {
 
 // What does not run, or runs as it was defined before, is to be launched; nothing else.
 func TestLaunchMissing(t *testing.T) {
-	done := was("web", view.Stopped)
+	done := was("web", view.Completed)
 	done.Ready = true
 	for name, tc := range map[string]struct {
 		change    func(*intent)
@@ -309,7 +309,7 @@ func TestStanding(t *testing.T) {
 		}
 		return p
 	}
-	completed := func(p *procs.Process) { p.Status, p.Pid = view.Stopped, nil }
+	completed := func(p *procs.Process) { p.Status, p.Pid, p.Ended = view.Completed, nil, true }
 	want := intent{
 		Launches: launches{"anew/0": {Least: 5}, "beside/0": {Least: 5, Beside: true}, "migrate/0": {Least: 2}},
 		lasting:  lasting{Stopped: set("ending", "done")},

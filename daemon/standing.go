@@ -81,7 +81,7 @@ func (i intent) standing(processes []procs.Process) []procs.Process {
 			continue
 		}
 		if anew.awaits(p) || stops && p.Pid != nil {
-			p.Status, p.Ready, p.Pid = view.Waiting, false, nil
+			p.Status, p.Ready, p.Ended, p.Pid = view.Waiting, false, false, nil
 		}
 		standing = append(standing, p)
 	}

@@ -140,14 +140,11 @@ func (u *up) raise(ctx context.Context) <-chan error {
 // returns which processes are started where those are not all.
 func (u *up) runApps() (only map[int]bool) {
 	want := u.d.wanted()
-	oneShot := func(app string) bool {
-		return slices.ContainsFunc(want.Stack.Apps, func(a stack.App) bool { return a.Name == app && a.OneShot })
-	}
 	started, all := map[int]bool{}, true
 	for _, p := range u.d.procs.Snapshot() {
 		started[p.ID] = !want.stops(p.Name, p.Instance)
 		all = all && started[p.ID]
-		done := oneShot(p.Name) && p.Ready && !want.Launches.awaits(p)
+		done := p.Status == view.Completed && !want.Launches.awaits(p)
 		if started[p.ID] && !done && slices.Contains(u.apps, p.Name) {
 			u.d.procs.StartIDs(p.ID)
 		}

@@ -162,6 +162,9 @@ func (v *verdict) process(app stack.App, p procs.Process, began time.Time, bad m
 	case p.Status == view.Errored:
 		failure.LastLines = lastLines(p)
 		failure.Message = ending(p) + " and is errored: it is not restarted any more"
+		if app.OneShot && app.MaxRestarts == 0 {
+			failure.Message = ending(p) + ": a one_shot that fails is not run again by itself"
+		}
 	case p.Status == view.Stopped && (fresh || p.LastError != ""):
 		failure.LastLines = lastLines(p)
 		failure.Message = ending(p) + " before it was ready"

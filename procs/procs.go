@@ -11,6 +11,7 @@ import "devstack/view"
 type Process struct {
 	view.ProcessDetails
 	Hash    string // of the definition that its next launch has; that of a reload until then is the old one's
+	Ended   bool   // stopped by itself
 	Leaving bool   // no longer wanted: it is gone as soon as it has ended
 	Late    bool   // launching for longer than listen_timeout
 
