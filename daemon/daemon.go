@@ -29,7 +29,7 @@ const idleTime = time.Minute
 type Daemon struct {
 	ctx     context.Context // its life
 	log     *slog.Logger
-	keeper  *keeper.Conn
+	keeper  link
 	home    keeper.Identity
 	bus     *bus
 	procs   *procs.Manager
@@ -59,6 +59,16 @@ type Daemon struct {
 	replacing bool            // no action begins any more: the next daemon carries it out
 	work      context.Context // of actions; ends when `down` begins
 	stopWork  context.CancelCauseFunc
+}
+
+// link is the part of keeper.Conn that a daemon itself needs; tests in virtual time bring their own.
+type link interface {
+	List(context.Context) ([]keeper.Running, error)
+	Fetch(context.Context) ([]byte, error)
+	Stash(context.Context, []byte) error
+	Exec(context.Context, keeper.ExecReq) error
+	Fail(ctx context.Context, reason string, code int) error
+	Shutdown(context.Context) error
 }
 
 // Run is the life of a daemon that a keeper started: it takes over what its predecessor left, or begins with nothing,

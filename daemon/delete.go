@@ -41,11 +41,9 @@ func (r *remove) run(ctx context.Context) *api.Result {
 		return out
 	}
 	names := s.apps()
-	if refused := r.d.intend(func(next *intent) { next.remove(names...) }); refused != nil {
+	if _, refused := r.d.enact(func(next *intent) { next.remove(names...) }, names...); refused != nil {
 		return refused
 	}
-	r.d.procs.Apply(r.d.wanted().Stack.Apps, names...)
-	r.d.gates.update()
 	return r.d.await(ctx, goal{removed: names, began: time.Now()}, nil, timeout(r.req.Timeout), []string{})
 }
 

@@ -18,8 +18,24 @@ type gates struct {
 	publish    func(view.Event)
 
 	mu     sync.Mutex          // one update at a time; guards what follows
+	held   int                 // commands whose definitions are still to come: no gate opens
 	closed map[string][]string // app -> what keeps its gate closed, as of the last update
 	told   map[string]string   // app -> what it waits for, as last published
+}
+
+// hold keeps gates from opening until release: between an intent and its definitions, an open gate would launch what was
+// defined before.
+func (g *gates) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.held++
+}
+
+func (g *gates) release() {
+	g.mu.Lock()
+	g.held--
+	g.mu.Unlock()
+	g.update()
 }
 
 // update sets the gates as things are now.
@@ -32,10 +48,17 @@ func (g *gates) update() {
 		return
 	}
 	processes := g.procs.Snapshot()
-	now := closedGates(want.gated(), want.Loose, g.containers.snapshot(), want.awaited(processes))
+	now := closedGates(want.gated(), want.Loose, want.standingServices(g.containers.snapshot()), want.standing(processes))
 	for _, app := range want.Stack.Apps {
-		if before, known := g.closed[app.Name]; !known || !slices.Equal(before, now[app.Name]) {
+		before, known := g.closed[app.Name]
+		switch {
+		case known && slices.Equal(before, now[app.Name]):
+		case g.held == 0 || len(now[app.Name]) > 0:
 			g.procs.SetGate(app.Name, now[app.Name])
+		case known:
+			now[app.Name] = before
+		default: // not judged yet, as far as the manager knows
+			delete(now, app.Name)
 		}
 	}
 	g.closed = now
@@ -130,5 +153,5 @@ func processOpen(c stack.Condition, p procs.Process) bool {
 // completed reports whether a process has ended by itself with 0 and is not to come back.
 func completed(p procs.Process) bool {
 	exit := p.LastExit()
-	return p.Status == view.Completed || p.Status == view.Stopped && exit != nil && exit.Succeeded() && exit.Reason != view.Manual
+	return p.Status == view.Completed || p.Ended && exit != nil && exit.Succeeded()
 }

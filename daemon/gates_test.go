@@ -68,7 +68,12 @@ func TestGates(t *testing.T) {
 		},
 		{
 			name: "a process completed", deps: []stack.Dependency{app("migrate", stack.Completed)},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "migrate", Status: view.Completed}, Exits: []view.ExitRecord{{Exit: view.Exit{Code: new(0)}}}})},
+		},
+		{
+			name: "stopped while it waited to run again is not completed", deps: []stack.Dependency{app("migrate", stack.Completed)},
 			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "migrate", Status: view.Stopped}, Exits: []view.ExitRecord{{Exit: view.Exit{Code: new(0)}}}})},
+			want:      []string{"migrate"},
 		},
 		{
 			name: "stopped by hand is not completed", deps: []stack.Dependency{app("migrate", stack.Completed)},

@@ -8,11 +8,14 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/procs"
+	"devstack/stack"
 )
 
 // intend makes the next intent out of the present one. When it returns, the keeper has it, and a daemon that dies now has a
-// successor that goes on with it: so it comes before every effect. The disk gets it meanwhile, see intentFile.notes. A refusal means
-// that nothing has changed.
+// successor that goes on with it: so it comes before every effect. The gates of what waits for anything that is to be run anew
+// are closed then, before any process hears of it. The disk gets it meanwhile, see intentFile.notes. A refusal means that
+// nothing has changed.
 func (d *Daemon) intend(change func(*intent)) *api.Result {
 	d.intending.Lock()
 	defer d.intending.Unlock()
@@ -29,9 +32,26 @@ func (d *Daemon) intend(change func(*intent)) *api.Result {
 	d.mu.Lock()
 	d.intent = next
 	d.mu.Unlock()
+	d.gates.update()
 	d.file.keep(next.lasting)
 	d.changed.fire()
 	return nil
+}
+
+// enact makes the next intent, and gives the manager its definitions of the named apps, or of all. Gates close before that and
+// open after it.
+func (d *Daemon) enact(change func(*intent), names ...string) (procs.Changes, *api.Result) {
+	d.gates.hold()
+	defer d.gates.release()
+	var apps []stack.App
+	refused := d.intend(func(next *intent) {
+		change(next)
+		apps = next.Stack.Apps
+	})
+	if refused != nil {
+		return procs.Changes{}, refused
+	}
+	return d.procs.Apply(apps, names...), nil
 }
 
 // wanted is the present intent. Nobody may change what it shares: see intend.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"devstack/daemon/api"
@@ -23,17 +22,18 @@ const savedVersion = 1
 // makes the next one of it, see Daemon.intend. The zero value: nothing is to run, and nothing is known of earlier days.
 type intent struct {
 	lasting
-	Stack       *stack.Stack     `json:"-"` // nil: nothing is to run
-	Files       api.Files        `json:"files"`
-	Environment []string         `json:"environment"` // of who asked
-	Services    []string         `json:"services"`    // that some up has asked for
-	NoInfra     bool             `json:"no_infra"`
-	Loose       map[string]bool  `json:"loose"`    // apps started by up --only: they wait for nothing
-	LeftOut     map[string]bool  `json:"left_out"` // apps that a resurrect has left stopped, in part or whole: nobody waits for what is stopped of them
-	Launches    launches         `json:"launches"` // that commands have asked for
-	Raising     map[string]bool  `json:"raising"`  // services that a start or restart is bringing up: the next daemon goes on with it
-	Booting     bool             `json:"booting"`  // the daemon's own up is not done yet: the next daemon goes on with it
-	Down        *api.DownRequest `json:"down"`     // has begun: the next daemon goes on with it; nil: has not
+	Stack       *stack.Stack      `json:"-"` // nil: nothing is to run
+	Files       api.Files         `json:"files"`
+	Environment []string          `json:"environment"` // of who asked
+	Services    []string          `json:"services"`    // that some up has asked for
+	NoInfra     bool              `json:"no_infra"`
+	Loose       map[string]bool   `json:"loose"`    // apps started by up --only: they wait for nothing
+	LeftOut     map[string]bool   `json:"left_out"` // apps that a resurrect has left stopped, in part or whole: nobody waits for what is stopped of them
+	Launches    launches          `json:"launches"` // that commands have asked for
+	Raising     map[string]bool   `json:"raising"`  // services that a command is bringing up: the next daemon goes on with it
+	Outgoing    map[string]string `json:"outgoing"` // of those, the runs that are to end, by service: see standingServices
+	Booting     bool              `json:"booting"`  // the daemon's own up is not done yet: the next daemon goes on with it
+	Down        *api.DownRequest  `json:"down"`     // has begun: the next daemon goes on with it; nil: has not
 }
 
 // lasting is the part of an intent that outlives down and a reboot, on disk: names and numbers, and nothing of an environment
@@ -49,35 +49,6 @@ type lasting struct {
 	Driver           string            `json:"driver"`            // docker or native: what services ran with last; empty: there were none
 }
 
-// launch is a launch of an instance that a command has asked for.
-type launch struct {
-	Least  int64 `json:"least"`  // its generation, or the first one above it that comes about
-	Beside bool  `json:"beside"` // it takes over from an older one, which goes on until then
-}
-
-// launches are by instance, see instanceName.
-type launches map[string]launch
-
-func instanceName(app string, n int) string { return app + "/" + strconv.Itoa(n) }
-
-// anew asks for launches of processes that are newer than those that there are.
-func (l launches) anew(processes ...procs.Process) {
-	for _, p := range processes {
-		l[instanceName(p.Name, p.Instance)] = launch{Least: p.Newest + 1}
-	}
-}
-
-// first asks for the first launch of an instance that there is no process of.
-func (l launches) first(app string, n int) { l[instanceName(app, n)] = launch{Least: 1} }
-
-// replace asks for a launch of a process that takes over from the one that there is, where both can run at once.
-func (l launches) replace(p procs.Process) {
-	l[instanceName(p.Name, p.Instance)] = launch{Least: p.Newest + 1, Beside: p.Overlaps}
-}
-
-// drop leaves a process the launch that it has: the reload has failed.
-func (l launches) drop(p procs.Process) { delete(l, instanceName(p.Name, p.Instance)) }
-
 // clone shares nothing that a change of the intent changes.
 func (i intent) clone() intent {
 	if i.Stack != nil {
@@ -85,7 +56,8 @@ func (i intent) clone() intent {
 		st.Apps = slices.Clone(st.Apps)
 		i.Stack = &st
 	}
-	i.Loose, i.LeftOut, i.Launches, i.Raising = cloned(i.Loose), cloned(i.LeftOut), cloned(i.Launches), cloned(i.Raising)
+	i.Loose, i.LeftOut, i.Launches = cloned(i.Loose), cloned(i.LeftOut), cloned(i.Launches)
+	i.Raising, i.Outgoing = cloned(i.Raising), cloned(i.Outgoing)
 	i.Stopped, i.StoppedInstances, i.Started = cloned(i.Stopped), cloned(i.StoppedInstances), cloned(i.Started)
 	i.Instances, i.StoppedServices = cloned(i.Instances), cloned(i.StoppedServices)
 	return i
@@ -189,28 +161,6 @@ func (i intent) driver() string {
 	return cmp.Or(i.Driver, driverDocker) // an older devstackd knew no other
 }
 
-// gated are the apps with the dependencies that they wait for.
-func (i intent) gated() []stack.App {
-	if len(i.LeftOut) == 0 {
-		return i.Stack.Apps
-	}
-	apps := slices.Clone(i.Stack.Apps)
-	for n := range apps {
-		apps[n].DependsOn = slices.DeleteFunc(slices.Clone(apps[n].DependsOn), func(dep stack.Dependency) bool {
-			return !dep.Service && i.LeftOut[dep.Name] && i.Stopped[dep.Name]
-		})
-	}
-	return apps
-}
-
-// awaited are the processes without instances that a resurrect has left stopped.
-func (i intent) awaited(processes []procs.Process) []procs.Process {
-	if len(i.LeftOut) == 0 {
-		return processes
-	}
-	return slices.DeleteFunc(slices.Clone(processes), func(p procs.Process) bool { return i.LeftOut[p.Name] && i.stops(p.Name, p.Instance) })
-}
-
 // What commands make of an intent. The receiver is a clone of the intent before.
 
 // stop stops instances of an app; all of them are the app, whatever number it will have.
@@ -284,8 +234,8 @@ func (s selection) instances(app string) (numbers []int) {
 func (i *intent) stopServices(names ...string) {
 	for _, name := range names {
 		i.StoppedServices[name] = view.ByDevstack
-		delete(i.Raising, name)
 	}
+	i.raised(names...)
 }
 
 func (i *intent) runServices(names ...string) {
@@ -300,22 +250,33 @@ func (i *intent) runServices(names ...string) {
 func (i *intent) raised(names ...string) {
 	for _, name := range names {
 		delete(i.Raising, name)
+		delete(i.Outgoing, name)
+	}
+}
+
+// rerunServices notes that the present runs of services are to end, so that from now on nobody takes those for ready.
+func (i *intent) rerunServices(services []view.ServiceDetails, names ...string) {
+	for _, s := range services {
+		if slices.Contains(names, s.Name) {
+			i.Raising[s.Name], i.Outgoing[s.Name] = true, runOf(s)
+		}
 	}
 }
 
 // launchMissing asks for launches of the named apps that do not run, and of every app that does not run as it is defined now.
-func (i *intent) launchMissing(names []string, old *stack.Stack, processes []procs.Process) {
+func (i *intent) launchMissing(names []string, processes []procs.Process) {
 	for _, app := range i.Stack.Apps {
-		named, changed := slices.Contains(names, app.Name), changedSince(old, app)
+		named := slices.Contains(names, app.Name)
 		for _, n := range numbers(app) {
 			is := slices.IndexFunc(processes, func(p procs.Process) bool { return p.Name == app.Name && p.Instance == n })
+			changed := is >= 0 && processes[is].Hash != app.Hash
 			switch {
 			case i.stops(app.Name, n):
 			case is < 0 && named:
 				i.Launches.first(app.Name, n)
 			case is < 0, !named && !changed:
-			case app.OneShot && processes[is].Ready && !changed: // it has done its work
-			case changed && runs(processes[is]), named && !runs(processes[is]):
+			case processes[is].Status == view.Completed && !changed: // it has done its work
+			case changed && !rests(processes[is]), named && !runs(processes[is]):
 				i.Launches.anew(processes[is])
 			}
 		}
@@ -331,15 +292,13 @@ func (i *intent) launchNew(app stack.App, processes []procs.Process) {
 	}
 }
 
-// changedSince says whether an app had another definition before.
-func changedSince(old *stack.Stack, app stack.App) bool {
-	return old != nil && slices.ContainsFunc(old.Apps, func(a stack.App) bool { return a.Name == app.Name && a.Hash != app.Hash })
-}
-
 // runs says whether a start leaves a process as it is.
 func runs(p procs.Process) bool {
 	return p.Status == view.Launching || p.Status == view.Online || p.Status == view.Waiting
 }
+
+// rests says whether a changed definition leaves a process as it is.
+func rests(p procs.Process) bool { return p.Status == view.Stopped || p.Status == view.Completed }
 
 // scale gives an app another number of instances.
 func (i *intent) scale(name string, count int) {

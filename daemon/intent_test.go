@@ -233,7 +233,7 @@ func TestWants(t *testing.T) {
 
 // What does not run, or runs as it was defined before, is to be launched; nothing else.
 func TestLaunchMissing(t *testing.T) {
-	old, done := fourApps(), was("web", view.Stopped)
+	done := was("web", view.Completed)
 	done.Ready = true
 	for name, tc := range map[string]struct {
 		change    func(*intent)
@@ -252,6 +252,10 @@ func TestLaunchMissing(t *testing.T) {
 			change: func(i *intent) { i.Stack.Apps[0].Hash = "new" }, named: []string{},
 			processes: []procs.Process{was("web", view.Online)}, want: "launches=web/0:5",
 		},
+		"changed, given up, not named": {
+			change: func(i *intent) { i.Stack.Apps[0].Hash = "new" }, named: []string{},
+			processes: []procs.Process{was("web", view.Errored)}, want: "launches=web/0:5",
+		},
 		"changed, stopped, not named": {
 			change: func(i *intent) { i.Stack.Apps[0].Hash = "new" }, named: []string{},
 			processes: []procs.Process{was("web", view.Stopped)},
@@ -269,7 +273,7 @@ func TestLaunchMissing(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&i)
 			}
-			i.launchMissing(tc.named, old, tc.processes)
+			i.launchMissing(tc.named, tc.processes)
 			if got := show(i); got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
@@ -289,9 +293,72 @@ func TestGated(t *testing.T) {
 	if !slices.Equal(left, []string{"redis", "last"}) || len(st.Apps[1].DependsOn) != 3 {
 		t.Errorf("waits for %v; the stack has %v", left, st.Apps[1].DependsOn)
 	}
-	awaited := want.awaited(chosen("last", "last/1").processes)
+	awaited := want.standing(chosen("last", "last/1").processes)
 	if len(awaited) != 1 || awaited[0].Instance != 0 {
 		t.Errorf("awaited are %+v", awaited)
+	}
+}
+
+// What is about to be run anew, or to end, has come nowhere yet; a reload beside the old launch leaves it ready.
+func TestStanding(t *testing.T) {
+	process := func(name string, generation int64, alter func(*procs.Process)) procs.Process {
+		p := processOf(view.Process{Name: name, Status: view.Online, Ready: true, Pid: new(7)})
+		p.Generation = generation
+		if alter != nil {
+			alter(&p)
+		}
+		return p
+	}
+	completed := func(p *procs.Process) { p.Status, p.Pid, p.Ended = view.Completed, nil, true }
+	want := intent{
+		Launches: launches{"anew/0": {Least: 5}, "beside/0": {Least: 5, Beside: true}, "migrate/0": {Least: 2}},
+		lasting:  lasting{Stopped: set("ending", "done")},
+	}
+	for name, tc := range map[string]struct {
+		process procs.Process
+		ready   bool
+	}{
+		"nobody asked":                     {process("web", 4, nil), true},
+		"about to be launched":             {process("anew", 4, nil), false},
+		"launched":                         {process("anew", 5, nil), true},
+		"beside the old one":               {process("beside", 4, nil), true},
+		"completed, and about to run":      {process("migrate", 1, completed), false},
+		"completed again":                  {process("migrate", 2, completed), true},
+		"about to be stopped":              {process("ending", 4, nil), false},
+		"completed, and stopped afterward": {process("done", 1, completed), true},
+	} {
+		got := want.standing([]procs.Process{tc.process})[0]
+		started := processOpen(stack.Started, got)
+		if got.Ready != tc.ready || started != tc.ready || !tc.ready && got.Status != view.Waiting {
+			t.Errorf("%s: %+v", name, got.Process)
+		}
+	}
+}
+
+// A service whose run is to end is not ready until it has another one, or until nobody wants that any more.
+func TestStandingServices(t *testing.T) {
+	run := func(started int64) []view.ServiceDetails {
+		at := at(started)
+		return []view.ServiceDetails{serviceOf(view.Service{Name: "db", ID: "c1", StartedAt: &at, Ready: true, State: "running", Health: view.HealthCompleted})}
+	}
+	want := intent{}.clone()
+	want.rerunServices(run(1), "db", "unknown")
+	ready := func(s []view.ServiceDetails) bool {
+		open := want.standingServices(s)[0]
+		if completed := serviceOpen(stack.Completed, open); completed != open.Ready || serviceOpen(stack.Started, open) != open.Ready {
+			t.Errorf("%+v", open)
+		}
+		return open.Ready
+	}
+	if seen := run(1); ready(seen) || !seen[0].Ready {
+		t.Error("the run that is to end is ready, or what is seen was changed")
+	}
+	if !ready(run(2)) {
+		t.Error("the next run is not ready")
+	}
+	want.raised("db")
+	if !ready(run(1)) {
+		t.Error("the run that stays is not ready")
 	}
 }
 
@@ -301,7 +368,7 @@ func TestIntentRoundTrip(t *testing.T) {
 		Stack:       &stack.Stack{Project: "p", Dir: "/d", Apps: []stack.App{{Name: "web", Hash: "h"}}},
 		Files:       api.Files{File: "/d/ecosystem.yaml", Profile: "dev"},
 		Environment: []string{"TOKEN=hunter2"}, Services: []string{"redis"}, NoInfra: true, Loose: set("web"), LeftOut: set("agent"),
-		Launches: map[string]launch{"web/0": {Least: 7, Beside: true}}, Raising: set("redis"), Booting: true, Down: &api.DownRequest{Volumes: true},
+		Launches: map[string]launch{"web/0": {Least: 7, Beside: true}}, Raising: set("redis"), Outgoing: map[string]string{"redis": "r1"}, Booting: true, Down: &api.DownRequest{Volumes: true},
 		lasting: lasting{
 			Version: savedVersion, SavedAt: at(5), Stopped: set("agent"), StoppedInstances: map[string][]int{"web": {1}}, Started: set("extra"),
 			Instances: map[string]int{"web": 2}, StoppedServices: map[string]string{"redis": "other"}, Driver: driverNative,

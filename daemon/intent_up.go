@@ -39,7 +39,7 @@ func (i intent) up(st *stack.Stack, req api.UpRequest) (next intent, names, note
 		}
 	}
 	if !next.NoInfra { // the services are brought up, also those that somebody has stopped
-		next.StoppedServices, next.Raising = map[string]string{}, map[string]bool{}
+		next.StoppedServices, next.Raising, next.Outgoing = map[string]string{}, map[string]bool{}, map[string]string{}
 	}
 	notes = keepUnspoken(&next, old, names)
 	next.tidy()

@@ -74,7 +74,6 @@ func (r *reload) now(ctx context.Context) *api.Result {
 			return refused
 		}
 		st = next
-		r.d.gates.update()
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout(r.req.Timeout), errTimeUp)
 	defer cancel()
@@ -163,11 +162,11 @@ func (r *reload) one(ctx context.Context, app stack.App, instance int) *api.Fail
 	if ctx.Err() != nil {
 		return &api.Failure{Resource: app.Name, Exit: api.ExitTimeout, Message: which(app, before) + "was not reloaded, because the time ran out"}
 	}
-	g := goal{
-		apps: []stack.App{app}, only: map[int]bool{before.ID: true}, began: time.Now(), after: map[int]int64{before.ID: before.Generation},
-	}
 	if refused := r.d.intend(func(next *intent) { next.Launches.replace(before) }); refused != nil {
 		return &refused.Failures[0]
+	}
+	g := goal{
+		apps: []stack.App{app}, only: map[int]bool{before.ID: true}, began: time.Now(), launches: r.d.wanted().Launches,
 	}
 	r.d.procs.Reload(before.ID, app)
 	r.d.procs.Settled(ctx)

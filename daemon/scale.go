@@ -84,19 +84,14 @@ func (s *scale) enact(app stack.App, g *goal) *api.Result {
 	active := slices.ContainsFunc(before, func(p procs.Process) bool {
 		return p.Name == app.Name && p.Status != view.Stopped && p.Status != view.Completed && !p.Leaving
 	})
-	refused := s.d.intend(func(next *intent) {
+	_, refused := s.d.enact(func(next *intent) {
 		next.scale(app.Name, app.Count())
 		if active {
 			next.launchNew(app, before)
 		}
-	})
-	if refused != nil {
+	}, app.Name)
+	if refused != nil || !active {
 		return refused
-	}
-	s.d.procs.Apply(s.d.wanted().Stack.Apps, app.Name)
-	s.d.gates.update()
-	if !active {
-		return nil
 	}
 	known := idsOf(before)
 	for _, p := range s.d.procs.Snapshot() {

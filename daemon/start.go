@@ -11,7 +11,6 @@ import (
 	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
-	"devstack/view"
 )
 
 // rerun is start, or restart: it runs the named processes and containers and waits until they are ready. The files are read
@@ -37,12 +36,12 @@ func (r *rerun) run(ctx context.Context) *api.Result {
 		r.d.turn.end()
 		return refused
 	}
-	broken := r.raise(ctx)
 	if r.restart {
 		r.d.procs.RestartIDs(r.selected.ids()...)
 	} else {
 		r.d.procs.StartIDs(r.selected.ids()...)
 	}
+	broken := r.raise(ctx)
 	notes := []string{}
 	if len(r.selected.processes)+len(r.selected.services) == 0 {
 		notes = append(notes, "this stack has no processes; name a service to run it")
@@ -59,16 +58,13 @@ func (r *rerun) decide(ctx context.Context) *api.Result {
 	if r.selected, r.engine = s, r.d.containers.engine(); len(s.services) > 0 && r.engine == nil {
 		return refusal(api.Failure{Resource: s.services[0], Exit: api.ExitEngine, Message: notRunByUs + "docker start or docker restart does"})
 	}
-	r.goal = goal{services: s.services, only: map[int]bool{}, began: r.began, after: map[int]int64{}}
+	r.goal = goal{services: s.services, only: map[int]bool{}, began: r.began}
 	for _, p := range s.processes {
 		r.goal.only[p.ID] = true
-		if r.anew(p) {
-			r.goal.after[p.ID] = p.Generation
-		}
 	}
 	names := s.apps()
 	if len(names) == 0 {
-		return r.d.intend(func(next *intent) { next.runServices(s.services...) })
+		return r.d.intend(r.runServices)
 	}
 	st, refused := r.readAnew(ctx)
 	if refused != nil {
@@ -82,39 +78,33 @@ func (r *rerun) decide(ctx context.Context) *api.Result {
 	return nil
 }
 
-// anew says whether a process is launched anew.
-func (r *rerun) anew(p procs.Process) bool {
-	return r.restart || p.Status == view.Stopped || p.Status == view.Completed
+// runServices is what the command wants of the selected services.
+func (r *rerun) runServices(next *intent) {
+	next.runServices(r.selected.services...)
+	if r.restart {
+		next.rerunServices(r.d.containers.snapshot(), r.selected.services...)
+	}
 }
 
-// readAnew reads the files anew for the selected apps, and notes in the goal which processes a changed definition launches
-// anew. The other apps, and the containers, stay as they are.
+// readAnew reads the files anew for the selected apps. The other apps, and the containers, stay as they are.
 func (r *rerun) readAnew(ctx context.Context) (*stack.Stack, *api.Result) {
 	names, environment := r.selected.apps(), environ(r.d.asked, r.req.Environment)
 	st, refused := redefined(ctx, r.d.wanted(), environment, names)
 	if refused != nil {
 		return nil, refused
 	}
-	launched := slices.DeleteFunc(slices.Clone(r.selected.processes), func(p procs.Process) bool { return runs(p) && !r.anew(p) })
-	refused = r.d.intend(func(next *intent) {
-		old := next.Stack
+	launched := slices.DeleteFunc(slices.Clone(r.selected.processes), func(p procs.Process) bool { return runs(p) && !r.restart })
+	_, refused = r.d.enact(func(next *intent) {
 		next.Stack, next.Environment = st, environment
 		next.runSelected(r.selected)
 		next.Launches.anew(launched...)
-		next.launchMissing(nil, old, r.d.procs.Snapshot())
-		next.runServices(r.selected.services...)
-	})
+		next.launchMissing(nil, r.d.procs.Snapshot())
+		r.runServices(next)
+	}, names...)
 	if refused != nil {
 		return nil, refused
 	}
-	before := r.d.procs.Snapshot()
-	changed := r.d.procs.Apply(st.Apps, names...).Changed
-	for _, p := range before {
-		if slices.Contains(changed, p.Name) {
-			r.goal.after[p.ID] = p.Generation
-		}
-	}
-	r.d.gates.update()
+	r.goal.launches = r.d.wanted().Launches.alone()
 	return st, nil
 }
 

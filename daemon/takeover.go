@@ -40,7 +40,7 @@ func (d *Daemon) takeOver(ctx context.Context) error {
 	}
 	d.intent = want // from here on the history is saved, and exits are acked only after that
 	d.file.keep(want.lasting)
-	taken := procs.Taken{Apps: want.Stack.Apps, Saved: past.Processes, Running: running, Wish: want.wish}
+	taken := procs.Taken{Apps: want.Stack.Apps, Saved: past.Processes, Running: running, Wish: want.wish, Gates: want.unproven}
 	if err := d.procs.Restore(taken); err != nil {
 		d.log.Error("cannot restore the processes' history", "err", err)
 		taken.Saved = nil

@@ -61,20 +61,29 @@ func (u *up) run(ctx context.Context) *api.Result {
 	if refusal == nil {
 		refusal = u.pull(ctx)
 	}
+	g := goal{services: u.services, apps: u.selected, began: began}
 	if refusal == nil {
-		refusal = u.d.intend(func(next *intent) { u.replace(next, u.d.procs.Snapshot()) })
+		g.removed, refusal = u.enact()
 	}
 	if refusal != nil {
 		u.giveUp()
 		u.d.turn.end()
 		return refusal
 	}
-	u.useContainers()
-	g := goal{services: u.services, apps: u.selected, began: began}
 	u.d.bus.publish(view.Event{Kind: view.KindOrder, To: strings.Join(g.order(u.want.Stack), ", ")})
-	broken := u.raise(ctx)
-	g.after, g.removed, g.only = u.runApps()
-	return u.d.await(ctx, g, broken, timeout(u.req.Timeout), u.notes())
+	g.launches, g.only = u.d.wanted().Launches.alone(), u.runApps()
+	return u.d.await(ctx, g, u.raise(ctx), timeout(u.req.Timeout), u.notes())
+}
+
+// enact makes the proposal the intent, and gives everybody its definitions. It returns which apps are to go.
+func (u *up) enact() (removed []string, refused *api.Result) {
+	u.d.gates.hold()
+	defer u.d.gates.release()
+	changes, refused := u.d.enact(func(next *intent) { u.replace(next, u.d.containers.snapshot(), u.d.procs.Snapshot()) })
+	if refused == nil {
+		u.useContainers()
+	}
+	return changes.Removed, refused
 }
 
 // pull has the images before anything starts: one that is not to be had leaves everything as it was. Without a
@@ -118,61 +127,42 @@ func (u *up) raise(ctx context.Context) <-chan error {
 	u.d.background.Go(func() { // an action is in the background itself
 		defer u.d.turn.end()
 		if u.engine != nil {
-			broken <- u.engine.Up(ctx, u.project, u.images)
+			err := u.engine.Up(ctx, u.project, u.images)
+			u.d.noteRaised(u.plan.Reruns())
+			broken <- err
 		}
 		close(broken)
 	})
 	return broken
 }
 
-// runApps gives the manager the definitions and starts the named apps, but not a one_shot that has done its work, nor an
-// instance that is to stay stopped. It returns which processes are launched anew, with the generation that they had, which
-// apps are to go, and which processes are started where those are not all.
-func (u *up) runApps() (after map[int]int64, removed []string, only map[int]bool) {
-	before := u.d.procs.Snapshot()
-	changes := u.d.procs.Apply(u.want.Stack.Apps)
-	u.d.gates.update() // gates first: what waits for nothing starts at once
+// runApps starts the named apps, but not a one_shot that has done its work, nor an instance that is to stay stopped. It
+// returns which processes are started where those are not all.
+func (u *up) runApps() (only map[int]bool) {
+	want := u.d.wanted()
 	started, all := map[int]bool{}, true
 	for _, p := range u.d.procs.Snapshot() {
-		stops := u.want.stops(p.Name, p.Instance)
-		all = all && !stops
-		started[p.ID] = !stops
-	}
-	if !all {
-		only = started
-	}
-	after = map[int]int64{}
-	for _, app := range u.want.Stack.Apps {
-		if !slices.Contains(u.apps, app.Name) {
-			continue
-		}
-		mine := slices.DeleteFunc(slices.Clone(before), func(p procs.Process) bool { return p.Name != app.Name })
-		anew := slices.Contains(changes.Changed, app.Name)
-		unfinished := func(p procs.Process) bool { return p.Status != view.Completed }
-		if app.OneShot && len(mine) >= app.Count() && !anew && !slices.ContainsFunc(mine, unfinished) {
-			continue
-		}
-		for _, p := range mine {
-			if anew || p.Status == view.Stopped || p.Status == view.Completed {
-				after[p.ID] = p.Generation
-			}
-		}
-		for _, p := range u.d.procs.Snapshot() {
-			if p.Name == app.Name && started[p.ID] {
-				u.d.procs.StartIDs(p.ID)
-			}
+		started[p.ID] = !want.stops(p.Name, p.Instance)
+		all = all && started[p.ID]
+		done := p.Status == view.Completed && !want.Launches.awaits(p)
+		if started[p.ID] && !done && slices.Contains(u.apps, p.Name) {
+			u.d.procs.StartIDs(p.ID)
 		}
 	}
-	return after, changes.Removed, only
+	if all {
+		return nil
+	}
+	return started
 }
 
 // replace makes the proposal the intent, but for what has changed since it was made.
-func (p *proposal) replace(next *intent, processes []procs.Process) {
+func (p *proposal) replace(next *intent, services []view.ServiceDetails, processes []procs.Process) {
 	old := *next
 	*next = p.want.clone()
 	next.Booting = old.Booting
 	if next.NoInfra {
 		next.StoppedServices = old.StoppedServices
 	}
-	next.launchMissing(p.apps, old.Stack, processes)
+	next.rerunServices(services, p.plan.Reruns()...)
+	next.launchMissing(p.apps, processes)
 }

@@ -20,9 +20,7 @@ type goal struct {
 	removed  []string     // apps to be gone
 	began    time.Time    // exits before it belong to the past
 	broken   error        // why containers could not be brought up, as far as known
-	// after holds, by id, the generation of processes that are about to be launched anew: the launch of that generation
-	// being ready does not count any more.
-	after map[int]int64
+	launches launches     // that were asked for when the action began: what an older launch says does not count any more
 }
 
 // order is everything in the goal, dependencies first.
@@ -87,7 +85,7 @@ func (v *verdict) app(g goal, app stack.App, processes []procs.Process, bad map[
 			v.waiting[app.Name] = p.WaitingFor
 			continue
 		}
-		if launch, awaited := g.after[p.ID]; awaited && p.Ready && p.Generation <= launch {
+		if p.Ready && g.launches.awaits(p) {
 			v.wait(app.Name, "is about to be launched")
 			continue
 		}

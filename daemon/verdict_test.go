@@ -33,7 +33,7 @@ func TestJudge(t *testing.T) {
 		failed    []string // resource=code
 		blocked   []string
 		broken    error
-		after     map[int]int64
+		launches  launches
 		only      map[int]bool
 		removed   []string
 		contains  string // the first failure's message
@@ -115,11 +115,11 @@ func TestJudge(t *testing.T) {
 			processes: []procs.Process{processOf(view.Process{Name: "old", Status: view.Stopping})},
 		},
 		{
-			name: "the launch before a restart", apps: []stack.App{web}, after: map[int]int64{0: 3}, pending: []string{"web"},
+			name: "the launch before a restart", apps: []stack.App{web}, launches: launches{"web/0": {Least: 4}}, pending: []string{"web"},
 			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Online, Ready: true}, Generation: 3})},
 		},
 		{
-			name: "the launch after a restart", apps: []stack.App{web}, after: map[int]int64{0: 3},
+			name: "the launch after a restart", apps: []stack.App{web}, launches: launches{"web/0": {Least: 4}},
 			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Online, Ready: true}, Generation: 4})},
 		},
 		{
@@ -144,7 +144,7 @@ func TestJudge(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			g := goal{apps: tc.apps, began: at(100), broken: tc.broken, after: tc.after, only: tc.only, removed: tc.removed}
+			g := goal{apps: tc.apps, began: at(100), broken: tc.broken, launches: tc.launches, only: tc.only, removed: tc.removed}
 			for _, s := range tc.services {
 				g.services = append(g.services, s.Name)
 			}

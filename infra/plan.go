@@ -141,6 +141,17 @@ func (p Plan) pulls() Plan {
 	return out
 }
 
+// Reruns are the services that get another run, or end: until that is there, nobody may take them for ready.
+func (p Plan) Reruns() []string {
+	var names []string
+	for _, o := range p.Ops {
+		if (o.Kind == OpStart || o.Kind == OpStop || o.Kind == OpRemove) && !slices.Contains(names, o.Service) {
+			names = append(names, o.Service)
+		}
+	}
+	return names
+}
+
 // starts is what the plan does for one service.
 func (p Plan) starts(project Project, name string) Start {
 	var out Start

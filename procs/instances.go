@@ -101,6 +101,15 @@ func (i *instances) setGate(app string, waitingFor []string) {
 	i.gates[app] = slices.Clone(waitingFor)
 }
 
+// shown are the processes in file order. The caller holds mu.
+func (i *instances) shown() []Process {
+	list := make([]Process, len(i.order))
+	for n, s := range i.order {
+		list[n] = s.shown.get()
+	}
+	return list
+}
+
 // all are the instances in file order.
 func (i *instances) all() []*supervisor {
 	i.mu.Lock()

@@ -10,8 +10,10 @@ import "devstack/view"
 // besides. Ports are only filled by SnapshotWithPorts.
 type Process struct {
 	view.ProcessDetails
-	Leaving bool // no longer wanted: it is gone as soon as it has ended
-	Late    bool // launching for longer than listen_timeout
+	Hash    string // of the definition that its next launch has; that of a reload until then is the old one's
+	Ended   bool   // stopped by itself
+	Leaving bool   // no longer wanted: it is gone as soon as it has ended
+	Late    bool   // launching for longer than listen_timeout
 
 	// A reload under way, or how the last one went.
 	Overlaps       bool      // it would run the new launch beside the old one

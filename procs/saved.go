@@ -49,6 +49,9 @@ type Taken struct {
 	Running []keeper.Running // the keeper's list
 	// Wish says what is wanted of an instance. nil: nothing more than what was saved.
 	Wish func(app string, instance int) Wish
+	// Gates says, by app, what keeps its gate closed, given the processes as they were saved; it is asked before anything goes
+	// on. Of an app that it says nothing of, what was saved holds. nil: that holds for all.
+	Gates func([]Process) map[string][]string
 }
 
 // Restore takes over from an earlier daemon. Call it once, on a new Manager. What is wanted wins over what was saved: an
@@ -89,6 +92,9 @@ func (m *Manager) Restore(t Taken) error {
 			delete(rows, key)
 		}
 	}
+	if t.Gates != nil {
+		m.closeGates(t.Gates(m.instances.shown()))
+	}
 	for key, left := range rows {
 		i := slices.IndexFunc(apps, func(a stack.App) bool { return a.Name == key.app })
 		if i < 0 || !slices.ContainsFunc(left, func(r keeper.Running) bool { return r.Exit == nil }) {
@@ -103,7 +109,20 @@ func (m *Manager) Restore(t Taken) error {
 		s.wanted = false
 		s.inbox.put(s.leave)
 	}
+	for _, s := range m.instances.order {
+		m.start(s)
+	}
 	return nil
+}
+
+// closeGates closes gates before anything goes on. The caller holds m.instances.mu.
+func (m *Manager) closeGates(closed map[string][]string) {
+	for _, s := range m.instances.order {
+		if names := closed[s.name]; len(names) > 0 {
+			s.machine.Closed = true
+			s.shown.change(func(p *Process) { p.WaitingFor = slices.Clone(names) })
+		}
+	}
 }
 
 // unsaved is an instance that nothing was saved of.
@@ -113,14 +132,13 @@ func unsaved(app stack.App, newID func() int) savedProcess {
 	}
 }
 
-// takeOver goes on with the n-th instance of an app. The caller holds m.instances.mu.
+// takeOver is to go on with the n-th instance of an app, once it is started. The caller holds m.instances.mu.
 func (m *Manager) takeOver(app stack.App, n int, p savedProcess, rows []keeper.Running, w Wish) *supervisor {
 	s := newSupervisor(m, app.Instance(n), n, p.ID)
 	s.machine = p.Machine
 	s.machine.Policy = policyOf(s.app)
 	s.shown.restore(p, s.machine) // what is seen is true before the goroutine has resumed
 	s.inbox.put(func() { s.restore(p, rows, w) })
-	m.start(s)
 	m.instances.order = append(m.instances.order, s)
 	return s
 }
@@ -149,7 +167,7 @@ func (s *supervisor) restore(p savedProcess, rows []keeper.Running, w Wish) {
 		s.control.accept(l) // the earlier daemon may have ended just before it could say so
 		s.shown.showLaunch(l)
 	}
-	if p.Machine.Gen < w.Least && next.Gen >= w.Least { // it has the definition that was asked for
+	if p.Machine.Gen < w.Least && (next.Gen >= w.Least || !next.live()) { // it has, or will have, the definition that was asked for
 		s.shown.setHash(s.app.Hash)
 	}
 	s.publish(before, next, "resumed", nil)

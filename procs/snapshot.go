@@ -23,7 +23,6 @@ type snapshot struct {
 	mu        sync.Mutex
 	process   Process
 	machine   Machine         // process was made from it
-	hash      string          // of the definition
 	launched  keeper.Launched // of the launch that serves
 	logStart  logStart        // of the launch that serves
 	maxMemory int64           // bytes; 0: no limit
@@ -34,12 +33,12 @@ type snapshot struct {
 func newSnapshot(app stack.App, n, id int, m Machine, waitingFor []string) *snapshot {
 	p := Idle(app, n, id)
 	p.WaitingFor = append(p.WaitingFor, waitingFor...)
-	return &snapshot{process: p, machine: m, hash: app.Hash, maxMemory: app.MaxMemory, expected: expected(app)}
+	return &snapshot{process: p, machine: m, maxMemory: app.MaxMemory, expected: expected(app)}
 }
 
 // Idle is the n-th instance of an app that was never launched; app is the definition of that instance.
 func Idle(app stack.App, n, id int) Process {
-	return Process{ProcessDetails: view.ProcessDetails{
+	return Process{Hash: app.Hash, ProcessDetails: view.ProcessDetails{
 		Process: view.Process{
 			Name: app.Name, Namespace: app.Namespace, Instance: n, ID: id, Status: view.Stopped, ReadyBy: view.Text(expected(app)),
 			ExecMode: cmp.Or(app.ExecMode, "fork"), Watching: app.Watch.On, Ports: []view.Address{}, WaitingFor: []string{},
@@ -64,6 +63,7 @@ func (n *snapshot) show(m Machine, heir, retired *int) {
 	defer n.mu.Unlock()
 	n.machine = m
 	p := &n.process
+	p.Ended = m.Ended
 	p.Status, p.Ready, p.ReadyBy, p.Late, p.Generation = m.State, m.Ready, n.readyBy(), m.Late, m.Gen
 	p.Restarts, p.RestartsBy, p.UnstableRestarts = m.Restarts.Total(), m.Restarts, m.Unstable
 	if !m.live() {
@@ -125,8 +125,8 @@ func (n *snapshot) showDefinition(app stack.App) {
 func (n *snapshot) setHash(hash string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	changed := n.hash != hash
-	n.hash = hash
+	changed := n.process.Hash != hash
+	n.process.Hash = hash
 	return changed
 }
 
@@ -202,7 +202,7 @@ func (n *snapshot) saved() savedProcess {
 	defer n.mu.Unlock()
 	p := n.process
 	return savedProcess{
-		App: p.Name, Instance: p.Instance, ID: p.ID, Hash: n.hash, Machine: n.machine, Launched: n.launched, LogStart: n.logStart,
+		App: p.Name, Instance: p.Instance, ID: p.ID, Hash: p.Hash, Machine: n.machine, Launched: n.launched, LogStart: n.logStart,
 		Exits: p.Exits, LastError: string(p.LastError), WaitingFor: p.WaitingFor, StopCause: n.stopCause,
 	}
 }
@@ -212,8 +212,9 @@ func (n *snapshot) restore(saved savedProcess, m Machine) {
 	n.show(m, nil, nil)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.hash, n.launched, n.logStart, n.stopCause = saved.Hash, saved.Launched, saved.LogStart, saved.StopCause
+	n.launched, n.logStart, n.stopCause = saved.Launched, saved.LogStart, saved.StopCause
 	p := &n.process
+	p.Hash = saved.Hash
 	p.Exits = append(p.Exits, saved.Exits...)
 	if exit := p.LastExit(); exit != nil {
 		p.Exit = &exit.Exit

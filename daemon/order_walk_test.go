@@ -1,0 +1,552 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"devstack/daemon/api"
+	"devstack/infra"
+	"devstack/procs"
+	keeper "devstack/procs/keeper/protocol"
+	"devstack/stack"
+)
+
+// A random walk over random graphs, in virtual time: whatever commands, changed files and deaths come, no app is launched
+// while something that it depends on is not as far as it asks, or is about to be run anew by a command. DEVSTACK_ROUNDS says
+// how many walks; the default takes a second or two.
+func TestOrderInRandomWalks(t *testing.T) {
+	rounds := 40
+	if text := os.Getenv("DEVSTACK_ROUNDS"); text != "" {
+		var err error
+		if rounds, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for seed := range uint64(rounds) {
+		passed := t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) { walk(t, dir, seed) })
+		})
+		if !passed {
+			return
+		}
+	}
+}
+
+func walk(t *testing.T, dir string, seed uint64) {
+	w := newWorld(t, dir, seed)
+	defer func() { w.end() }() // of the last daemon
+	for range 25 {
+		if w.happen(); t.Failed() {
+			return
+		}
+	}
+	w.comeToRest()
+}
+
+// world is a project with its files, the keeper and the engine that run it, and a daemon.
+type world struct {
+	t      *testing.T
+	r      *rand.Rand // of the walk alone
+	seed   uint64
+	dir    string
+	d      *Daemon
+	stop   context.CancelFunc
+	began  time.Time
+	all    sync.WaitGroup // commands, and what supervises
+	apps   []stack.App    // as the file names them
+	made   map[string]int // by name of an app or a service: which definition the file has now
+	has    map[string]int // and which one the stack has
+	docker *fakeEngine
+
+	mu     sync.Mutex // guards what follows
+	calm   bool       // nothing dies any more
+	blob   []byte
+	runs   map[string]*worldRun
+	floors map[string]time.Time // of services: a run that began before it is about to end
+	begun  int
+}
+
+// worldRun is the newest launch of an instance, and what is about to become of it.
+type worldRun struct {
+	keeper.Running
+	oneShot      bool
+	alive, ready bool
+	since        time.Time // since when it is ready, or not
+	floor        int64     // a command has asked for a launch above it
+	completed    bool
+}
+
+func (r *worldRun) become(ready bool) {
+	if r.ready != ready {
+		r.ready, r.since = ready, time.Now()
+	}
+}
+
+func newWorld(t *testing.T, dir string, seed uint64) *world {
+	w := &world{
+		t: t, began: time.Now(), r: rand.New(rand.NewPCG(seed, 2)), seed: seed, dir: dir,
+		made: map[string]int{}, has: map[string]int{}, runs: map[string]*worldRun{}, floors: map[string]time.Time{},
+	}
+	var names []string
+	services := w.r.IntN(4)
+	for n := range 3 + w.r.IntN(9) {
+		name, service := fmt.Sprintf("n%d", n), n < services
+		app := stack.App{Name: name, Instances: 1, OneShot: w.r.IntN(3) == 0}
+		if !app.OneShot && w.r.IntN(4) == 0 {
+			app.Instances = 2
+		}
+		for m, other := range names {
+			if w.r.IntN(3) > 0 || service {
+				continue
+			}
+			dep := stack.Dependency{Name: other, Service: m < services, Condition: stack.Healthy}
+			if m >= services && w.app(other).OneShot {
+				dep.Condition = stack.Completed
+			} else if w.r.IntN(4) == 0 {
+				dep.Condition = stack.Started
+			}
+			app.DependsOn = append(app.DependsOn, dep)
+		}
+		names = append(names, name)
+		if !service {
+			w.apps = append(w.apps, app)
+		}
+		w.made[name] = 1
+	}
+	w.docker = &fakeEngine{w: w, events: make(chan infra.EngineEvent, 10000)}
+	w.write(names[:services])
+	w.begin()
+	if services > 0 {
+		st, refused := load(t.Context(), api.Files{File: w.file()}, nil, nil)
+		if refused != nil {
+			t.Fatal(refused)
+		}
+		st.Apps = nil
+		w.d.intent = intent{Stack: st, Services: names[:services], lasting: lasting{Driver: driverDocker}}
+		w.d.containers.set(w.d.containers.newEngine(w.docker))
+	}
+	return w
+}
+
+func (w *world) file() string { return filepath.Join(w.dir, "ecosystem.yaml") }
+
+func (w *world) app(name string) stack.App {
+	return w.apps[slices.IndexFunc(w.apps, func(a stack.App) bool { return a.Name == name })]
+}
+
+// write writes the files with the definitions as they are now.
+func (w *world) write(services []string) {
+	var b, c strings.Builder
+	if len(services) > 0 {
+		b.WriteString("compose: compose.yaml\n")
+	}
+	b.WriteString("apps:\n")
+	for _, app := range w.apps {
+		fmt.Fprintf(&b, "  - name: %s\n    command: [/bin/sh]\n    instances: %d\n    env: {MADE: \"%d\"}\n    restart_delay: 2s\n", app.Name, app.Count(), w.made[app.Name])
+		if app.OneShot {
+			b.WriteString("    one_shot: true\n")
+		} else {
+			b.WriteString("    wait_ready: true\n    listen_timeout: 20s\n")
+		}
+		if len(app.DependsOn) > 0 {
+			b.WriteString("    depends_on:\n")
+		}
+		for _, dep := range app.DependsOn {
+			fmt.Fprintf(&b, "      %s: {condition: %s}\n", dep.Name, dep.Condition)
+		}
+	}
+	c.WriteString("services:\n")
+	for _, name := range services {
+		fmt.Fprintf(&c, "  %s: {image: %s, network_mode: none, environment: {MADE: \"%d\"}, healthcheck: {test: [CMD, check], interval: 1s}}\n", name, name, w.made[name])
+	}
+	w.must(os.WriteFile(w.file(), []byte(b.String()), 0o600))
+	if len(services) > 0 {
+		w.must(os.WriteFile(filepath.Join(w.dir, "compose.yaml"), []byte(c.String()), 0o600))
+	}
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// begin is the start of a daemon, the first one or the next.
+func (w *world) begin() {
+	ctx, cancel := context.WithCancel(context.Background())
+	log := slog.New(slog.DiscardHandler)
+	d := &Daemon{ctx: ctx, log: log, keeper: w, bus: newBus(time.Now()), changed: newBroadcast(), turn: make(turn, 1)}
+	d.home = keeper.Identity{StateDir: w.dir}
+	d.work, d.stopWork = context.WithCancelCause(ctx)
+	d.file = newIntentFile(w.dir, func(message string) { w.t.Error(message) })
+	d.history = &historyFile{path: filepath.Join(w.dir, "state.json"), log: log, warn: func(message string) { w.t.Error(message) }}
+	d.containers = &containers{log: log, publish: d.publish, changed: d.changed}
+	d.procs = procs.NewManager(procs.Options{Keeper: w, Publish: d.publish, Save: d.saveHistory})
+	d.gates = &gates{wanted: d.wanted, containers: d.containers, procs: d.procs, publish: d.bus.publish}
+	w.mu.Lock()
+	w.d, w.stop = d, cancel
+	w.mu.Unlock()
+	w.must(d.takeOver(ctx))
+	w.all.Go(func() { d.supervise(ctx) })
+	w.all.Go(func() { d.file.run(ctx) })
+}
+
+// end is the end of the daemon; what it runs goes on.
+func (w *world) end() {
+	w.stop()
+	w.d.endBackground()
+	w.all.Wait()
+	w.d.procs.Close()
+	w.d.containers.set(nil)
+}
+
+// happen is one thing that happens.
+func (w *world) happen() {
+	time.Sleep(time.Duration(1+w.r.IntN(4000)) * time.Millisecond)
+	synctest.Wait()
+	if len(w.d.turn) > 0 {
+		return // a command has not got to its processes yet
+	}
+	defer synctest.Wait()
+	defer w.check()
+	some, what := w.some(), w.r.IntN(12)
+	w.t.Logf("%s: %d with %v", time.Since(w.began), what, some)
+	switch what {
+	case 0, 1, 2:
+		w.up()
+	case 3, 4:
+		w.rerun(true, some)
+	case 5:
+		w.rerun(true, nil)
+	case 6:
+		w.rerun(false, some)
+	case 7:
+		w.command(func(ctx context.Context) *api.Result { return (&stop{w.d, api.ActionRequest{Names: some}}).run(ctx) })
+	case 8:
+		w.edit()
+	case 9:
+		if apps := w.only(some, false); len(apps) > 0 {
+			w.command(func(ctx context.Context) *api.Result {
+				return (&reload{w.d, api.ActionRequest{Names: apps}}).run(ctx)
+			})
+		}
+	case 10:
+		if apps := w.only(some, false); len(apps) > 0 {
+			n := 1 + w.r.IntN(3)
+			w.command(func(ctx context.Context) *api.Result {
+				return (&scale{d: w.d, req: api.ScaleRequest{Name: apps[0], Instances: n}}).run(ctx)
+			})
+		}
+	case 11:
+		if len(w.services()) == 0 && w.d.wanted().Stack != nil {
+			w.end()
+			w.begin()
+			return
+		}
+		w.docker.kill(w.r.IntN(10))
+	}
+}
+
+// some are names of one to three apps or services.
+func (w *world) some() (names []string) {
+	for _, n := range w.r.Perm(len(w.made))[:1+w.r.IntN(min(3, len(w.made)))] {
+		names = append(names, fmt.Sprintf("n%d", n))
+	}
+	return names
+}
+
+// only are those that are services, or those that are apps.
+func (w *world) only(names []string, services bool) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return services == slices.ContainsFunc(w.apps, func(a stack.App) bool { return a.Name == name })
+	})
+}
+
+func (w *world) services() []string {
+	var all []string
+	for n := range w.made {
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	return w.only(all, true)
+}
+
+func (w *world) edit() {
+	for _, name := range w.some() {
+		w.made[name]++
+	}
+	w.write(w.services())
+}
+
+// command runs one, and does not wait for its end.
+func (w *world) command(run func(context.Context) *api.Result) {
+	ctx := w.d.actionContext()
+	w.all.Go(func() { run(ctx) })
+	synctest.Wait()
+}
+
+func (w *world) up() {
+	w.mu.Lock()
+	for _, app := range w.apps {
+		changed := w.has[app.Name] != w.made[app.Name]
+		for n := range app.Count() {
+			r := w.runs[instanceName(app.Name, n)]
+			if r != nil && (changed || !r.alive && !r.completed) {
+				r.floor = r.Key.Generation
+			}
+		}
+	}
+	for _, name := range w.services() {
+		if w.has[name] != w.made[name] {
+			w.floors[name] = time.Now()
+		}
+	}
+	w.mu.Unlock()
+	for name := range w.made {
+		w.has[name] = w.made[name]
+	}
+	w.command(func(ctx context.Context) *api.Result {
+		return (&up{d: w.d, req: api.UpRequest{Files: api.Files{File: w.file()}, Timeout: 20 * time.Second}}).run(ctx)
+	})
+}
+
+func (w *world) rerun(restart bool, names []string) {
+	if w.d.wanted().Stack == nil {
+		return
+	}
+	apps := w.only(names, false)
+	if names == nil {
+		for _, app := range w.apps {
+			apps = append(apps, app.Name)
+		}
+	}
+	known := w.d.procs.Snapshot()
+	if slices.ContainsFunc(apps, func(name string) bool {
+		return !slices.ContainsFunc(known, func(p procs.Process) bool { return p.Name == name })
+	}) {
+		return // there was no up yet
+	}
+	w.mu.Lock()
+	for key, r := range w.runs {
+		name, _, _ := strings.Cut(key, "/")
+		if slices.Contains(apps, name) && (restart || w.has[name] != w.made[name] || !r.alive) {
+			r.floor = r.Key.Generation
+		}
+	}
+	for _, name := range w.only(names, true) {
+		if restart {
+			w.floors[name] = time.Now()
+		}
+	}
+	w.mu.Unlock()
+	for _, name := range apps {
+		w.has[name] = w.made[name]
+	}
+	w.command(func(ctx context.Context) *api.Result {
+		return (&rerun{d: w.d, restart: restart, req: api.ActionRequest{Names: names, Timeout: 20 * time.Second}}).run(ctx)
+	})
+}
+
+// check holds what the daemon thinks of every gate against what is so.
+func (w *world) check() {
+	synctest.Wait()
+	want := w.d.wanted()
+	if want.Stack == nil || len(w.d.turn) > 0 {
+		return
+	}
+	for _, app := range want.Stack.Apps {
+		closed := w.d.gates.list()[app.Name]
+		for _, dep := range app.DependsOn {
+			if why := w.missing(dep, want); why != "" && !slices.Contains(closed, dep.Name) {
+				w.t.Errorf("the gate of %s is open, but %s %s", app.Name, dep.Name, why)
+			}
+		}
+	}
+}
+
+// missing is why a dependency is not as far as its condition says; empty: it is, or it was until this very moment.
+func (w *world) missing(dep stack.Dependency, want intent) string {
+	if dep.Service {
+		return w.docker.missing(dep, w.floors[dep.Name])
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	app := want.Stack.Apps[slices.IndexFunc(want.Stack.Apps, func(a stack.App) bool { return a.Name == dep.Name })]
+	for n := range app.Count() {
+		r := w.runs[instanceName(app.Name, n)]
+		switch {
+		case r == nil:
+			return "was never launched"
+		case r.Key.Generation <= r.floor:
+			return fmt.Sprintf("is about to be launched anew, above %d", r.floor)
+		case r.completed, r.ready, !r.since.Before(time.Now()):
+		case dep.Condition == stack.Started && r.alive:
+		default:
+			return "is not ready"
+		}
+	}
+	return ""
+}
+
+// comeToRest lets nothing die any more, and brings everything up: nothing waits for ever.
+func (w *world) comeToRest() {
+	w.mu.Lock()
+	w.calm = true
+	w.mu.Unlock()
+	time.Sleep(10 * time.Minute)
+	synctest.Wait()
+	w.up()
+	time.Sleep(10 * time.Minute)
+	synctest.Wait()
+	for _, p := range w.d.procs.Snapshot() {
+		if !p.Ready {
+			w.t.Errorf("at the end %s is %s and waits for %v", p.Name, p.Status, p.WaitingFor)
+		}
+	}
+	if n := len(w.d.procs.Snapshot()); n < len(w.apps) {
+		w.t.Errorf("%d processes of %d apps", n, len(w.apps))
+	}
+}
+
+// The keeper.
+
+func (w *world) Launch(_ context.Context, l keeper.Launch) (keeper.Launched, error) {
+	want := w.d.wanted()
+	i := slices.IndexFunc(want.Stack.Apps, func(a stack.App) bool { return a.Name == l.Key.App })
+	if i >= 0 && !want.Loose[l.Key.App] {
+		for _, dep := range want.Stack.Apps[i].DependsOn {
+			if why := w.missing(dep, want); why != "" {
+				w.t.Errorf("%s is launched, but %s %s", l.Key.App, dep.Name, why)
+			}
+		}
+	}
+	key := instanceName(l.Key.App, l.Key.Instance)
+	h := fnv.New64a()
+	fmt.Fprint(h, key, l.Key.Generation)
+	fate := rand.New(rand.NewPCG(w.seed, h.Sum64()))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.begun++
+	old := w.runs[key]
+	if old == nil {
+		old = &worldRun{}
+	}
+	if old.alive {
+		w.t.Errorf("%s is launched twice", key)
+	}
+	r := &worldRun{alive: true, since: old.since, floor: old.floor, oneShot: w.app(l.Key.App).OneShot}
+	if old.ready {
+		r.since = time.Now()
+	}
+	r.Running = keeper.Running{Key: l.Key, Launched: keeper.Launched{Pid: 1<<30 + w.begun, At: time.Now()}}
+	w.runs[key] = r
+	after, bad := time.Duration(1+fate.IntN(5000))*time.Millisecond, fate.IntN(4) == 0 && !w.calm
+	switch {
+	case r.oneShot && bad, bad:
+		time.AfterFunc(after, func() { w.exit(l.Key, keeper.Exit{Code: 1}) })
+	case r.oneShot:
+		time.AfterFunc(after, func() { w.exit(l.Key, keeper.Exit{Code: 0}) })
+	default:
+		time.AfterFunc(after, func() { w.answer(l.Key) })
+		if fate.IntN(3) == 0 && !w.calm {
+			time.AfterFunc(after+time.Duration(fate.IntN(20000))*time.Millisecond, func() { w.exit(l.Key, keeper.Exit{Code: 1}) })
+		}
+	}
+	return r.Launched, nil
+}
+
+// answer is that a launch says that it is ready.
+func (w *world) answer(key keeper.Key) {
+	w.mu.Lock()
+	r := w.runs[instanceName(key.App, key.Instance)]
+	if live := r.Key == key && r.alive; live {
+		r.become(true)
+	}
+	d := w.d
+	w.mu.Unlock()
+	d.procs.IPC(keeper.IPCLine{Key: key, Line: []byte(`"ready"`)})
+}
+
+func (w *world) exit(key keeper.Key, e keeper.Exit) {
+	e.Key, e.At = key, time.Now()
+	w.mu.Lock()
+	r, d := w.runs[instanceName(key.App, key.Instance)], w.d
+	live := r.Key == key && r.alive
+	if live {
+		r.alive, r.Exit = false, &e
+		r.completed = r.oneShot && e.Code == 0
+	}
+	w.mu.Unlock()
+	if !live {
+		return
+	}
+	d.exited(e)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r.ready && !r.completed {
+		r.become(false)
+	}
+}
+
+func (w *world) Signal(_ context.Context, req keeper.SignalReq) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.runs[instanceName(req.Key.App, req.Key.Instance)]
+	if r == nil || r.Key != req.Key || !r.alive {
+		return syscall.ESRCH
+	}
+	if req.Signal != 0 && !req.Tree {
+		r.become(false)
+		time.AfterFunc(time.Duration(req.Key.Generation%3)*time.Second, func() { w.exit(req.Key, keeper.Exit{Code: -1, Signal: req.Signal}) })
+	}
+	return nil
+}
+
+func (w *world) List(context.Context) (all []keeper.Running, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.runs {
+		all = append(all, r.Running)
+	}
+	return all, nil
+}
+
+func (w *world) Stash(_ context.Context, blob []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.blob = blob
+	return nil
+}
+
+func (w *world) Fetch(context.Context) ([]byte, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.blob, nil
+}
+
+func (w *world) Ack(context.Context, keeper.Key) error            { return nil }
+func (w *world) Release(context.Context, keeper.ReleaseReq) error { return nil }
+func (w *world) Exec(context.Context, keeper.ExecReq) error       { return errNotHere }
+func (w *world) Fail(context.Context, string, int) error          { return errNotHere }
+func (w *world) Shutdown(context.Context) error                   { return errNotHere }
+
+var errNotHere = errors.New("nothing of this kind happens here")
+
+func (w *world) Connect(context.Context, keeper.ConnectReq) (net.Conn, error) { return nil, errNotHere }
