@@ -61,6 +61,24 @@ func TestCrashKeepsItsLastLines(t *testing.T) {
 	if *last.Code != 3 || last.Reason != view.Crash || !slices.Equal(last.LastLines, []string{"boom", "no end"}) {
 		t.Errorf("last exit %+v, last lines %q", last, last.LastLines)
 	}
+	if string(last.LogFile) != app.ErrorFile {
+		t.Errorf("the lines are in %q, said is %q", app.ErrorFile, last.LogFile)
+	}
+}
+
+// The last lines of a program that writes no errors are in the file of its output.
+func TestLastLinesKnowTheirFile(t *testing.T) {
+	p := newProject(t)
+	talks := p.app("talks", "/bin/sh", "-c", "echo booting; exit 1")
+	silent := p.app("silent", "/bin/sh", "-c", "exit 1")
+	talks.MaxRestarts, silent.MaxRestarts = 0, 0
+	p.start(talks, silent)
+	if got := p.untilState("talks", view.Errored).Exits[0]; string(got.LogFile) != talks.OutFile || !slices.Equal(got.LastLines, []string{"booting"}) {
+		t.Errorf("%q in %q", got.LastLines, got.LogFile)
+	}
+	if got := p.untilState("silent", view.Errored).Exits[0]; got.LogFile != "" || len(got.LastLines) > 0 {
+		t.Errorf("%q in %q", got.LastLines, got.LogFile)
+	}
 }
 
 func TestProgramThatIsNotThere(t *testing.T) {
