@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"devstack/daemon/api"
-	"devstack/procs"
 	"devstack/stack"
 	"devstack/view"
 )
@@ -21,6 +20,7 @@ const defaultTimeout = 120 * time.Second
 func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit time.Duration, notes []string) *api.Result {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
+	told := map[string]bool{}
 	d.procs.Settled(ctx) // what was errored before is not the answer
 	for {
 		changed := d.changed.next()
@@ -29,6 +29,7 @@ func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit t
 		if v.settled() && (broken == nil || g.broken != nil) {
 			return d.conclude(v.failures, v.notStarted(), notes)
 		}
+		d.tellFailures(v, told)
 		select {
 		case <-changed:
 		case err := <-broken:
@@ -42,9 +43,19 @@ func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit t
 			services, processes = d.snapshot()
 			v = judge(g, services, processes) // a detail may have changed in silence
 			for i := range v.pending {
-				v.pending[i].Message += fmt.Sprintf(", after %s", limit)
+				v.pending[i].Message += fmt.Sprintf(", after %s (--timeout)", limit)
 			}
 			return d.conclude(append(v.failures, v.pending...), v.notStarted(), notes)
+		}
+	}
+}
+
+// tellFailures tells, once of each resource, what has failed while the action waits for the others.
+func (d *Daemon) tellFailures(v verdict, told map[string]bool) {
+	for _, f := range v.known() {
+		if !told[f.Resource] {
+			told[f.Resource] = true
+			d.bus.publish(view.Event{Resource: f.Resource, Kind: view.KindFailure, Message: f.Message})
 		}
 	}
 }
@@ -55,13 +66,12 @@ func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.
 	if len(failures) == 0 {
 		return r
 	}
-	addLastLines(failures, d.wanted().Stack, d.procs.Snapshot(), d.home.StateDir)
-	r.Error = "not ready: " + resources(failures)
-	first := failures[0]
-	r.Hint = "devstack logs " + first.Resource
-	if first.Exit == api.ExitTimeout {
-		r.Hint = "devstack describe " + first.Resource + " shows what it waits for; --timeout waits longer"
+	st, processes := d.wanted().Stack, d.procs.SnapshotWithPorts()
+	if st == nil {
+		st = &stack.Stack{}
 	}
+	addLastLines(failures, st, processes, d.home.StateDir)
+	r.Error, r.Hint = "not ready: "+resources(failures), nextStep(failures[0], st, processes)
 	return r
 }
 
@@ -74,21 +84,6 @@ func resources(failures []api.Failure) string {
 		}
 	}
 	return strings.Join(names, ", ")
-}
-
-// addLastLines adds what processes that run and are not ready have said last; those that ended have it with their exit.
-func addLastLines(failures []api.Failure, st *stack.Stack, processes []procs.Process, stateDir string) {
-	if st == nil {
-		return
-	}
-	for _, p := range processes {
-		f := slices.IndexFunc(failures, func(f api.Failure) bool { return f.Resource == p.Name && f.Exit == api.ExitTimeout })
-		app := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == p.Name })
-		if f < 0 || app < 0 || p.Status != view.Launching || p.StartedAt == nil || len(failures[f].LastLines) > 0 {
-			continue
-		}
-		failures[f].LastLines = procs.LastLines(procs.SourceOf(st.Apps[app], p.Instance, nil), stateDir, procs.ExitLines, *p.StartedAt)
-	}
 }
 
 func timeout(asked time.Duration) time.Duration {

@@ -47,7 +47,6 @@ func (p *proposal) notes() []string {
 
 // run is the whole of it, step by step.
 func (u *up) run(ctx context.Context) *api.Result {
-	began := time.Now()
 	if err := u.d.turn.take(ctx); err != nil {
 		return cancelled(err)
 	}
@@ -70,7 +69,7 @@ func (u *up) run(ctx context.Context) *api.Result {
 		return refusal
 	}
 	u.useContainers()
-	g := goal{services: u.services, apps: u.selected, began: began}
+	g := goal{services: u.services, apps: u.selected, began: time.Now()}
 	u.d.bus.publish(view.Event{Kind: view.KindOrder, To: strings.Join(g.order(u.want.Stack), ", ")})
 	broken := u.raise(ctx)
 	g.after, g.removed, g.only = u.runApps()

@@ -33,7 +33,8 @@ type Failure struct {
 	Exit      Code     `json:"exit"`
 	Message   string   `json:"message"`
 	LastLines []string `json:"last_lines"`
-	LogFile   string   `json:"log_file"`
+	LogFile   string   `json:"log_file"`  // the first of LogFiles; empty: there is none
+	LogFiles  []string `json:"log_files"` // where LastLines are
 }
 
 // Code is a process exit code of the commands.
