@@ -60,8 +60,11 @@ func (d *Daemon) tellFailures(v verdict, told map[string]bool) {
 	}
 }
 
-// conclude is how an action that has begun ends.
+// conclude is how an action that has begun ends. Snapshots are ahead of the events about what they show: those come before the
+// result, since nobody reads on after it.
 func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.Result {
+	d.procs.Settled(d.ctx)
+	d.containers.told()
 	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: slices.Concat(notes, d.file.notes(d.ctx), blocked), State: looks{d}.now()}
 	if len(failures) == 0 {
 		return r

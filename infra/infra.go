@@ -20,6 +20,8 @@ import (
 type Services interface {
 	// Snapshot is every service, dependencies first, from memory.
 	Snapshot() []view.ServiceDetails
+	// Told returns when all that Snapshot showed before has been published.
+	Told()
 	// Confirm asks those of the named services that count as ready once more, until ctx ends.
 	Confirm(ctx context.Context, services ...string)
 	// Check asks a service once, now.

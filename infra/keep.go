@@ -198,6 +198,12 @@ func (k *keeping) tell(e view.Event) {
 	k.publish(e)
 }
 
+// Told returns when all that Snapshot showed before has been published.
+func (k *keeping) Told() {
+	k.telling.Lock()
+	defer k.telling.Unlock()
+}
+
 // Snapshot is every service, dependencies first, from memory.
 func (k *keeping) Snapshot() []view.ServiceDetails {
 	k.mu.Lock()
