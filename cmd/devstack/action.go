@@ -38,7 +38,7 @@ func (f *Factory) action(title string, call func(each func(api.Event)) (*api.Res
 		live.stop(err == nil)
 		return result, err
 	}
-	lines := newPlain(f.IO.Err, time.Now(), ending)
+	lines := newPlain(f.IO.Err, f.IO.ErrStyle(), time.Now(), ending)
 	return call(func(e api.Event) { lines.event(e.Event) })
 }
 

@@ -235,7 +235,7 @@ func (s *sheet) exits(all []view.ExitRecord, now time.Time) {
 		s.pair(format.Age(now.Sub(e.At))+" ago", e.Exit.Ending()+" after "+elapsed(time.Duration(e.UptimeMS)*time.Millisecond))
 		s.pair("", string(e.Cause))
 		for _, line := range e.LastLines {
-			s.pair("", "│ "+line)
+			fmt.Fprintf(s, "  %s  %s\n", pad("", 18), excerpt(line, s.style))
 		}
 	}
 }

@@ -206,16 +206,16 @@ func reachable(host string) string {
 	return ip.String()
 }
 
-// renderFailures says of each resource that is not what was asked for why, with its last lines and its log.
+// renderFailures says of each resource that is not what was asked for why, with its last lines and the logs that they are in.
 func renderFailures(failures []api.Failure, c style) string {
 	var out strings.Builder
 	for _, f := range failures {
-		fmt.Fprintf(&out, "%s %s: %s\n", c.red("✗"), c.bold(f.Resource), f.Message)
+		fmt.Fprintf(&out, "%s %s: %s\n", c.red("✗"), c.bold(f.Resource), printableLines(f.Message))
 		for _, line := range f.LastLines {
-			fmt.Fprintf(&out, "    %s\n", c.dim("│ "+printable(line)))
+			fmt.Fprintf(&out, "    %s\n", excerpt(line, c))
 		}
-		if f.LogFile != "" {
-			fmt.Fprintf(&out, "    log: %s\n", f.LogFile)
+		for _, file := range f.LogFiles {
+			fmt.Fprintf(&out, "    log: %s\n", file)
 		}
 	}
 	return out.String()
