@@ -65,13 +65,14 @@ func (d *Daemon) tellFailures(v verdict, told map[string]bool) {
 func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.Result {
 	d.procs.Settled(d.ctx)
 	d.containers.told()
-	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: slices.Concat(notes, d.file.notes(d.ctx), blocked), State: looks{d}.now()}
-	if len(failures) == 0 {
-		return r
-	}
-	st, processes := d.wanted().Stack, d.procs.SnapshotWithPorts()
+	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: slices.Concat(notes, d.file.notes(d.ctx), blocked)}
+	st, processes := d.wanted().Stack, d.procs.SnapshotWithPortsNow()
 	if st == nil {
 		st = &stack.Stack{}
+	}
+	r.State, r.Links = looks{d}.with(processes), links(d.ctx, st, processes)
+	if len(failures) == 0 {
+		return r
 	}
 	addLastLines(failures, st, processes, d.home.StateDir)
 	r.Error, r.Hint = "not ready: "+resources(failures), nextStep(failures[0], st, processes)

@@ -15,8 +15,8 @@ import (
 func (l looks) why(w http.ResponseWriter, r *http.Request) {
 	v := facts{}
 	v.st, v.services, v.processes = l.all()
-	if v.st != nil {
-		v.processes = l.d.procs.SnapshotWithPorts()
+	if v.st != nil { // what a launch listens on says what it does wrong
+		v.processes = l.d.procs.SnapshotWithPortsNow()
 	}
 	reasons, refused := v.why(r.PathValue("name"))
 	answer(w, reasons, refused)

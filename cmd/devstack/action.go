@@ -60,7 +60,7 @@ func (f *Factory) finish(result *api.Result, table bool) error {
 	fmt.Fprint(f.IO.Out, result.Plan)
 	if table && result.State != nil {
 		fmt.Fprint(f.IO.Out, renderState(result.State, time.Now(), f.IO.TableWidth(), f.IO.OutStyle()))
-		if urls := endpoints(result.State); len(urls) > 0 {
+		if urls := endpoints(result.State, result.Links); len(urls) > 0 {
 			fmt.Fprintf(f.IO.Out, "\n%s\n", strings.Join(urls, "\n"))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -149,8 +150,11 @@ func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 	s.pair("restarts", fmt.Sprintf("%d, %d in a row after unstable exits (limit %s)", d.Restarts, d.UnstableRestarts, limit(d.MaxRestarts)))
 	s.pair("restarted by", causes(d.RestartsBy.Counts()))
 	s.usage(d.CPUPercent, d.MemoryBytes, d.MaxMemoryBytes)
+	for _, link := range d.Links {
+		s.pair("url", string(link.URL))
+	}
 	for _, p := range d.Ports {
-		s.pair("port", address(p.Host, p.Port))
+		s.pair("port", address(p.Host, p.Port)+inspects(d.Links, p.Port))
 	}
 	s.pair("held sockets", joinAddresses(d.Held))
 	s.pair("id, namespace", fmt.Sprintf("%d, %s", d.ID, d.Namespace))
@@ -181,6 +185,14 @@ func (s *sheet) reload(d api.ProcessDetails) {
 	if d.RetiringPid != nil {
 		s.pair("retiring", fmt.Sprintf("pid %d", *d.RetiringPid))
 	}
+}
+
+// inspects says of a port that a debugger answers there.
+func inspects(links []api.Link, port int) string {
+	if slices.ContainsFunc(links, func(l api.Link) bool { return l.Port == port && l.Kind == api.LinkInspector }) {
+		return " (inspector)"
+	}
+	return ""
 }
 
 func (s *sheet) usage(percent *float64, bytes, maxBytes *int64) {

@@ -150,12 +150,11 @@ func paintStatus(c style, status, text string) string {
 	return c.yellow(text)
 }
 
-// endpoints are where the stack can be reached, as URLs without secrets, one aligned line each.
-func endpoints(s *api.State) []string {
-	type endpoint struct{ name, url string }
+// endpoints are where the stack can be reached, one aligned line each: URLs without secrets, and the ports of debuggers.
+func endpoints(s *api.State, links []api.Link) []string {
+	type endpoint struct{ name, at string }
 	var all []endpoint
-	add := func(name, scheme, host string, port int) {
-		e := endpoint{name, scheme + "://" + net.JoinHostPort(reachable(host), strconv.Itoa(port))}
+	add := func(e endpoint) {
 		if !slices.Contains(all, e) {
 			all = append(all, e)
 		}
@@ -163,16 +162,16 @@ func endpoints(s *api.State) []string {
 	for _, service := range s.Services {
 		for _, p := range service.Ports {
 			if p.HostPort != 0 && service.State == "running" {
-				add(service.Name, scheme(p), p.HostIP, p.HostPort)
+				add(endpoint{service.Name, scheme(p) + "://" + net.JoinHostPort(reachable(p.HostIP), strconv.Itoa(p.HostPort))})
 			}
 		}
 	}
-	for _, process := range s.Processes {
-		for _, p := range process.Ports {
-			if process.Pid != nil {
-				add(process.Name, "http", p.Host, p.Port)
-			}
+	for _, link := range links {
+		at := string(link.URL)
+		if link.Kind == api.LinkInspector {
+			at = "inspector :" + strconv.Itoa(link.Port)
 		}
+		add(endpoint{link.Name, at})
 	}
 	width := 0
 	for _, e := range all {
@@ -180,7 +179,7 @@ func endpoints(s *api.State) []string {
 	}
 	var lines []string
 	for _, e := range all {
-		lines = append(lines, pad(e.name, width)+"  "+e.url)
+		lines = append(lines, pad(e.name, width)+"  "+e.at)
 	}
 	return lines
 }

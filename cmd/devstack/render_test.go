@@ -73,7 +73,12 @@ func TestColoursDoNotMoveColumns(t *testing.T) {
 func TestEndpoints(t *testing.T) {
 	s := sampleState()
 	s.Services = append(s.Services, view.Service{Name: "web", State: "running", Ports: []view.PublishedPort{port("10.0.0.7", 53, 53, "udp"), port("", 0, 80, "tcp")}})
-	got := strings.Join(endpoints(s), "\n") + "\n"
+	links := []api.Link{
+		{Name: "orchestrator", Port: 3000, Kind: api.LinkHTTP, URL: "http://localhost:3000"},
+		{Name: "orchestrator", Instance: 1, Port: 3000, Kind: api.LinkHTTP, URL: "http://localhost:3000"},
+		{Name: "orchestrator", Port: 9229, Kind: api.LinkInspector},
+	}
+	got := strings.Join(endpoints(s, links), "\n") + "\n"
 	golden(t, "endpoints.txt", got)
 }
 
