@@ -40,9 +40,9 @@ func planApps(old, next []stack.App, names []string, processes []procs.Process) 
 	for _, app := range next {
 		was := slices.IndexFunc(old, func(a stack.App) bool { return a.Name == app.Name })
 		is := slices.IndexFunc(processes, func(p procs.Process) bool { return p.Name == app.Name })
-		stopped := is < 0 || processes[is].Status == view.Stopped || processes[is].Status == view.Errored
+		stopped := is < 0 || processes[is].Status.Rests()
 		named := slices.Contains(names, app.Name)
-		done := is >= 0 && processes[is].Status == view.Stopped && processes[is].Ready
+		done := is >= 0 && processes[is].Status == view.Completed
 		changed := was >= 0 && old[was].Hash != app.Hash
 		scaled := was >= 0 && old[was].Count() != app.Count()
 		switch {

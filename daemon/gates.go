@@ -130,5 +130,5 @@ func processOpen(c stack.Condition, p procs.Process) bool {
 // completed reports whether a process has ended by itself with 0 and is not to come back.
 func completed(p procs.Process) bool {
 	exit := p.LastExit()
-	return p.Status == view.Stopped && exit != nil && exit.Succeeded() && exit.Reason != view.Manual
+	return p.Status == view.Completed || p.Status == view.Stopped && exit != nil && exit.Succeeded() && exit.Reason != view.Manual
 }

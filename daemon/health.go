@@ -61,7 +61,7 @@ func toProbe(
 		}
 	}
 	for _, p := range processes {
-		unasked := len(names) == 0 && (!idle[p.Name] || p.Status != view.Stopped)
+		unasked := len(names) == 0 && (!idle[p.Name] || !p.Status.Rests())
 		if unasked || chosen[p.ID] {
 			pickedProcesses = append(pickedProcesses, p)
 		}
@@ -120,31 +120,34 @@ func serviceHealth(s view.ServiceDetails, r probe.Result) api.HealthCheck {
 	return c
 }
 
-// processHealth judges by the healthcheck, and by being alive and ready where there is none.
+// processHealth judges by what the readiness of a process rests on, asked anew where it can be asked. What rests on nothing is
+// unchecked, and is not called healthy.
 func processHealth(p procs.Process, r probe.Result, checked bool) api.HealthCheck {
-	c := api.HealthCheck{Name: p.Name, Kind: "process", Instance: p.Instance, ProbedBy: "alive", Health: "starting"}
-	done := p.Status == view.Stopped && p.Ready
-	atWork := p.Status == view.Online && p.ReadyBy == "exit"
+	c := api.HealthCheck{Name: p.Name, Kind: "process", Instance: p.Instance, ProbedBy: string(p.ReadyBy), Health: "starting"}
 	switch {
-	case done:
-		c.Health, c.ProbedBy, c.Detail = "healthy", "none", "has done its work"
+	case p.Status == view.Completed:
+		c.Health, c.ProbedBy, c.Detail = view.HealthCompleted, "none", "has done its work"
 	case p.Pid == nil || p.Status == view.Stopping:
 		c.Health, c.ProbedBy, c.Detail = "stopped", "none", string(p.Status)
 		if p.Status == view.Errored || p.Status == view.WaitingRestart {
 			c.Health, c.Detail = "unhealthy", string(p.Status)+": "+ending(p)
 		}
 	case checked:
-		c.ProbedBy, c.Detail = "healthcheck", stack.MaskText(r.Detail)
+		c.Detail = stack.MaskText(r.Detail)
 		switch {
 		case r.Ready:
-			c.Health = "healthy"
+			c.Health, c.ProbedBy = "healthy", string(r.By)
 		case p.Ready:
 			c.Health = "unhealthy"
 		}
-	case p.Ready || atWork:
-		c.Health, c.Detail = "healthy", "alive"
+	case p.Ready && p.ReadyBy == view.Text(probe.Unchecked):
+		c.Health, c.ProbedBy, c.Detail = view.HealthUnchecked, "none", "runs, and nothing tells whether it is ready: give it a port or a healthcheck"
+	case p.Ready:
+		c.Health, c.Detail = "healthy", "said so when it was launched"
+	case p.Status == view.Online: // of a one_shot that is at work, only the end can tell
+		c.Health, c.ProbedBy, c.Detail = view.HealthRunning, "none", "is doing its work"
 	default:
-		c.Detail = "alive, not ready yet (judged by " + string(p.ReadyBy) + ")"
+		c.Detail = "runs, and is not ready yet (" + string(p.ReadyBy) + ")"
 	}
 	return c
 }
@@ -154,7 +157,7 @@ func healthCode(checks []api.HealthCheck) api.Code {
 	codes := []api.Code{}
 	for _, c := range checks {
 		switch {
-		case c.Health == "healthy", c.Health == view.HealthRunning, c.Health == view.HealthCompleted:
+		case c.Health == "healthy", c.Health == view.HealthRunning, c.Health == view.HealthCompleted, c.Health == view.HealthUnchecked:
 		case c.Kind == "service":
 			codes = append(codes, api.ExitEngine)
 		default:

@@ -12,7 +12,7 @@ import (
 )
 
 func TestProcessHealth(t *testing.T) {
-	yes, no := probe.Result{Ready: true, Detail: "200"}, probe.Result{Detail: "refused"}
+	yes, no := probe.Result{Ready: true, By: probe.Answered(200), Detail: "200"}, probe.Result{Detail: "refused"}
 	for _, tc := range []struct {
 		name    string
 		process procs.Process
@@ -20,13 +20,14 @@ func TestProcessHealth(t *testing.T) {
 		checked bool
 		want    string // health/probed by
 	}{
-		{"its check passes", processOf(view.Process{Pid: new(1), Status: view.Online, Ready: true}), yes, true, "healthy/healthcheck"},
-		{"its check fails now", processOf(view.Process{Pid: new(1), Status: view.Online, Ready: true}), no, true, "unhealthy/healthcheck"},
-		{"it has not passed yet", processOf(view.Process{Pid: new(1), Status: view.Launching}), no, true, "starting/healthcheck"},
-		{"alive without a check", processOf(view.Process{Pid: new(1), Status: view.Online, Ready: true}), no, false, "healthy/alive"},
-		{"alive and not ready", processOf(view.Process{Pid: new(1), Status: view.Launching, ReadyBy: "ipc"}), no, false, "starting/alive"},
-		{"a one-shot at work", processOf(view.Process{Pid: new(1), Status: view.Online, ReadyBy: "exit"}), no, false, "healthy/alive"},
-		{"a one-shot that is done", processOf(view.Process{Status: view.Stopped, Ready: true}), no, false, "healthy/none"},
+		{"its check passes", processOf(view.Process{Pid: new(1), Status: view.Online, Ready: true, ReadyBy: "http"}), yes, true, "healthy/http 200"},
+		{"its check fails now", processOf(view.Process{Pid: new(1), Status: view.Online, Ready: true, ReadyBy: "http 200"}), no, true, "unhealthy/http 200"},
+		{"it has not passed yet", processOf(view.Process{Pid: new(1), Status: view.Launching, ReadyBy: "http"}), no, true, "starting/http"},
+		{"nothing to ask", processOf(view.Process{Pid: new(1), Status: view.Online, Ready: true, ReadyBy: "unchecked"}), no, false, "unchecked/none"},
+		{"it said so itself", processOf(view.Process{Pid: new(1), Status: view.Online, Ready: true, ReadyBy: "ipc"}), no, false, "healthy/ipc"},
+		{"it has not said so yet", processOf(view.Process{Pid: new(1), Status: view.Launching, ReadyBy: "ipc"}), no, false, "starting/ipc"},
+		{"a one-shot at work", processOf(view.Process{Pid: new(1), Status: view.Online, ReadyBy: "completed"}), no, false, "running/none"},
+		{"a one-shot that is done", processOf(view.Process{Status: view.Completed, Ready: true}), no, false, "completed/none"},
 		{"stopped", processOf(view.Process{Status: view.Stopped}), no, false, "stopped/none"},
 		{"on its way down", processOf(view.Process{Pid: new(1), Status: view.Stopping}), yes, true, "stopped/none"},
 		{"waiting", processOf(view.Process{Status: view.Waiting}), no, false, "stopped/none"},

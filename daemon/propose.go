@@ -10,7 +10,6 @@ import (
 	"devstack/daemon/preflight"
 	"devstack/infra"
 	"devstack/stack"
-	"devstack/view"
 )
 
 // propose loads the files and finds everything that stands in the way, all at once.
@@ -94,7 +93,7 @@ func (u *up) portOwner(ctx context.Context, app stack.App) (port int, owner stri
 		for _, p := range u.d.procs.Snapshot() {
 			for _, a := range st.Apps {
 				// Between two launches its socket is held open.
-				if p.Name == app.Name && p.Status != view.Stopped && p.Status != view.Errored && a.Name == app.Name {
+				if p.Name == app.Name && !p.Status.Rests() && a.Name == app.Name {
 					mine[a.Instance(p.Instance).Port] = true
 				}
 			}

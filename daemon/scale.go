@@ -82,7 +82,7 @@ func scaled(st *stack.Stack, req api.ScaleRequest) (app stack.App, was int, refu
 func (s *scale) enact(app stack.App, g *goal) *api.Result {
 	before := s.d.procs.Snapshot()
 	active := slices.ContainsFunc(before, func(p procs.Process) bool {
-		return p.Name == app.Name && p.Status != view.Stopped && !p.Leaving
+		return p.Name == app.Name && p.Status != view.Stopped && p.Status != view.Completed && !p.Leaving
 	})
 	refused := s.d.intend(func(next *intent) {
 		next.scale(app.Name, app.Count())

@@ -155,7 +155,7 @@ func TestPlanApps(t *testing.T) {
 		t.Errorf("more instances: %q", got)
 	}
 	next[0].OneShot = true
-	done := []procs.Process{processOf(view.Process{Name: "web", Status: view.Stopped, Ready: true})}
+	done := []procs.Process{processOf(view.Process{Name: "web", Status: view.Completed, Ready: true})}
 	if got := planApps(next[:1], next[:1], []string{"web"}, done); !strings.Contains(got[0], "has done its work") {
 		t.Errorf("a one_shot that succeeded: %q", got)
 	}

@@ -83,7 +83,9 @@ func (r *rerun) decide(ctx context.Context) *api.Result {
 }
 
 // anew says whether a process is launched anew.
-func (r *rerun) anew(p procs.Process) bool { return r.restart || p.Status == view.Stopped }
+func (r *rerun) anew(p procs.Process) bool {
+	return r.restart || p.Status == view.Stopped || p.Status == view.Completed
+}
 
 // readAnew reads the files anew for the selected apps, and notes in the goal which processes a changed definition launches
 // anew. The other apps, and the containers, stay as they are.

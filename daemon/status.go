@@ -42,7 +42,7 @@ func statusOf(want intent, services []view.ServiceDetails, processes []procs.Pro
 			case p.Name != app.Name || p.Leaving:
 			case p.Ready || completed(p):
 				done++
-			case p.Status == view.Stopped && want.stops(p.Name, p.Instance):
+			case p.Status.Rests() && want.stops(p.Name, p.Instance):
 				wanted--
 			case p.Status == view.Errored:
 				errored = true

@@ -91,7 +91,7 @@ func awaitStopped(ctx context.Context, d *Daemon, ids []int, limit time.Duration
 		changed := d.changed.next()
 		var left []string
 		for _, p := range d.procs.Snapshot() {
-			if slices.Contains(ids, p.ID) && (p.Status != view.Stopped || p.Pid != nil || p.Retiring != 0) && !slices.Contains(left, p.Name) {
+			if slices.Contains(ids, p.ID) && (p.Status != view.Stopped && p.Status != view.Completed || p.Pid != nil || p.Retiring != 0) && !slices.Contains(left, p.Name) {
 				left = append(left, p.Name)
 			}
 		}

@@ -147,12 +147,12 @@ func (u *up) runApps() (after map[int]int64, removed []string, only map[int]bool
 		}
 		mine := slices.DeleteFunc(slices.Clone(before), func(p procs.Process) bool { return p.Name != app.Name })
 		anew := slices.Contains(changes.Changed, app.Name)
-		unfinished := func(p procs.Process) bool { return p.Status != view.Stopped || !p.Ready }
+		unfinished := func(p procs.Process) bool { return p.Status != view.Completed }
 		if app.OneShot && len(mine) >= app.Count() && !anew && !slices.ContainsFunc(mine, unfinished) {
 			continue
 		}
 		for _, p := range mine {
-			if anew || p.Status == view.Stopped {
+			if anew || p.Status == view.Stopped || p.Status == view.Completed {
 				after[p.ID] = p.Generation
 			}
 		}

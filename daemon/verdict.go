@@ -175,6 +175,9 @@ func (v *verdict) process(app stack.App, p procs.Process, began time.Time, bad m
 		return
 	case p.Status == view.Errored:
 		failure.Message = ending(p) + " and is errored: it is not restarted any more"
+		if app.OneShot && app.MaxRestarts == 0 {
+			failure.Message = ending(p) + ": a one_shot that fails is not run again by itself"
+		}
 	case p.Status == view.Stopped && (fresh || p.LastError != ""):
 		failure.Message = ending(p) + " before it was ready"
 	case p.Status == view.WaitingRestart && fresh && exit.Reason != view.Manual:

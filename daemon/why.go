@@ -255,8 +255,8 @@ func erroredReason(app stack.App, p procs.Process) string {
 	switch {
 	case p.LastError != "":
 		return "cannot be launched: " + ending(p)
-	case app.OneShot && !app.Autorestart:
-		return ending(p) + " and is not tried again (one_shot)"
+	case app.OneShot && (!app.Autorestart || app.MaxRestarts == 0):
+		return ending(p) + " and is not tried again: a one_shot that fails has failed, unless it has max_restarts"
 	}
 	return fmt.Sprintf("%s and is not restarted any more: %d exits in a row within %s of the launch (max_restarts %d, min_uptime %s)",
 		ending(p), p.UnstableRestarts, app.MinUptime, app.MaxRestarts, app.MinUptime)
@@ -265,7 +265,7 @@ func erroredReason(app stack.App, p procs.Process) string {
 func stoppedReason(app stack.App, p procs.Process) string {
 	exit := p.LastExit()
 	switch {
-	case p.Ready:
+	case p.Status == view.Completed:
 		return "has done its work (one_shot)"
 	case p.LastError != "":
 		return "cannot be launched: " + ending(p)

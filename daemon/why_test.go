@@ -102,7 +102,7 @@ func TestWhyOfAProcess(t *testing.T) {
 			detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: []view.ExitRecord{crash}}),
 			"stopped it before its restart", "",
 		},
-		{"done", stack.App{OneShot: true}, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped, Ready: true}, Exits: []view.ExitRecord{{}}}), "has done its work", ""},
+		{"done", stack.App{OneShot: true}, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Completed, Ready: true}, Exits: []view.ExitRecord{{}}}), "has done its work", ""},
 	} {
 		tc.app.Name, tc.process.Name = "web", "web"
 		v := facts{st: &stack.Stack{Apps: []stack.App{tc.app}}, processes: []procs.Process{tc.process}}

@@ -1,6 +1,7 @@
 package infra
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,30 +16,33 @@ import (
 	"devstack/view"
 )
 
-// What the readiness of a service can rest on, beside Health's running and completed.
-const (
-	byPong        = "PONG"
-	bySelect      = "SELECT 1"
-	byHealthcheck = "healthcheck"
-)
-
-func byListening(port int) string { return "listens :" + strconv.Itoa(port) }
-
 // check is one way to ask a running container whether it is ready. It is asked once at a time, whoever asks.
 type check struct {
-	ask      func(context.Context) (r probe.Result, by string)
+	ask      func(context.Context) probe.Result
 	schedule probe.Schedule
 	outside  bool          // over a published port, which costs the container nothing
 	turn     chan struct{} // holds one token
 }
 
-func newCheck(p probe.Probe, by string, s probe.Schedule) *check {
-	ask := func(ctx context.Context) (probe.Result, string) { return p.Check(ctx), by }
-	return &check{ask: ask, schedule: s, turn: make(chan struct{}, 1)}
+func newCheck(p probe.Probe, s probe.Schedule) *check {
+	return &check{ask: p.Check, schedule: s, turn: make(chan struct{}, 1)}
+}
+
+// by is the check whose successes rest on this kind.
+func (c *check) by(kind probe.Kind) *check {
+	ask := c.ask
+	c.ask = func(ctx context.Context) probe.Result {
+		r := ask(ctx)
+		if r.Ready {
+			r.By = kind
+		}
+		return r
+	}
+	return c
 }
 
 // once asks in its turn, for at most the schedule's timeout.
-func (c *check) once(ctx context.Context) (probe.Result, string) {
+func (c *check) once(ctx context.Context) probe.Result {
 	ctx, cancel := context.WithTimeout(ctx, c.schedule.Timeout)
 	defer cancel()
 	select {
@@ -46,17 +50,13 @@ func (c *check) once(ctx context.Context) (probe.Result, string) {
 		defer func() { <-c.turn }()
 		return c.ask(ctx)
 	case <-ctx.Done():
-		return probe.Result{Detail: "the check before it has not ended yet"}, ""
+		return probe.Result{Detail: "the check before it has not ended yet"}
 	}
 }
 
 // wait asks by the schedule until it is ready, or ctx ends: then it is not.
-func (c *check) wait(ctx context.Context, seen func(probe.Result)) (r probe.Result, by string) {
-	r = probe.Poll(ctx, probe.Func(func(ctx context.Context) (r probe.Result) {
-		r, by = c.once(ctx)
-		return r
-	}), c.schedule, seen)
-	return r, by
+func (c *check) wait(ctx context.Context, seen func(probe.Result)) probe.Result {
+	return probe.Poll(ctx, probe.Func(c.once), c.schedule, seen)
 }
 
 // checks are all that a container is asked; it is ready when all are content. Nil ones ask nothing.
@@ -71,9 +71,8 @@ func (c checks) any() bool { return c.server != nil || c.own != nil }
 // wait returns when all are ready, or not before ctx ends. The healthcheck begins when the server has spoken for the first
 // time: before that it would take the processor away from a server that boots, and tell nothing, because the check of a
 // server that only listens on its own socket yet may well pass.
-func (c checks) wait(ctx context.Context, seen func(probe.Result)) (r probe.Result, by string) {
+func (c checks) wait(ctx context.Context, seen func(probe.Result)) probe.Result {
 	server, own := probe.Result{Ready: true}, probe.Result{Ready: true}
-	serverBy, ownBy := "", ""
 	var work sync.WaitGroup
 	alive, speak := context.WithCancel(ctx)
 	defer speak()
@@ -81,7 +80,7 @@ func (c checks) wait(ctx context.Context, seen func(probe.Result)) (r probe.Resu
 		speak()
 	} else {
 		work.Go(func() {
-			server, serverBy = c.server.wait(ctx, func(r probe.Result) {
+			server = c.server.wait(ctx, func(r probe.Result) {
 				if r.Alive {
 					speak()
 				}
@@ -92,26 +91,25 @@ func (c checks) wait(ctx context.Context, seen func(probe.Result)) (r probe.Resu
 	if c.own != nil {
 		work.Go(func() {
 			<-alive.Done()
-			own, ownBy = c.own.wait(ctx, seen)
+			own = c.own.wait(ctx, seen)
 		})
 	}
 	work.Wait()
-	return both(server, own), first(serverBy, ownBy)
+	return both(server, own)
 }
 
 // once asks all at the same time, once.
-func (c checks) once(ctx context.Context) (r probe.Result, by string) {
+func (c checks) once(ctx context.Context) probe.Result {
 	server, own := probe.Result{Ready: true}, probe.Result{Ready: true}
-	serverBy, ownBy := "", ""
 	var work sync.WaitGroup
 	if c.server != nil {
-		work.Go(func() { server, serverBy = c.server.once(ctx) })
+		work.Go(func() { server = c.server.once(ctx) })
 	}
 	if c.own != nil {
-		work.Go(func() { own, ownBy = c.own.once(ctx) })
+		work.Go(func() { own = c.own.once(ctx) })
 	}
 	work.Wait()
-	return both(server, own), first(serverBy, ownBy)
+	return both(server, own)
 }
 
 // both is the answer of both. The one that is not ready has the word.
@@ -122,7 +120,7 @@ func both(server, own probe.Result) probe.Result {
 	case !own.Ready:
 		return own
 	}
-	return probe.Result{Ready: true, Alive: true, Detail: first(own.Detail, server.Detail)}
+	return probe.Result{Ready: true, Alive: true, By: cmp.Or(server.By, own.By), Detail: cmp.Or(own.Detail, server.Detail)}
 }
 
 // checksOf reads a running container and chooses what it is asked. run runs a command in it.
@@ -155,28 +153,28 @@ func serverCheck(c Container, run probe.Run) *check {
 	}
 	// Inside, over TCP: the unix socket also answers while postgres is still being set up.
 	command := probe.Command{Name: "the check of " + server, Argv: loopbackCheck(server, l)}
-	by := byListening(l.Port)
+	by := probe.ListensOn(l.Port)
 	if server == Redis {
-		command.Answer, by = probe.Pong, byPong
+		command.Answer, by = probe.Ponged, probe.Pong
 	}
-	return newCheck(probe.Exec(command, run), by, probe.Containers()).forgiving(said, port)
+	return newCheck(probe.Exec(command, run), probe.Containers()).by(by).forgiving(said, port)
 }
 
 // overPort asks over a published port.
 func overPort(server string, l Login, addr, data string) *check {
-	c := newCheck(probe.Redis(addr, "", l.Password), byPong, probe.Containers())
+	c := newCheck(probe.Redis(addr, "", l.Password), probe.Containers())
 	if server == Postgres {
-		c = newCheck(probe.Postgres(addr, l.User, l.Password, l.Database), bySelect, probe.Containers())
+		c = newCheck(probe.Postgres(addr, l.User, l.Password, l.Database), probe.Containers())
 	}
 	c.outside = true
 	if data != "" {
 		ask := c.ask
-		c.ask = func(ctx context.Context) (probe.Result, string) {
-			r, by := ask(ctx)
+		c.ask = func(ctx context.Context) probe.Result {
+			r := ask(ctx)
 			if r.Broken {
 				r.Detail += "; they are in " + data
 			}
-			return r, by
+			return r
 		}
 	}
 	return c
@@ -188,12 +186,12 @@ func (c *check) forgiving(said bool, port int) *check {
 		return c
 	}
 	ask := c.ask
-	c.ask = func(ctx context.Context) (probe.Result, string) {
-		r, by := ask(ctx)
+	c.ask = func(ctx context.Context) probe.Result {
+		r := ask(ctx)
 		if r.Broken && r.Alive {
-			return probe.Result{Ready: true, Alive: true, Detail: "answers, and asks for a login that the Compose file does not tell"}, byListening(port)
+			return probe.Result{Ready: true, Alive: true, By: probe.ListensOn(port), Detail: "answers, and asks for a login that the Compose file does not tell"}
 		}
-		return r, by
+		return r
 	}
 	return c
 }
@@ -246,9 +244,7 @@ func listensOn(ports []view.PublishedPort) *check {
 	if len(inside) == 0 {
 		return nil
 	}
-	c := newCheck(nil, "", probe.Containers())
-	c.outside = true
-	c.ask = func(ctx context.Context) (probe.Result, string) {
+	c := newCheck(probe.Func(func(ctx context.Context) probe.Result {
 		results := make([]probe.Result, len(inside))
 		var work sync.WaitGroup
 		for n, port := range inside {
@@ -257,12 +253,14 @@ func listensOn(ports []view.PublishedPort) *check {
 		work.Wait()
 		for n, r := range results {
 			if r.Ready {
-				r.Detail = byListening(inside[n])
-				return r, r.Detail
+				r.By = probe.ListensOn(inside[n])
+				r.Detail = string(r.By)
+				return r
 			}
 		}
-		return results[0], ""
-	}
+		return results[0]
+	}), probe.Containers())
+	c.outside = true
 	return c
 }
 
@@ -281,7 +279,7 @@ func healthcheck(c Container, run probe.Run) *check {
 	line := strings.ToLower(strings.Join(argv, " "))
 	asksPing := strings.Contains(line, "ping") && (strings.Contains(line, "redis-cli") || strings.Contains(line, "valkey-cli"))
 	if serverOf(c.Image, c.Argv) == Redis && asksPing && !strings.ContainsAny(line, "|;&>") {
-		command.Answer = probe.Pong
+		command.Answer = probe.Ponged
 	}
 	ask := probe.Exec(command, run)
 	return newCheck(probe.Func(func(ctx context.Context) probe.Result {
@@ -290,10 +288,10 @@ func healthcheck(c Container, run probe.Run) *check {
 			r.Detail = fmt.Sprintf("the healthcheck gives no answer within %s", timeout)
 		}
 		return r
-	}), byHealthcheck, probe.Schedule{
+	}), probe.Schedule{
 		Steps:   []probe.Step{{Pause: 100 * time.Millisecond, Until: 10 * time.Second}, {Pause: 500 * time.Millisecond}},
 		Timeout: timeout,
-	})
+	}).by(probe.Healthcheck)
 }
 
 // testArgv is the argv of a container's effective healthcheck, or nil.

@@ -176,9 +176,9 @@ func TestWhatReadinessRestsOn(t *testing.T) {
 		}
 		test.c.Ports = []view.PublishedPort{tcp(speak(t, test.line), inside)}
 		var c commands
-		r, by := checksOf(test.c, c.run).once(t.Context())
-		if r.Ready != (test.want != "") || r.Ready && by != test.want {
-			t.Errorf("%s: %+v by %q, want %q", test.name, r, by, test.want)
+		r := checksOf(test.c, c.run).once(t.Context())
+		if r.Ready != (test.want != "") || string(r.By) != test.want {
+			t.Errorf("%s: %+v, want %q", test.name, r, test.want)
 		}
 	}
 }
@@ -203,7 +203,7 @@ func TestTheAnswerOfRedisCliCountsNotItsExitCode(t *testing.T) {
 		{"there is no such program", "nginx", []string{"nothing"}, probe.Execution{}, probe.ErrNoCommand, false, true},
 	} {
 		c := commands{answer: test.answer, err: test.err}
-		r, _ := healthcheck(Container{Image: test.image, HealthTest: append([]string{"CMD"}, test.argv...)}, c.run).once(t.Context())
+		r := healthcheck(Container{Image: test.image, HealthTest: append([]string{"CMD"}, test.argv...)}, c.run).once(t.Context())
 		if r.Ready != test.ready || r.Broken != test.broken || r.Detail == "" {
 			t.Errorf("%s: %+v, want ready %t, broken %t", test.name, r, test.ready, test.broken)
 		}
@@ -230,7 +230,7 @@ func TestAHealthcheckThatHangs(t *testing.T) {
 			all.wait(ctx, func(r probe.Result) { said <- r })
 		}()
 		<-time.After(time.Second)
-		if r, _ := all.once(ctx); r.Ready {
+		if r := all.once(ctx); r.Ready {
 			t.Errorf("another one who asks: %+v", r)
 		}
 		<-done
@@ -245,7 +245,7 @@ func TestAHealthcheckThatHangs(t *testing.T) {
 
 func TestOneLook(t *testing.T) {
 	says := func(ready bool, detail string) *check {
-		return newCheck(probe.Func(func(context.Context) probe.Result { return probe.Result{Ready: ready, Detail: detail} }), detail, probe.Containers())
+		return newCheck(probe.Func(func(context.Context) probe.Result { return probe.Result{Ready: ready, Detail: detail} }), probe.Containers()).by(probe.Kind(detail))
 	}
 	for _, test := range []struct {
 		name       string
@@ -259,8 +259,8 @@ func TestOneLook(t *testing.T) {
 		{"the server does not", checks{server: says(false, "refused"), own: says(true, "passed")}, false, "refused", ""},
 		{"its own does not", checks{server: says(true, "PONG"), own: says(false, "failed")}, false, "failed", ""},
 	} {
-		if r, by := test.all.once(t.Context()); r.Ready != test.ready || r.Detail != test.detail || r.Ready && by != test.by {
-			t.Errorf("%s: %+v by %q", test.name, r, by)
+		if r := test.all.once(t.Context()); r.Ready != test.ready || r.Detail != test.detail || r.Ready && string(r.By) != test.by {
+			t.Errorf("%s: %+v", test.name, r)
 		}
 	}
 }

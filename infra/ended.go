@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"devstack/probe"
 	"devstack/view"
 )
 
@@ -96,7 +97,7 @@ func (m Machine) judge(e ending) (Machine, []Effect) {
 		return m.rest(PhaseDown, e.words())
 	case succeeded && (m.OneShot || !m.Signs.Killed && !served):
 		m, effects := m.rest(PhaseCompleted, "completed")
-		m.ReadyBy = string(view.HealthCompleted)
+		m.ReadyBy = probe.Completed
 		return m, effects
 	case m.OneShot:
 		return m.rest(PhaseFailed, e.words())

@@ -3,6 +3,7 @@ package infra
 import (
 	"time"
 
+	"devstack/probe"
 	"devstack/view"
 )
 
@@ -98,7 +99,8 @@ type (
 	// Answered means: it is ready. By is what that rests on.
 	Answered struct {
 		Run
-		By, Detail string
+		By     probe.Kind
+		Detail string
 	}
 	// NotYet means: it is not ready. Broken: it answers and refuses, and waiting does not help.
 	NotYet struct {

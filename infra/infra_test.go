@@ -192,10 +192,10 @@ func TestConfirm(t *testing.T) {
 		i.apply("db", func(s *supervisor) Event { // as if it were asked over a published port
 			s.checks.server = newCheck(probe.Func(func(context.Context) probe.Result {
 				return probe.Result{Ready: !down.Load(), Detail: "PING -> PONG"}
-			}), "PONG", probe.Containers())
+			}), probe.Containers()).by(probe.Pong)
 			s.checks.server.outside = true
 			// A loaded machine: its healthcheck would not end in time now. It has passed in this very run.
-			s.checks.own = newCheck(probe.Func(func(context.Context) probe.Result { return probe.Result{Detail: "no answer in time"} }), "", probe.Containers())
+			s.checks.own = newCheck(probe.Func(func(context.Context) probe.Result { return probe.Result{Detail: "no answer in time"} }), probe.Containers())
 			return nil
 		})
 		i.Confirm(t.Context(), "db", "other", "nobody")

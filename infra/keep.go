@@ -307,7 +307,7 @@ func (k *keeping) Check(ctx context.Context, service string) probe.Result {
 	if m.State != "running" || m.OneShot || !all.any() {
 		return probe.Result{Ready: m.Ready(), Detail: m.Detail}
 	}
-	r, _ := all.once(ctx)
+	r := all.once(ctx)
 	return r
 }
 
@@ -328,7 +328,7 @@ func (k *keeping) Confirm(ctx context.Context, services ...string) {
 			continue
 		}
 		asked.Go(func() {
-			r, _ := ask.once(ctx)
+			r := ask.once(ctx)
 			if r.Ready {
 				return
 			}

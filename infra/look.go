@@ -53,11 +53,11 @@ func (s *supervisor) askOnce(ctx context.Context, c Container, all checks) {
 				s.record(e)
 			case Probe:
 				ctx, cancel := context.WithTimeout(ctx, lookTime)
-				r, by := all.once(ctx)
+				r := all.once(ctx)
 				cancel()
 				s.looked(r, time.Now())
 				if r.Ready {
-					happened = append(happened, Answered{e.Run, by, r.Detail})
+					happened = append(happened, Answered{e.Run, r.By, r.Detail})
 				} else {
 					happened = append(happened, NotYet{e.Run, r.Detail, true}) // it is not asked again
 				}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"devstack/probe"
 	"devstack/view"
 )
 
@@ -53,12 +54,12 @@ type Machine struct {
 	Fresh    bool // a plan has made the place of its data, and it has not been ready since
 	HalfMade bool // a run on such data has ended: the next one may take them for whole
 
-	ReadyBy  string // while it is ready: what that rests on
-	Broken   bool   // it answers and refuses: waiting does not help
-	Sick     bool   // it was ready, and the engine's own healthcheck fails
-	Detail   string // why it is in this phase, for people
-	Failures int    // repairs and quick deaths in a row
-	Restarts int    // by the engine and by repairs
+	ReadyBy  probe.Kind // while it is ready: what that rests on
+	Broken   bool       // it answers and refuses: waiting does not help
+	Sick     bool       // it was ready, and the engine's own healthcheck fails
+	Detail   string     // why it is in this phase, for people
+	Failures int        // repairs and quick deaths in a row
+	Restarts int        // by the engine and by repairs
 
 	OneShot    bool   // others wait for its end
 	Checked    bool   // it can be asked whether it is ready
@@ -254,7 +255,7 @@ func (m Machine) began(run Run, known bool) (Machine, []Effect) {
 	case m.OneShot:
 		m.Detail = "at work"
 	case !m.Checked:
-		m.Phase, m.WasReady, m.ReadyBy, m.Detail = PhaseReady, true, string(view.HealthRunning), "runs, and cannot be asked whether it is ready"
+		m.Phase, m.WasReady, m.ReadyBy, m.Detail = PhaseReady, true, probe.Running, "runs, and cannot be asked whether it is ready"
 	default:
 		if m.failing() {
 			m.Detail = after // it goes on being the cause

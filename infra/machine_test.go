@@ -149,7 +149,7 @@ func TestHealth(t *testing.T) {
 		{"a probe of an earlier run answers", probed, []Event{Answered{Run{"1", began.Add(-1)}, "PONG", ""}}, view.HealthStarting, ""},
 	} {
 		m, _ := steps(test.from(), test.events...)
-		if m.Health() != test.want || m.ReadyBy != test.by {
+		if m.Health() != test.want || string(m.ReadyBy) != test.by {
 			t.Errorf("%s: %s by %q (%s), want %s by %q", test.name, m.Health(), m.ReadyBy, m.Phase, test.want, test.by)
 		}
 	}

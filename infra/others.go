@@ -89,21 +89,21 @@ func (o *Others) watch(ctx context.Context, i int) {
 func (o *Others) ask(ctx context.Context, i int) probe.Result {
 	asked, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	r, by := o.checks[i].once(asked)
+	r := o.checks[i].once(asked)
 	if !errors.Is(ctx.Err(), context.Canceled) {
-		o.saw(i, r, by)
+		o.saw(i, r)
 	}
 	return r
 }
 
 // saw notes an answer.
-func (o *Others) saw(i int, r probe.Result, by string) {
+func (o *Others) saw(i int, r probe.Result) {
 	o.telling.Lock()
 	defer o.telling.Unlock()
 	o.mu.Lock()
 	s := &o.list[i]
 	before := s.Ready
-	s.State, s.Ready, s.ReadyBy, s.Detail, s.Health = view.Absent, r.Ready, view.Text(by), r.Detail, view.HealthStarting
+	s.State, s.Ready, s.ReadyBy, s.Detail, s.Health = view.Absent, r.Ready, view.Text(r.By), r.Detail, view.HealthStarting
 	switch {
 	case r.Ready:
 		s.State, s.Health = "running", view.HealthHealthy

@@ -22,7 +22,7 @@ func TestOthersTellWhatTheySee(t *testing.T) {
 		publish: func(e view.Event) { told = append(told, e.Resource+" "+e.To) },
 	}
 	for _, r := range []probe.Result{{Detail: "refused"}, {Ready: true}, {Ready: true}, {Detail: "gone"}} {
-		o.saw(0, r, "PONG")
+		o.saw(0, r)
 	}
 	if want := []string{"redis ready", "redis not ready"}; !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
@@ -30,7 +30,7 @@ func TestOthersTellWhatTheySee(t *testing.T) {
 	if s := o.Snapshot()[0]; s.Ready || s.Health != view.HealthStarting || s.Detail != "gone" || len(s.Probes) != 4 {
 		t.Errorf("%+v", s)
 	}
-	o.saw(0, probe.Result{Broken: true}, "")
+	o.saw(0, probe.Result{Broken: true})
 	if s := o.Snapshot()[0]; s.Health != view.HealthUnhealthy {
 		t.Errorf("a wrong password is %s", s.Health)
 	}
@@ -112,7 +112,7 @@ func TestToldWaitsForTheEvent(t *testing.T) {
 		cancel: func() {}, checks: []*check{nil}, list: []view.ServiceDetails{view.NewService("db")},
 		publish: func(view.Event) { <-shown; told.Store(true) },
 	}
-	o.work.Go(func() { o.saw(0, probe.Result{Ready: true}, byPong) })
+	o.work.Go(func() { o.saw(0, probe.Result{Ready: true, By: probe.Pong}) })
 	for !o.Snapshot()[0].Ready {
 		runtime.Gosched()
 	}

@@ -169,9 +169,9 @@ func (s *supervisor) probe(run Run, again bool) {
 		all.own = nil
 	}
 	k.spawn(func() {
-		r, by := all.wait(ctx, func(r probe.Result) { k.looked(name, run, r) })
+		r := all.wait(ctx, func(r probe.Result) { k.looked(name, run, r) })
 		if r.Ready && ctx.Err() == nil {
-			k.step(name, Answered{run, by, r.Detail})
+			k.step(name, Answered{run, r.By, r.Detail})
 		}
 	})
 }

@@ -45,14 +45,14 @@ func Exec(c Command, run Run) Probe {
 		case c.Answer != nil:
 			return c.Answer(x)
 		}
-		return Result{Ready: true, Alive: true, Detail: c.Name + " passed"}
+		return Result{Ready: true, Alive: true, By: Healthcheck, Detail: c.Name + " passed"}
 	})
 }
 
-// Pong is the Answer of redis-cli's ping: redis-cli exits with 0 also when redis loads its data or refuses the login.
-func Pong(x Execution) Result {
+// Ponged is the Answer of redis-cli's ping: redis-cli exits with 0 also when redis loads its data or refuses the login.
+func Ponged(x Execution) Result {
 	if strings.Contains(x.Stdout, "PONG") {
-		return Result{Ready: true, Alive: true, Detail: "PING -> PONG"}
+		return Result{Ready: true, Alive: true, By: Pong, Detail: "PING -> PONG"}
 	}
 	for line := range strings.Lines(x.Stdout + "\n" + x.Stderr) {
 		line = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(line), "AUTH failed: "), "(error) ")

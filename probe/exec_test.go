@@ -17,7 +17,7 @@ func TestExec(t *testing.T) {
 		err    error
 		want   Result
 	}{
-		{"passes", nil, Execution{Stdout: "fine\n"}, nil, Result{Ready: true, Alive: true, Detail: "the check passed"}},
+		{"passes", nil, Execution{Stdout: "fine\n"}, nil, Result{Ready: true, Alive: true, By: Healthcheck, Detail: "the check passed"}},
 		{
 			"fails with an error", nil,
 			Execution{Code: 4, Stdout: "hello\n", Stderr: "line 1\n no such table \n\n"},
@@ -33,41 +33,41 @@ func TestExec(t *testing.T) {
 			fmt.Errorf("cannot find chck: %w", ErrNoCommand),
 			Result{Broken: true, Detail: "cannot run the check: cannot find chck: there is no such program"},
 		},
-		{"pong", Pong, Execution{Stdout: "PONG\n"}, nil, Result{Ready: true, Alive: true, Detail: "PING -> PONG"}},
+		{"pong", Ponged, Execution{Stdout: "PONG\n"}, nil, Result{Ready: true, Alive: true, By: Pong, Detail: "PING -> PONG"}},
 		{
-			"pong under a warning", Pong,
+			"pong under a warning", Ponged,
 			Execution{Stdout: "PONG\n", Stderr: "Warning: a password on the command line"},
 			nil,
-			Result{Ready: true, Alive: true, Detail: "PING -> PONG"},
+			Result{Ready: true, Alive: true, By: Pong, Detail: "PING -> PONG"},
 		},
 		{
-			"loading", Pong,
+			"loading", Ponged,
 			Execution{Stdout: "LOADING Redis is loading the dataset in memory\n"},
 			nil,
 			Result{Alive: true, Detail: "redis is loading its data"},
 		},
 		{
-			"no password", Pong,
+			"no password", Ponged,
 			Execution{Stdout: "(error) NOAUTH Authentication required.\n"},
 			nil,
 			Result{Broken: true, Alive: true, Detail: "redis asks for a password and none is known: NOAUTH Authentication required."},
 		},
 		{
-			"no password, under a warning", Pong,
+			"no password, under a warning", Ponged,
 			Execution{Stdout: "\nNOAUTH Authentication required.\n", Stderr: "Warning: a password on the command line"},
 			nil,
 			Result{Broken: true, Alive: true, Detail: "redis asks for a password and none is known: NOAUTH Authentication required."},
 		},
-		{"another answer", Pong, Execution{Stdout: "hello"}, nil, Result{Detail: "redis-cli got no PONG: hello"}},
+		{"another answer", Ponged, Execution{Stdout: "hello"}, nil, Result{Detail: "redis-cli got no PONG: hello"}},
 		{
-			"wrong password", Pong,
+			"wrong password", Ponged,
 			Execution{Stderr: "AUTH failed: WRONGPASS invalid username-password pair"},
 			nil,
 			Result{Broken: true, Alive: true, Detail: "redis refuses the login: WRONGPASS invalid username-password pair"},
 		},
-		{"no answer", Pong, Execution{}, nil, Result{Detail: "redis-cli got no PONG"}},
+		{"no answer", Ponged, Execution{}, nil, Result{Detail: "redis-cli got no PONG"}},
 		{
-			"refused", Pong,
+			"refused", Ponged,
 			Execution{Code: 1, Stderr: "Could not connect: Connection refused"},
 			nil,
 			Result{Detail: "the check exited with 1: Could not connect: Connection refused"},
@@ -112,7 +112,7 @@ func TestLogLine(t *testing.T) {
 	}
 	p := LogLine(next, regexp.MustCompile(`^ready( on \d+)?$`))
 	not := Result{Detail: `no log line matches "^ready( on \\d+)?$" yet`}
-	ready := Result{Ready: true, Alive: true, Detail: "log line: ready on 3000"}
+	ready := Result{Ready: true, Alive: true, By: LogLined, Detail: "log line: ready on 3000"}
 	for i, step := range []struct {
 		said []string
 		want Result

@@ -29,6 +29,7 @@ func HTTP(address string, dial Dial) Probe {
 		_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 4096))
 		return Result{
 			Ready:  response.StatusCode >= 200 && response.StatusCode < 400,
+			By:     Answered(response.StatusCode),
 			Detail: fmt.Sprintf("GET %s -> %s", address, response.Status),
 		}
 	})

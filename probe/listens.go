@@ -3,8 +3,8 @@ package probe
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
+	"strconv"
 	"time"
 )
 
@@ -26,7 +26,7 @@ func Listens(addr string) Probe {
 		if kept := errors.Is(err, os.ErrDeadlineExceeded); err != nil && !kept || ctx.Err() != nil {
 			return failed(ctx, addr, errors.Join(err, ctx.Err()))
 		}
-		_, port, _ := net.SplitHostPort(addr)
-		return Result{Ready: true, Alive: true, Detail: "listens on port " + port}
+		port := portOf(addr)
+		return Result{Ready: true, Alive: true, By: ListensOn(port), Detail: "listens on port " + strconv.Itoa(port)}
 	})
 }

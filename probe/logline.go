@@ -30,6 +30,6 @@ func LogLine(next Lines, pattern *regexp.Regexp) Probe {
 		if found == nil {
 			return Result{Detail: fmt.Sprintf("no log line matches %q yet", pattern)}
 		}
-		return Result{Ready: true, Alive: true, Detail: "log line: " + *found}
+		return Result{Ready: true, Alive: true, By: LogLined, Detail: "log line: " + *found}
 	})
 }

@@ -27,7 +27,7 @@ func Postgres(addr, user, password, database string) Probe {
 		if _, err := conn.Exec(ctx, "SELECT 1").ReadAll(); err != nil {
 			return postgresResult(ctx, addr, user, database, err)
 		}
-		return Result{Ready: true, Alive: true, Detail: "SELECT 1 as " + user}
+		return Result{Ready: true, Alive: true, By: Select, Detail: "SELECT 1 as " + user}
 	})
 }
 

@@ -11,6 +11,7 @@ type Result struct {
 	Broken bool
 	// Alive means that the server itself has spoken, ready or not: it is past the worst of its start.
 	Alive  bool
+	By     Kind // of a Result that is Ready: what that rests on
 	Detail string
 }
 

@@ -45,11 +45,11 @@ func TestRedis(t *testing.T) {
 		name, password, answers string
 		want                    Result
 	}{
-		{"ready", "", "+PONG", Result{Ready: true, Alive: true, Detail: "PING -> PONG"}},
-		{"ready with a password", "secret", "+OK\r\n+PONG", Result{Ready: true, Alive: true, Detail: "PING -> PONG"}},
+		{"ready", "", "+PONG", Result{Ready: true, Alive: true, By: Pong, Detail: "PING -> PONG"}},
+		{"ready with a password", "secret", "+OK\r\n+PONG", Result{Ready: true, Alive: true, By: Pong, Detail: "PING -> PONG"}},
 		{
 			"a password that is not needed", "secret", "-ERR AUTH <password> called without any password configured for the default user.\r\n+PONG",
-			Result{Ready: true, Alive: true, Detail: "PING -> PONG"},
+			Result{Ready: true, Alive: true, By: Pong, Detail: "PING -> PONG"},
 		},
 		{
 			"a password that is missing", "", "-NOAUTH Authentication required.",

@@ -43,7 +43,7 @@ func Redis(addr, username, password string) Probe {
 			return failed(ctx, addr, err)
 		}
 		if reply == "+PONG" {
-			return Result{Ready: true, Alive: true, Detail: "PING -> PONG"}
+			return Result{Ready: true, Alive: true, By: Pong, Detail: "PING -> PONG"}
 		}
 		return refused(reply)
 	})

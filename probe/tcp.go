@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"net"
+	"strconv"
 )
 
 // Dial makes a connection for a probe; nil: net.Dialer.DialContext.
@@ -20,8 +21,15 @@ func TCP(addr string, dial Dial) Probe {
 			return failed(ctx, addr, err)
 		}
 		conn.Close()
-		return Result{Ready: true, Detail: addr + " accepts connections"}
+		return Result{Ready: true, By: ListensOn(portOf(addr)), Detail: addr + " accepts connections"}
 	})
+}
+
+// portOf is the port of host:port; 0: it has none.
+func portOf(addr string) int {
+	_, text, _ := net.SplitHostPort(addr)
+	port, _ := strconv.Atoi(text)
+	return port
 }
 
 func dial(ctx context.Context, addr string) (net.Conn, error) {

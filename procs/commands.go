@@ -67,8 +67,9 @@ func (m *Manager) Settled(ctx context.Context) {
 	}
 }
 
-// Check asks the healthcheck of the process with the given id once, now, within its own timeout. checked is false where
-// there is nothing to ask: no healthcheck, no launch, or no such process. The answer changes nothing by itself.
+// Check asks the process with the given id once, now, what its readiness rests on: its healthcheck, within its own timeout, or
+// whether it listens. checked is false where there is nothing to ask, no launch, or no such process. The answer changes nothing
+// by itself.
 func (m *Manager) Check(ctx context.Context, id int) (r probe.Result, checked bool) {
 	all := m.instances.all()
 	i := slices.IndexFunc(all, func(s *supervisor) bool { return s.id == id })
@@ -79,8 +80,12 @@ func (m *Manager) Check(ctx context.Context, id int) (r probe.Result, checked bo
 	ask := make(chan func() probe.Result, 1)
 	s.inbox.put(func() {
 		l := s.known(s.machine.Gen)
-		if l.app.Healthcheck == nil || !s.machine.live() {
+		switch {
+		case !s.machine.live() || l.app.Healthcheck == nil && !awaitsPort(l.app):
 			close(ask)
+			return
+		case l.app.Healthcheck == nil:
+			ask <- l.checkPort()
 			return
 		}
 		timeout := l.app.Healthcheck.Timeout

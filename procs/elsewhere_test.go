@@ -3,6 +3,9 @@ package procs
 import (
 	"fmt"
 	"testing"
+
+	"devstack/probe"
+	"devstack/view"
 )
 
 // TestAChildThatListensIsReadyAndNotHeld is about a launcher: the program that node runs starts the one that serves.
@@ -16,7 +19,7 @@ func TestAChildThatListensIsReadyAndNotHeld(t *testing.T) {
 	p.start(app)
 	for range 2 {
 		got := p.untilReady("web")
-		if got.ReadyBy != "listening" || len(got.Held) != 0 || got.Overlaps {
+		if got.ReadyBy != view.Text(probe.ListensOn(port)) || len(got.Held) != 0 || got.Overlaps {
 			t.Errorf("got %+v", got)
 		}
 		p.current().Reload(got.ID, app)

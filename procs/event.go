@@ -1,9 +1,11 @@
 package procs
 
 import (
+	"slices"
 	"syscall"
 	"time"
 
+	"devstack/probe"
 	"devstack/view"
 )
 
@@ -38,7 +40,12 @@ type (
 		Gen       int64
 		Permanent bool // trying again cannot help: no such file, not executable
 	}
-	Ready          struct{ Gen int64 } // the readiness watcher is satisfied
+	// Ready means: what its readiness is to rest on has come about. One that is ready may become so again by something better.
+	Ready struct {
+		Gen   int64
+		By    probe.Kind
+		After time.Duration // its launch
+	}
 	Listening      struct{ Gen int64 } // it listens on a socket that outlives it
 	Drained        struct{ Gen int64 } // asked to drain, it has answered everybody
 	Unhealthy      struct{ Gen int64 } // the healthcheck failed too often after it had been ready
@@ -69,6 +76,11 @@ func (e MemoryExceeded) generation() int64 { return e.Gen }
 func (e Elapsed) generation() int64        { return e.Gen }
 
 func (e Exited) succeeded() bool { return e.Code == 0 && e.Signal == 0 && !e.Unknown }
+
+// killed says that it did not die of its own: somebody has sent it a signal that ends programs.
+func (e Exited) killed() bool {
+	return slices.Contains([]syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT}, syscall.Signal(e.Signal))
+}
 
 // reason is why a launch ended that was not asked to.
 func (e Exited) reason() view.Reason {

@@ -4,6 +4,7 @@ import (
 	"syscall"
 	"time"
 
+	"devstack/probe"
 	"devstack/view"
 )
 
@@ -12,9 +13,10 @@ const settleTime = time.Second
 
 // Heir is the successor in a reload. Until it takes over, the launch that serves goes on as if nothing happened.
 type Heir struct {
-	Gen     int64 `json:"generation"` // 0: none
-	Ready   bool  `json:"ready"`      // and alive for less than settleTime since
-	Listens bool  `json:"listens"`
+	Gen     int64      `json:"generation"` // 0: none
+	Ready   bool       `json:"ready"`      // and alive for less than settleTime since
+	ReadyBy probe.Kind `json:"ready_by"`
+	Listens bool       `json:"listens"`
 }
 
 // Retired is a launch that is on its way out while another one serves: replaced by its heir, or an heir that failed.
@@ -55,7 +57,7 @@ func (m Machine) stepHeir(ev Event) (Machine, []Effect) {
 	case Listening:
 		m.Heir.Listens = true
 	case Ready:
-		m.Heir.Ready = true
+		m.Heir.Ready, m.Heir.ReadyBy = true, ev.By
 		return m, []Effect{SetTimer{Gen: m.Heir.Gen, Timer: SettleTimer, After: settleTime}}
 	case Elapsed:
 		switch {
@@ -83,7 +85,7 @@ func (m Machine) stepHeir(ev Event) (Machine, []Effect) {
 // succeeded makes the heir the one that serves; the old one drains.
 func (m Machine) succeeded() (Machine, []Effect) {
 	old := m.Gen
-	m.Gen, m.Listens, m.Heir = m.Heir.Gen, m.Heir.Listens, Heir{}
+	m.Gen, m.Listens, m.ReadyBy, m.Heir = m.Heir.Gen, m.Heir.Listens, m.Heir.ReadyBy, Heir{}
 	m.Retired = Retired{Gen: old}
 	return m.forgiven().counted(view.Manual), []Effect{Promote{m.Gen}, Drain{old}, SetTimer{Gen: old, Timer: DrainTimer, After: m.Policy.KillTimeout}}
 }
@@ -91,7 +93,7 @@ func (m Machine) succeeded() (Machine, []Effect) {
 // inherited is called when the launch that serves has died while it has an heir. The heir takes its place, and counts as
 // crashed if it exits from now on.
 func (m Machine) inherited(ev Exited) (Machine, []Effect) {
-	m.Gen, m.Ready, m.Listens, m.Late = m.Heir.Gen, m.Heir.Ready, m.Heir.Listens, false
+	m.Gen, m.Ready, m.ReadyBy, m.Listens, m.Late = m.Heir.Gen, m.Heir.Ready, m.Heir.ReadyBy, m.Heir.Listens, false
 	m.State, m.Heir = view.Launching, Heir{}
 	if m.Ready {
 		m.State = view.Online

@@ -16,10 +16,6 @@ import (
 // openTime is how long a new launch has to listen where earlier ones did. The shim gives up unused sockets then, too.
 const openTime = 30 * time.Second
 
-// elsewhere is how a launch got ready whose port is listened on, but not by a socket that it passes on: by a process that
-// it started, or exclusively.
-const elsewhere = "listening, not held"
-
 // released says which held sockets a step has left without a use, and after what time they are to be closed; ok is false
 // if there are none.
 //
@@ -31,7 +27,7 @@ func released(before, now Machine) (what keeper.ReleaseReq, after time.Duration,
 	switch {
 	case rejected != 0 && rejected != before.Rejected.Gen:
 		return keeper.ReleaseReq{Only: rejected}, 0, true
-	case now.State == view.Stopped || now.State == view.Errored:
+	case now.State == view.Stopped || now.State == view.Errored || now.State == view.Completed:
 		return keeper.ReleaseReq{}, 0, before.State != now.State
 	case now.Ready && (!before.Ready || before.Gen != now.Gen):
 		return keeper.ReleaseReq{Before: now.Gen}, openTime, true
@@ -56,15 +52,15 @@ func (l *launch) held() []view.Address {
 }
 
 // unheldWarning says why the port of a ready app is not held, where one would expect that it is; empty: it is held, or
-// nobody expects it. satisfied is how the launch got ready, listens whether it listens on a held socket.
-func unheldWarning(app stack.App, satisfied string, listens bool) string {
+// nobody expects it. listens says whether the launch listens on a held socket, beside whether its tree listens on another one.
+func unheldWarning(app stack.App, listens, beside bool) string {
 	if app.Port == 0 || app.OneShot || app.HoldPort != "auto" {
 		return ""
 	}
 	program := commandLine(app)[0]
 	why := filepath.Base(program) + " is not node itself"
 	switch {
-	case app.RunsNode() && (listens || satisfied != elsewhere):
+	case app.RunsNode() && (listens || !beside):
 		return ""
 	case app.RunsNode():
 		why = "the program does not listen by itself, or asks for the port to be its own"

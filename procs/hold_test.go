@@ -49,20 +49,19 @@ func TestUnheldWarning(t *testing.T) {
 	oneShot := node
 	oneShot.OneShot = true
 	for name, test := range map[string]struct {
-		app       stack.App
-		satisfied string
-		listens   bool
-		want      string
+		app             stack.App
+		listens, beside bool
+		want            string
 	}{
-		"held":                 {node, "listening", true, ""},
-		"ready by another way": {node, "healthcheck", false, ""},
-		"never told":           {node, elsewhere, false, "the program does not listen by itself"},
-		"another program":      {stack.App{Port: 3000, HoldPort: "auto", Command: []string{"/bin/caddy"}}, "", false, "caddy is not node itself"},
-		"not asked for":        {stack.App{Port: 3000, HoldPort: "false", Command: []string{"caddy"}}, "", false, ""},
-		"no port":              {stack.App{HoldPort: "auto", Command: []string{"caddy"}}, "", false, ""},
-		"one_shot":             {oneShot, elsewhere, false, ""},
+		"held":                 {node, true, false, ""},
+		"ready by another way": {node, false, false, ""},
+		"never told":           {node, false, true, "the program does not listen by itself"},
+		"another program":      {stack.App{Port: 3000, HoldPort: "auto", Command: []string{"/bin/caddy"}}, false, false, "caddy is not node itself"},
+		"not asked for":        {stack.App{Port: 3000, HoldPort: "false", Command: []string{"caddy"}}, false, false, ""},
+		"no port":              {stack.App{HoldPort: "auto", Command: []string{"caddy"}}, false, false, ""},
+		"one_shot":             {oneShot, false, true, ""},
 	} {
-		got := unheldWarning(test.app, test.satisfied, test.listens)
+		got := unheldWarning(test.app, test.listens, test.beside)
 		if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
 			t.Errorf("%s: %q", name, got)
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"devstack/probe"
 	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
 )
@@ -16,7 +17,8 @@ type launch struct {
 	at        time.Time // by the monotonic clock; zero: made by an earlier daemon
 	logStart  logStart
 	listening []keeper.Address // held sockets that it listens on
-	satisfied string           // what readyBy asks for has happened: by what; it may still have to listen
+	satisfied probe.Kind       // what its readiness is to rest on has come about; it may still have to listen
+	beside    bool             // its tree listens on a socket that it does not pass on
 	readiness readiness
 	timer     *time.Timer // that the machine has set; nil: it has set none yet
 	release   *time.Timer // until sockets that only earlier launches listened on are closed; nil: not set
@@ -51,13 +53,17 @@ func (l *launch) pid() *int {
 	return orNull(l.launched.Pid)
 }
 
-// exit measures the uptime by the monotonic clock where this daemon made the launch itself.
+// exit is the end of the launch, as the keeper saw it.
 func (l *launch) exit(e keeper.Exit) Exited {
-	uptime := e.At.Sub(l.launched.At)
-	if !l.at.IsZero() {
-		uptime = time.Since(l.at)
+	return Exited{Gen: l.gen, Code: e.Code, Signal: e.Signal, Unknown: e.Unknown, Uptime: l.uptime(e.At)}
+}
+
+// uptime is measured by the monotonic clock where this daemon made the launch itself, else until now by the wall clock.
+func (l *launch) uptime(now time.Time) time.Duration {
+	if l.at.IsZero() {
+		return max(now.Sub(l.launched.At), 0)
 	}
-	return Exited{Gen: l.gen, Code: e.Code, Signal: e.Signal, Unknown: e.Unknown, Uptime: max(uptime, 0)}
+	return time.Since(l.at)
 }
 
 // listensAt takes in that the launch listens on a held socket.
@@ -82,7 +88,7 @@ func (l *launch) mustListen(m Machine) bool {
 	switch {
 	case !l.app.HoldsSockets():
 		return false
-	case readyBy(l.app) == "listening" || l.gen == m.Heir.Gen && m.Listens:
+	case awaitsPort(l.app) || l.gen == m.Heir.Gen && m.Listens:
 		return true
 	case l.app.Port != 0 && l.app.Count() > 1:
 		return true

@@ -5,25 +5,28 @@ import (
 	"syscall"
 	"time"
 
+	"devstack/probe"
 	"devstack/view"
 )
 
 // Machine is where one instance is: all that Step knows, and all that a new daemon needs to go on.
 // docs/states.md shows it as a diagram, generated from Step.
 type Machine struct {
-	State    view.Status `json:"state"`
-	Gen      int64       `json:"generation"` // of the launch that State is about; every launch has its own
-	Newest   int64       `json:"newest"`     // the highest generation so far; above Gen after a reload that failed
-	Listens  bool        `json:"listens"`    // the launch listens on a socket that outlives it
-	Ready    bool        `json:"ready"`      // stopped and ready: a one_shot that succeeded
-	Late     bool        `json:"late"`       // launching for longer than listen_timeout
-	Closed   bool        `json:"closed"`     // the gate: a dependency is not as far as it must be
-	Again    bool        `json:"again"`      // stopping: launch again afterwards
-	Reason   view.Reason `json:"reason"`     // stopping: why
-	Draining bool        `json:"draining"`   // stopping: not signalled yet
-	Unstable int         `json:"unstable"`   // unstable exits in a row
-	Failed   int         `json:"failed"`     // launches in a row that could not even start
-	Ended    bool        `json:"ended"`      // stopped: by itself, nobody has stopped it
+	State    view.Status   `json:"state"`
+	Gen      int64         `json:"generation"` // of the launch that State is about; every launch has its own
+	Newest   int64         `json:"newest"`     // the highest generation so far; above Gen after a reload that failed
+	Listens  bool          `json:"listens"`    // the launch listens on a socket that outlives it
+	Ready    bool          `json:"ready"`
+	ReadyBy  probe.Kind    `json:"ready_by"` // while Ready: what that rests on
+	Boot     time.Duration `json:"boot"`     // how long a launch took last to open a port, or lived before it died by itself
+	Late     bool          `json:"late"`     // launching for longer than listen_timeout
+	Closed   bool          `json:"closed"`   // the gate: a dependency is not as far as it must be
+	Again    bool          `json:"again"`    // stopping: launch again afterwards
+	Reason   view.Reason   `json:"reason"`   // stopping: why
+	Draining bool          `json:"draining"` // stopping: not signalled yet
+	Unstable int           `json:"unstable"` // unstable exits in a row
+	Failed   int           `json:"failed"`   // launches in a row that could not even start
+	Ended    bool          `json:"ended"`    // stopped: by itself, nobody has stopped it
 
 	Restarts view.Restarts `json:"restarts_by_cause"`
 
@@ -62,7 +65,7 @@ func (m Machine) stepMain(ev Event) (Machine, []Effect) {
 		m.Closed = !ev.Open // what runs goes on running; it counts at the next launch
 	}
 	switch m.State {
-	case view.Stopped, view.Errored:
+	case view.Stopped, view.Errored, view.Completed:
 		return m.stepResting(ev)
 	case view.Waiting:
 		return m.stepWaiting(ev)
@@ -76,7 +79,7 @@ func (m Machine) stepMain(ev Event) (Machine, []Effect) {
 	return m, nil
 }
 
-// stepResting is for stopped and errored: nothing runs, and nothing will by itself.
+// stepResting is for stopped, errored and completed: nothing runs, and nothing will by itself.
 func (m Machine) stepResting(ev Event) (Machine, []Effect) {
 	switch ev.(type) {
 	case Start, Restart, Reload:
@@ -86,11 +89,16 @@ func (m Machine) stepResting(ev Event) (Machine, []Effect) {
 	case CronDue:
 		return m.revive(view.Cron)
 	case Stop, Leave:
-		m.State, m.Ended = view.Stopped, false
+		if m.Ended = false; m.State == view.Errored { // what has done its work has done it
+			m.State = view.Stopped
+		}
 	case Changed:
 		m.Restarts, m.Ready = view.Restarts{}, false
-		if m.State == view.Errored {
+		switch m.State {
+		case view.Errored:
 			return m.forgiven().launch()
+		case view.Completed: // it was the work of another definition
+			m.State = view.Stopped
 		}
 	}
 	return m, nil
@@ -114,7 +122,10 @@ func (m Machine) stepWaiting(ev Event) (Machine, []Effect) {
 func (m Machine) stepRunning(ev Event) (Machine, []Effect) {
 	switch ev := ev.(type) {
 	case Ready:
-		m.State, m.Ready, m.Late = view.Online, true, false
+		m.State, m.Ready, m.ReadyBy, m.Late = view.Online, true, ev.By, false
+		if m.Policy.AnyPort && ev.By != probe.Unchecked {
+			m.Boot = ev.After
+		}
 		return m, []Effect{StopTimer{m.Gen}}
 	case Listening:
 		m.Listens = true
@@ -187,6 +198,7 @@ func (m Machine) stepStopping(ev Event) (Machine, []Effect) {
 		}
 	case Start, Restart, Reload:
 		m.Again = true
+		return m.forgiven(), nil
 	case Leave:
 		m.Again = false
 	case Stop:
@@ -237,14 +249,19 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 	wasStopping := m.State == view.Stopping
 	m.Ready, m.Late, m.Failed, m.State, m.Reason, m.Draining = false, false, 0, view.Stopped, "", false
 
+	enforced := why == view.Memory || why == view.Liveness // a failure like a crash: it must not go on for ever, either
+	if !wasStopping && !ev.killed() {
+		m.Boot = max(m.Boot, ev.Uptime)
+	}
 	switch p := m.Policy; {
 	case wasStopping && !m.Again:
 		return m, done
-	case wasStopping:
+	case wasStopping && !enforced:
 		next, effects := m.launch()
 		return next, append(done, effects...)
+	case wasStopping: // it is to run again, but for its limit of restarts
 	case p.OneShot && ev.succeeded():
-		m.Ready, m.Unstable, m.Ended = true, 0, true
+		m.State, m.Ready, m.ReadyBy, m.Unstable, m.Ended = view.Completed, true, probe.Completed, 0, true
 		return m, done
 	case p.OneShot && !p.Autorestart:
 		m.State = view.Errored
@@ -252,10 +269,19 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 	case !p.Autorestart, ev.Code >= 0 && slices.Contains(p.StopExitCodes, ev.Code):
 		m.Ended = true
 		return m, done
-	case m.Closed: // it lost what it depends on: not its fault
+	}
+	return m.retry(ev, why, enforced, done)
+}
+
+// retry is what comes after a launch that has failed: the next one, sooner or later, or the end of trying. A one_shot that fails
+// has failed, however long that took. counted says that its restart is counted already.
+func (m Machine) retry(ev Exited, why view.Reason, counted bool, done []Effect) (Machine, []Effect) {
+	p := m.Policy
+	switch {
+	case m.Closed && !counted: // it lost what it depends on: not its fault
 		m.State = view.Waiting
 		return m.counted(why), done
-	case ev.Uptime >= p.MinUptime:
+	case ev.Uptime >= p.MinUptime && !p.OneShot:
 		m.Unstable = 0
 	default:
 		m.Unstable++
@@ -264,7 +290,9 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 			return m, done
 		}
 	}
-	m = m.counted(why)
+	if !counted {
+		m = m.counted(why)
+	}
 	delay := m.Policy.restartDelay(m.Unstable)
 	if delay == 0 {
 		next, effects := m.launch()
@@ -291,6 +319,11 @@ func (m Machine) restartTimer(after time.Duration) Effect {
 	return SetTimer{Gen: m.Gen, Timer: RestartTimer, After: after, Jitter: m.Failed > 0 || m.Policy.RestartDelay == nil}
 }
 
+// settle is how long a launch must live that opens no port, to be called unchecked: a quarter longer than it took last.
+func (m Machine) settle() time.Duration {
+	return max(minSettle, min(m.Boot+m.Boot/4, m.Policy.ListenTimeout))
+}
+
 // forgiven counts failures in a row from zero again, because somebody has asked for the instance to run.
 func (m Machine) forgiven() Machine {
 	m.Unstable, m.Failed = 0, 0
@@ -299,7 +332,7 @@ func (m Machine) forgiven() Machine {
 
 // revive runs an instance that has given up or has ended by itself. An instance that somebody has stopped stays stopped.
 func (m Machine) revive(why view.Reason) (Machine, []Effect) {
-	if m.State == view.Stopped && !m.Ended {
+	if m.State != view.Errored && !m.Ended {
 		return m, nil
 	}
 	return m.forgiven().counted(why).launch()

@@ -3,6 +3,7 @@ package procs
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,7 +14,7 @@ import (
 
 const testGen = 7
 
-var allStates = []view.Status{view.Stopped, view.Waiting, view.Launching, view.Online, view.Stopping, view.WaitingRestart, view.Errored}
+var allStates = []view.Status{view.Stopped, view.Waiting, view.Launching, view.Online, view.Stopping, view.WaitingRestart, view.Errored, view.Completed}
 
 // testPolicy: three unstable exits are one too many; restarts after 4 s.
 func testPolicy() Policy {
@@ -49,7 +50,7 @@ func allEvents() []Event {
 		Exited{Gen: testGen, Code: 1, Uptime: time.Second},
 		LaunchFailed{Gen: testGen},
 		LaunchFailed{Gen: testGen, Permanent: true},
-		Ready{testGen},
+		Ready{Gen: testGen},
 		Listening{testGen},
 		Unhealthy{testGen},
 		MemoryExceeded{testGen},
@@ -110,6 +111,11 @@ var legalMoves = []struct {
 	{view.Errored, "CronDue", view.Launching, "SetTimer listen_timeout, Launch"},
 	{view.Errored, "Stop", view.Stopped, ""},
 	{view.Errored, "Leave", view.Stopped, ""},
+
+	{view.Completed, "Start", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.Completed, "Restart", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.Completed, "Reload", view.Launching, "SetTimer listen_timeout, Launch"},
+	{view.Completed, "Changed", view.Stopped, ""},
 
 	{view.Waiting, "Gate opens", view.Launching, "SetTimer listen_timeout, Launch"},
 	{view.Waiting, "Gate closes", view.Waiting, "StopTimer"},
@@ -200,7 +206,7 @@ func TestEventsOfAnotherLaunchAreDropped(t *testing.T) {
 		for _, ev := range []Event{
 			Exited{Gen: testGen - 1},
 			LaunchFailed{Gen: testGen + 1},
-			Ready{testGen - 1},
+			Ready{Gen: testGen - 1},
 			Unhealthy{testGen - 1},
 			MemoryExceeded{testGen - 1},
 			Elapsed{testGen - 1, KillTimer},
@@ -243,9 +249,10 @@ func TestAfterAnExit(t *testing.T) {
 		{"a signal is no exit code", nil, Exited{Code: -1, Signal: 15, Uptime: short}, view.WaitingRestart, 1, 1},
 		{"an unknown exit is a failure", nil, Exited{Code: -1, Unknown: true, Uptime: short}, view.WaitingRestart, 1, 1},
 		{"gate closed: not its fault", func(m *Machine) { m.Closed, m.Unstable = true, 2 }, Exited{Code: 1, Uptime: short}, view.Waiting, 2, 1},
-		{"one_shot done", func(m *Machine) { m.Policy.OneShot = true }, Exited{Code: 0, Uptime: short}, view.Stopped, 0, 0},
-		{"one_shot done, gate closed", func(m *Machine) { m.Policy.OneShot, m.Closed = true, true }, Exited{Code: 0}, view.Stopped, 0, 0},
+		{"one_shot done", func(m *Machine) { m.Policy.OneShot = true }, Exited{Code: 0, Uptime: short}, view.Completed, 0, 0},
+		{"one_shot done, gate closed", func(m *Machine) { m.Policy.OneShot, m.Closed = true, true }, Exited{Code: 0}, view.Completed, 0, 0},
 		{"one_shot failed", func(m *Machine) { m.Policy.OneShot = true }, Exited{Code: 1, Uptime: short}, view.WaitingRestart, 1, 1},
+		{"one_shot failed after long: it has failed all the same", func(m *Machine) { m.Policy.OneShot, m.Policy.MaxRestarts = true, 0 }, Exited{Code: 1, Uptime: long}, view.Errored, 1, 0},
 		{"one_shot failed for good", func(m *Machine) { m.Policy.OneShot, m.Policy.Autorestart = true, false }, Exited{Code: 1}, view.Errored, 0, 0},
 		{"one_shot unknown", func(m *Machine) { m.Policy.OneShot = true }, Exited{Code: -1, Unknown: true}, view.WaitingRestart, 1, 1},
 	}
@@ -265,13 +272,72 @@ func TestAfterAnExit(t *testing.T) {
 				t.Errorf("got %s, unstable %d, restarts %d; want %s, %d, %d",
 					got.State, got.Unstable, got.Restarts.Total(), test.want, test.unstable, test.restarts)
 			}
-			if want := m.Policy.OneShot && test.want == view.Stopped; got.Ready != want {
+			if want := test.want == view.Completed; got.Ready != want {
 				t.Errorf("ready %v, want %v", got.Ready, want)
 			}
 			if !strings.HasPrefix(effectNames(effects), "StopTimer, KillTree, Record "+why) {
 				t.Errorf("effects %q: the tree has to be ended before anything else happens", effectNames(effects))
 			}
 		})
+	}
+}
+
+// A memory limit and a healthcheck end what goes wrong by itself: that is a failure like a crash, with the same delay and the
+// same end.
+func TestEnforcedRestartsEndLikeCrashes(t *testing.T) {
+	for _, ev := range []Event{MemoryExceeded{testGen}, Unhealthy{testGen}} {
+		m := machineIn(view.Online)
+		m.Policy.RestartDelay, m.Policy.MaxRestarts = nil, 2
+		var states []view.Status
+		for range 3 {
+			m.State = view.Online
+			m, _ = m.Step(ev)
+			m, _ = m.Step(Exited{Gen: m.Gen, Code: -1, Signal: 15, Uptime: time.Second})
+			states = append(states, m.State)
+			switch e := ev.(type) {
+			case MemoryExceeded:
+				e.Gen = m.Gen
+				ev = e
+			case Unhealthy:
+				e.Gen = m.Gen
+				ev = e
+			}
+		}
+		if want := []view.Status{view.Launching, view.WaitingRestart, view.Errored}; !slices.Equal(states, want) || m.Restarts.Total() != 3 {
+			t.Errorf("%T: %v, want %v; %+v", ev, states, want, m.Restarts)
+		}
+	}
+	m, _ := machineIn(view.Online).Step(MemoryExceeded{testGen})
+	if m, _ = m.Step(Exited{Gen: testGen, Uptime: time.Hour}); m.Unstable != 0 || m.State != view.WaitingRestart {
+		t.Errorf("after an hour: %s, %d unstable", m.State, m.Unstable)
+	}
+	m, _ = machineIn(view.Online).Step(Unhealthy{testGen})
+	m, _ = m.Step(Stop{})
+	if m, _ = m.Step(Exited{Gen: testGen}); m.State != view.Stopped {
+		t.Errorf("stopped meanwhile: %s", m.State)
+	}
+}
+
+// What took long to boot once is given as long, and a quarter, before it is called unchecked.
+func TestSettle(t *testing.T) {
+	fresh := machineIn(view.Launching)
+	fresh.Policy.AnyPort, fresh.Policy.ListenTimeout = true, 30*time.Second
+	for name, test := range map[string]struct {
+		ev   Event
+		want time.Duration
+	}{
+		"nothing is known":      {Gate{Open: true}, time.Second},
+		"it opened a port":      {Ready{Gen: testGen, By: "listens :3000", After: 4 * time.Second}, 5 * time.Second},
+		"it is unchecked":       {Ready{Gen: testGen, By: "unchecked", After: 4 * time.Second}, time.Second},
+		"it died":               {Exited{Gen: testGen, Code: 1, Uptime: 2 * time.Second}, 2500 * time.Millisecond},
+		"it died at once":       {Exited{Gen: testGen, Code: 1, Uptime: 20 * time.Millisecond}, time.Second},
+		"it died after hours":   {Exited{Gen: testGen, Code: 1, Uptime: time.Hour}, 30 * time.Second},
+		"it was killed":         {Exited{Gen: testGen, Code: -1, Signal: 9, Uptime: 2 * time.Second}, time.Second},
+		"it ended by its fault": {Exited{Gen: testGen, Code: -1, Signal: 11, Uptime: 2 * time.Second}, 2500 * time.Millisecond},
+	} {
+		if m, _ := fresh.Step(test.ev); m.settle() != test.want {
+			t.Errorf("%s: %s, want %s", name, m.settle(), test.want)
+		}
 	}
 }
 

@@ -127,14 +127,14 @@ func TestListenTimeoutLeavesItLaunching(t *testing.T) {
 	})
 }
 
-func TestUptimeMakesReady(t *testing.T) {
+func TestWhatOpensNothingIsUnchecked(t *testing.T) {
 	fakeStack(t, func(t *testing.T, _ *fakeKeeper, m *Manager) {
 		m.Apply([]stack.App{testApp("api")})
 		m.Start("api")
-		pass(bootTime - 1)
+		pass(minSettle - 1)
 		wantState(t, m, "api", view.Launching)
 		pass(1)
-		if p := wantState(t, m, "api", view.Online); !p.Ready || p.ReadyBy != "uptime" {
+		if p := wantState(t, m, "api", view.Online); !p.Ready || p.ReadyBy != "unchecked" {
 			t.Errorf("ready %v by %s", p.Ready, p.ReadyBy)
 		}
 	})
@@ -191,7 +191,7 @@ func TestLaunchErrors(t *testing.T) {
 		wantState(t, m, "api", view.WaitingRestart)
 		wantCalls(t, k, "0s failed 1", "0s failed 2", "100ms failed 3", "250ms failed 4")
 		k.failLaunches(nil)
-		pass(time.Second)
+		pass(time.Second + minSettle)
 		if p := wantState(t, m, "api", view.Online); p.LastError != "" || p.UnstableRestarts != 0 {
 			t.Errorf("last error %q, unstable %d", p.LastError, p.UnstableRestarts)
 		}
@@ -263,7 +263,7 @@ func TestOneShot(t *testing.T) {
 			t.Error("ready before its end")
 		}
 		pass(time.Hour)
-		if p := wantState(t, m, "migrate", view.Stopped); !p.Ready || p.ReadyBy != "exit" || p.Restarts != 0 {
+		if p := wantState(t, m, "migrate", view.Completed); !p.Ready || p.ReadyBy != "completed" || p.Restarts != 0 {
 			t.Errorf("ready %v by %s, restarts %d", p.Ready, p.ReadyBy, p.Restarts)
 		}
 	})

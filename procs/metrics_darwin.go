@@ -33,7 +33,7 @@ func (t *sampler) sample(root int, _ uint64) (usage, bool) {
 	if err != nil {
 		return usage{}, false
 	}
-	u := usage{children: []int{}}
+	u := usage{children: []int{}, each: map[int]int64{}}
 	for tree := []*gopsutil.Process{top}; len(tree) > 0; {
 		p := tree[0]
 		tree = tree[1:]
@@ -54,6 +54,7 @@ func (t *sampler) sample(root int, _ uint64) (usage, bool) {
 		}
 		u.cpu += cpu - before
 		u.memory += int64(memory.RSS)
+		u.each[int(p.Pid)] = int64(memory.RSS)
 		if children, err := p.Children(); err == nil {
 			tree = append(tree, children...)
 		}

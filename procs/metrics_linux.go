@@ -31,7 +31,7 @@ func (t *sampler) endRound() {
 
 // sample looks at the tree of one root; false if the root is gone or its pid is another process now.
 func (t *sampler) sample(root int, start uint64) (usage, bool) {
-	u := usage{children: []int{}}
+	u := usage{children: []int{}, each: map[int]int64{}}
 	for pids := []int{root}; len(pids) > 0; {
 		pid := pids[0]
 		pids = pids[1:]
@@ -53,6 +53,7 @@ func (t *sampler) sample(root int, start uint64) (usage, bool) {
 		u.cpu += cpu - before
 		resident, _ := t.table.Memory(pid)
 		u.memory += resident
+		u.each[pid] = resident
 		pids = append(pids, t.table.Children(pid)...)
 	}
 	return u, true

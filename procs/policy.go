@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"devstack/probe"
 	"devstack/stack"
 )
 
@@ -25,6 +26,7 @@ type Policy struct {
 	BackoffBase   time.Duration
 	StopExitCodes []int
 	ListenTimeout time.Duration
+	AnyPort       bool // nothing tells when it is ready but the first port that it opens
 	Overlap       bool // a reload may run the new launch beside the old one, on the same socket
 
 	KillSignal          syscall.Signal
@@ -52,6 +54,7 @@ func policyOf(app stack.App) Policy {
 		KillTimeout:         app.KillTimeout,
 		ShutdownWithMessage: app.ShutdownWithMessage,
 	}
+	p.AnyPort = expected(app) == probe.Unchecked
 	p.Overlap = app.HoldsSockets()
 	if hc := app.Healthcheck; hc != nil {
 		// Whoever accepts first would answer for the new one.

@@ -19,14 +19,16 @@ import (
 // close enough together.
 func TestASlowCrashLoopEnds(t *testing.T) {
 	fakeStack(t, func(t *testing.T, k *fakeKeeper, m *Manager) {
-		k.dies = 1100 * time.Millisecond
+		k.dies = 1100 * time.Millisecond // after its first launch, it is not called ready before it has lived for longer
 		app := testApp("api")
 		delay := 2 * time.Second
 		app.RestartDelay, app.MaxRestarts = &delay, 10
 		m.Apply([]stack.App{app})
 		m.Start("api")
-		pass(32 * time.Second) // in the eleventh and last launch
+		pass(1050 * time.Millisecond)
 		wantState(t, m, "api", view.Online)
+		pass(31 * time.Second) // in the eleventh and last launch
+		wantState(t, m, "api", view.Launching)
 		pass(time.Hour)
 		if p := wantState(t, m, "api", view.Errored); p.RestartsBy != (view.Restarts{Crash: 10}) || k.launches != 11 {
 			t.Errorf("%d launches, restarts %+v", k.launches, p.RestartsBy)
@@ -126,8 +128,8 @@ func TestMemoryIsLookedAtOnceASecond(t *testing.T) {
 		pass(300 * time.Millisecond)
 		m.Start("api")
 		pass(1500 * time.Millisecond)
-		wantCalls(t, k, "300ms launch 1", "1s terminated 1", "1s tree 1", "1s launch 2")
-		if p := wantState(t, m, "api", view.Online); p.RestartsBy != (view.Restarts{Memory: 1}) || p.UnstableRestarts != 0 {
+		wantCalls(t, k, "300ms launch 1", "1s terminated 1", "1s tree 1")
+		if p := wantState(t, m, "api", view.WaitingRestart); p.RestartsBy != (view.Restarts{Memory: 1}) || p.UnstableRestarts != 1 {
 			t.Errorf("restarts %+v, unstable %d", p.RestartsBy, p.UnstableRestarts)
 		}
 	})

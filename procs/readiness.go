@@ -3,31 +3,49 @@ package procs
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"devstack/probe"
 	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
-	"devstack/view"
 )
 
-// bootTime is how long a process without any check must live to count as ready.
-const bootTime = 500 * time.Millisecond
+// minSettle is how long a launch must live that opens no port, and of which nothing else tells, to be called unchecked. One of
+// an app that took longer once must live longer: see Machine.settle.
+const minSettle = time.Second
 
-// readyBy is how an app's readiness is judged.
-func readyBy(app stack.App) view.Text {
+// expected is what the readiness of an app is to rest on, as its definition says: probe.Kinds is the table. An app that has
+// nothing of it may still open a port, and is ready by that then.
+func expected(app stack.App) probe.Kind {
+	hc := app.Healthcheck
 	switch {
 	case app.OneShot:
-		return "exit"
+		return probe.Completed
 	case app.WaitReady:
-		return "ipc"
-	case app.Healthcheck != nil:
-		return "healthcheck"
-	case app.Port != 0 && app.HoldsSockets() && app.RunsNode():
-		return "listening"
+		return probe.IPC
+	case hc != nil && hc.HTTP != "":
+		return probe.HTTPAnswer
+	case hc != nil && hc.TCP != "":
+		return probe.ListensAt(hc.TCP)
+	case hc != nil && hc.LogLine != "":
+		return probe.LogLined
+	case hc != nil:
+		return probe.Healthcheck
+	case awaitsPort(app):
+		return probe.ListensOn(app.Port)
 	}
-	return "uptime"
+	return probe.Unchecked
+}
+
+// awaitsPort says that an app is ready when it listens on its port. A program that is given the socket before it starts
+// (hold_port: true) has it open from the start: there the port tells nothing.
+func awaitsPort(app stack.App) bool {
+	return app.Port != 0 && portCounts(app) && (app.RunsNode() || app.HoldPort != "true")
+}
+
+// portCounts says that nothing else than a port tells when an app is ready.
+func portCounts(app stack.App) bool {
+	return !app.OneShot && !app.WaitReady && app.Healthcheck == nil
 }
 
 // readiness watches one launch: until it is ready, and its health from then on. At most one watch runs at a time. A watch
@@ -38,17 +56,19 @@ type readiness struct {
 	stop context.CancelFunc // ends the watch that runs
 }
 
-// begin watches a new launch. Of one that is ready by ipc or by listening, the keeper tells.
+// begin watches a new launch. Of one that is ready by ipc, or by the port that node itself opens, the keeper tells.
 func (r *readiness) begin() {
-	switch readyBy(r.l.app) {
-	case "healthcheck":
+	switch app := r.l.app; {
+	case app.OneShot, app.WaitReady:
+	case app.Healthcheck != nil:
 		r.watchHealth(false)
-	case "listening":
-		r.watchElsewhere()
-	case "uptime":
-		ctx := r.newWatch()
-		timer := time.AfterFunc(bootTime, func() { r.satisfied("alive for " + bootTime.String()) })
+	case awaitsPort(app):
+		r.watchPort(r.newWatch(), 0)
+	default:
+		ctx, settled := r.newWatch(), r.s.machine.settle()
+		timer := time.AfterFunc(settled, func() { r.satisfied(probe.Unchecked) })
 		context.AfterFunc(ctx, func() { timer.Stop() })
+		r.watchPort(ctx, settled)
 	}
 }
 
@@ -70,13 +90,13 @@ func (r *readiness) resume(row keeper.Running, launching bool) {
 
 // byIPC is called on the supervisor's goroutine when the process has said over IPC that it is ready.
 func (r *readiness) byIPC() {
-	r.s.satisfied(r.l.gen, "ipc")
+	r.s.satisfied(r.l.gen, probe.IPC)
 	if r.l.app.Healthcheck != nil {
 		r.watchHealth(true)
 	}
 }
 
-func (r *readiness) satisfied(by string) {
+func (r *readiness) satisfied(by probe.Kind) {
 	r.s.inbox.put(func() { r.s.satisfied(r.l.gen, by) })
 }
 
@@ -96,10 +116,11 @@ func (r *readiness) watchHealth(ready bool) {
 	r.s.m.wg.Go(func() {
 		defer closeLogs()
 		if !ready {
-			if !probe.Poll(ctx, check, probe.Apps(hc.Timeout), r.s.shown.showProbe).Ready {
+			found := probe.Poll(ctx, check, probe.Apps(hc.Timeout), r.s.shown.showProbe)
+			if !found.Ready {
 				return
 			}
-			r.satisfied("healthcheck")
+			r.satisfied(found.By)
 		}
 		if hc.LogLine != "" {
 			return // a line that was written stays written
@@ -135,39 +156,4 @@ func untilUnhealthy(ctx context.Context, p probe.Probe, hc stack.Healthcheck, se
 			return fmt.Sprintf("healthcheck failed %d times: %s", failures, r.Detail)
 		}
 	}
-}
-
-// watchElsewhere looks whether something in the process tree listens on the app's port without ever telling. A launch that
-// was born with that socket has it open from the start, so there it would tell nothing.
-func (r *readiness) watchElsewhere() {
-	ctx, s, l := r.newWatch(), r.s, r.l
-	if l.born() {
-		return
-	}
-	gen, port := l.gen, l.app.Port
-	s.m.wg.Go(func() {
-		ticker := time.NewTicker(time.Second)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
-			p := s.shown.get()
-			if p.Generation != gen || p.Pid == nil {
-				continue
-			}
-			for _, ports := range s.m.ports.find(append([]int{*p.Pid}, p.Children...)) {
-				if slices.ContainsFunc(ports, func(at view.Address) bool { return at.Port == port }) {
-					s.inbox.put(func() {
-						if !l.listens() {
-							s.satisfied(gen, elsewhere)
-						}
-					})
-					return
-				}
-			}
-		}
-	})
 }

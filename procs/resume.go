@@ -3,6 +3,7 @@ package procs
 import (
 	"slices"
 
+	"devstack/probe"
 	keeper "devstack/procs/keeper/protocol"
 	"devstack/view"
 )
@@ -19,6 +20,9 @@ type Wish struct {
 // counted, adopts a launch that was made but not saved, and lets what is under way (a stop, a restart, a delay) go on from
 // its beginning. The effects are to be performed before anything else. A launch without any trace has ended in an unknown way.
 func resume(m Machine, running []keeper.Running, w Wish) (Machine, []Effect) {
+	if m.State == view.Stopped && m.Ready { // as daemons before view.Completed said it
+		m.State, m.ReadyBy = view.Completed, probe.Completed
+	}
 	m.Newest = max(m.Newest, m.Gen, m.Heir.Gen, m.Retired.Gen)
 	if n := len(running); n > 1 && m.State == view.Online && running[n-1].Key.Generation > m.Newest && alive(running, m.Gen) {
 		m.Newest = running[n-1].Key.Generation // two live side by side only in a reload
@@ -145,7 +149,9 @@ func resumeMain(m Machine, w Wish, running []keeper.Running) (Machine, []Effect)
 	case m.live():
 		m, after = w.apply(m).Step(Exited{Gen: m.Gen, Code: -1, Unknown: true})
 	case w.Stopped:
-		m.State, m.Ended = view.Stopped, false
+		if m.Ended = false; m.State != view.Completed {
+			m.State = view.Stopped
+		}
 	case w.replaces(m) && m.Newest < w.Least && m.State != view.Waiting:
 		m, after = m.forgiven().launch()
 	default:

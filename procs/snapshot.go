@@ -27,20 +27,21 @@ type snapshot struct {
 	launched  keeper.Launched // of the launch that serves
 	logStart  logStart        // of the launch that serves
 	maxMemory int64           // bytes; 0: no limit
+	expected  probe.Kind      // what the app's readiness is to rest on
 	stopCause string          // of the stop under way, in words
 }
 
 func newSnapshot(app stack.App, n, id int, m Machine, waitingFor []string) *snapshot {
 	p := Idle(app, n, id)
 	p.WaitingFor = append(p.WaitingFor, waitingFor...)
-	return &snapshot{process: p, machine: m, hash: app.Hash, maxMemory: app.MaxMemory}
+	return &snapshot{process: p, machine: m, hash: app.Hash, maxMemory: app.MaxMemory, expected: expected(app)}
 }
 
 // Idle is the n-th instance of an app that was never launched; app is the definition of that instance.
 func Idle(app stack.App, n, id int) Process {
 	return Process{ProcessDetails: view.ProcessDetails{
 		Process: view.Process{
-			Name: app.Name, Namespace: app.Namespace, Instance: n, ID: id, Status: view.Stopped, ReadyBy: readyBy(app),
+			Name: app.Name, Namespace: app.Namespace, Instance: n, ID: id, Status: view.Stopped, ReadyBy: view.Text(expected(app)),
 			ExecMode: cmp.Or(app.ExecMode, "fork"), Watching: app.Watch.On, Ports: []view.Address{}, WaitingFor: []string{},
 		},
 		Children: []int{}, Exits: []view.ExitRecord{}, Probes: []view.Probe{}, Held: []view.Address{},
@@ -63,7 +64,7 @@ func (n *snapshot) show(m Machine, heir, retired *int) {
 	defer n.mu.Unlock()
 	n.machine = m
 	p := &n.process
-	p.Status, p.Ready, p.Late, p.Generation = m.State, m.Ready, m.Late, m.Gen
+	p.Status, p.Ready, p.ReadyBy, p.Late, p.Generation = m.State, m.Ready, n.readyBy(), m.Late, m.Gen
 	p.Restarts, p.RestartsBy, p.UnstableRestarts = m.Restarts.Total(), m.Restarts, m.Unstable
 	if !m.live() {
 		p.Pid, p.StartedAt, p.Held = nil, nil, []view.Address{}
@@ -77,6 +78,14 @@ func (n *snapshot) show(m Machine, heir, retired *int) {
 	if m.State != view.WaitingRestart {
 		p.NextRestartAt = nil
 	}
+}
+
+// readyBy is what readiness rests on, or is to rest on. mu is held.
+func (n *snapshot) readyBy() view.Text {
+	if n.machine.Ready && n.machine.ReadyBy != "" {
+		return view.Text(n.machine.ReadyBy)
+	}
+	return view.Text(n.expected)
 }
 
 // showLaunch shows the launch that serves, and keeps what the next daemon needs to know about it.
@@ -106,7 +115,8 @@ func (n *snapshot) showDefinition(app stack.App) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	p := &n.process
-	p.Namespace, p.ReadyBy, p.ExecMode, p.Watching = app.Namespace, readyBy(app), cmp.Or(app.ExecMode, "fork"), app.Watch.On
+	n.expected = expected(app)
+	p.Namespace, p.ReadyBy, p.ExecMode, p.Watching = app.Namespace, n.readyBy(), cmp.Or(app.ExecMode, "fork"), app.Watch.On
 	p.Leaving = false
 	n.maxMemory = app.MaxMemory
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"strconv"
@@ -20,29 +22,60 @@ import (
 // reads the table of all connections, which takes milliseconds.
 func listeningSockets() map[string]view.Address {
 	sockets := map[string]view.Address{}
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		if err := diagnoseSockets(family, sockets); err != nil {
-			return socketsFromTables()
-		}
+	// The older of the two requests: it asks for both families at once, so the kernel walks its table once.
+	const request, size = 18, 60 // TCPDIAG_GETSOCK, struct inet_diag_req
+	body := make([]byte, size)
+	binary.NativeEndian.PutUint32(body[52:], 1<<stateListen)
+	if err := diagnose(request, unix.NLM_F_DUMP, body, func(inode string, at view.Address) { sockets[inode] = at }); err != nil {
+		return socketsFromTables()
 	}
 	return sockets
 }
 
-// diagnoseSockets asks by the sock_diag protocol of netlink(7).
-func diagnoseSockets(family uint8, sockets map[string]view.Address) error {
+// listenerOn is the inode of the socket that a connection to a port of this host would reach; empty: there is none. A socket
+// that is bound to one outer address only is not found.
+func listenerOn(port int) (inode string) {
+	const request, size = 20, 56 // SOCK_DIAG_BY_FAMILY, struct inet_diag_req_v2
+	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
+		body := make([]byte, size)
+		body[0], body[1] = family, unix.IPPROTO_TCP
+		binary.BigEndian.PutUint16(body[8:], uint16(port)) // of struct inet_diag_sockid: source port, then source address
+		copy(body[12:], netip.MustParseAddr("127.0.0.1").AsSlice())
+		if family == unix.AF_INET6 {
+			copy(body[12:], netip.IPv6Loopback().AsSlice())
+		}
+		binary.NativeEndian.PutUint64(body[48:], math.MaxUint64) // any cookie
+		err := diagnose(request, 0, body, func(found string, _ view.Address) { inode = found })
+		switch {
+		case inode != "":
+			return inode
+		case err != nil && !errors.Is(err, unix.ENOENT):
+			for inode, at := range socketsFromTables() {
+				if at.Port == port {
+					return inode
+				}
+			}
+			return ""
+		}
+	}
+	return ""
+}
+
+// stateListen is the kernel's number of the state.
+const stateListen = 10
+
+// diagnose asks the kernel about TCP sockets by the sock_diag protocol of netlink(7), and gives each answer to found.
+func diagnose(request, flags uint16, body []byte, found func(inode string, at view.Address)) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	const listen, byFamily, requestSize = 10, 20, 16 + 56
-	request := make([]byte, requestSize) // struct nlmsghdr, struct inet_diag_req_v2
-	binary.NativeEndian.PutUint32(request[0:], requestSize)
-	binary.NativeEndian.PutUint16(request[4:], byFamily)
-	binary.NativeEndian.PutUint16(request[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
-	request[16], request[17] = family, unix.IPPROTO_TCP
-	binary.NativeEndian.PutUint32(request[20:], 1<<listen)
-	if err := unix.Sendto(fd, request, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	message := make([]byte, unix.NLMSG_HDRLEN, unix.NLMSG_HDRLEN+len(body))
+	binary.NativeEndian.PutUint32(message[0:], uint32(cap(message)))
+	binary.NativeEndian.PutUint16(message[4:], request)
+	binary.NativeEndian.PutUint16(message[6:], unix.NLM_F_REQUEST|flags)
+	if err := unix.Sendto(fd, append(message, body...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return err
 	}
 	buf := make([]byte, 32<<10)
@@ -59,16 +92,21 @@ func diagnoseSockets(family uint8, sockets map[string]view.Address) error {
 			switch {
 			case m.Header.Type == unix.NLMSG_DONE:
 				return nil
-			case m.Header.Type != byFamily || len(m.Data) < 72: // struct inet_diag_msg
+			case m.Header.Type == unix.NLMSG_ERROR && len(m.Data) >= 4:
+				return syscall.Errno(-int32(binary.NativeEndian.Uint32(m.Data)))
+			case m.Header.Type != request || len(m.Data) < 72: // struct inet_diag_msg
 				return errors.New("the kernel does not answer about its sockets")
 			}
-			address := m.Data[8:12]
-			if family == unix.AF_INET6 {
-				address = m.Data[8:24]
+			address := m.Data[8:24]
+			if m.Data[0] == unix.AF_INET {
+				address = m.Data[8:12]
 			}
 			ip, _ := netip.AddrFromSlice(address)
 			inode := strconv.FormatUint(uint64(binary.NativeEndian.Uint32(m.Data[68:])), 10)
-			sockets[inode] = view.Address{Host: ip.Unmap().String(), Port: int(binary.BigEndian.Uint16(m.Data[4:]))}
+			found(inode, view.Address{Host: ip.Unmap().String(), Port: int(binary.BigEndian.Uint16(m.Data[4:]))})
+			if flags == 0 {
+				return nil
+			}
 		}
 	}
 }
@@ -84,8 +122,7 @@ func socketsFromTables() map[string]view.Address {
 		lines := bufio.NewScanner(file)
 		for lines.Scan() {
 			fields := strings.Fields(lines.Text())
-			const listen = "0A"
-			if len(fields) < 10 || fields[3] != listen {
+			if len(fields) < 10 || fields[3] != fmt.Sprintf("%02X", stateListen) {
 				continue
 			}
 			if port, ok := parseSocketAddress(fields[1]); ok {

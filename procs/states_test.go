@@ -41,6 +41,7 @@ var variants = []struct {
 	{"ended by itself", func(m *Machine) { m.Ended = m.State == view.Stopped }},
 	{"one_shot", func(m *Machine) { m.Policy.OneShot = true }},
 	{"to run again", func(m *Machine) { m.Again = m.State == view.Stopping }},
+	{"done", func(m *Machine) { m.Ended = m.State == view.Completed }},
 	{"to run again, gate closed", func(m *Machine) { m.Again = m.State == view.Stopping; m.Closed = m.Again }},
 }
 
@@ -155,7 +156,7 @@ func reloadEvents() []reloadEvent {
 		{"the one that serves", Listening{testGen}},
 		{"the one that serves", exited(testGen)},
 		{"heir", Listening{heirGen}},
-		{"heir", Ready{heirGen}},
+		{"heir", Ready{Gen: heirGen}},
 		{"heir", Elapsed{heirGen, SettleTimer}},
 		{"heir", Elapsed{heirGen, ListenTimer}},
 		{"heir", Unhealthy{heirGen}},

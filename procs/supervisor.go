@@ -1,12 +1,14 @@
 package procs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
+	"devstack/probe"
 	keeper "devstack/procs/keeper/protocol"
 	"devstack/procs/node"
 	"devstack/stack"
@@ -181,7 +183,7 @@ func (s *supervisor) publish(before, now Machine, cause string, exit *view.Exit)
 	if now.Late && !before.Late {
 		s.tell(view.Event{
 			Kind: view.KindWarning, Cause: "listen_timeout",
-			Message: fmt.Sprintf("%s is not ready after %s (ready by %s)", s.name, now.Policy.ListenTimeout, readyBy(s.app)),
+			Message: fmt.Sprintf("%s is not ready after %s (ready by %s)", s.name, now.Policy.ListenTimeout, expected(s.app)),
 		})
 	}
 	s.m.saver.changed()
@@ -209,7 +211,7 @@ func (s *supervisor) warnUnheld(now Machine) {
 	if !now.Ready || s.instance > 0 || s.saidFor == s.app.Hash {
 		return
 	}
-	if text := unheldWarning(s.app, s.known(now.Gen).satisfied, now.Listens); text != "" {
+	if text := unheldWarning(s.app, now.Listens, s.known(now.Gen).beside); text != "" {
 		s.saidFor = s.app.Hash
 		s.tell(view.Event{Kind: view.KindWarning, Cause: "hold_port", Message: text})
 	}
@@ -254,24 +256,29 @@ func (s *supervisor) listening(gen int64, at keeper.Address) {
 		return
 	}
 	s.step(Listening{gen}, "")
-	if readyBy(l.app) == "listening" {
-		l.satisfied = "listening"
+	unsaid := l.satisfied == "" || l.satisfied == probe.Unchecked
+	if unsaid && portCounts(l.app) && l.app.RunsNode() { // when others listen on what they were born with, nobody knows
+		l.satisfied = probe.ListensOn(cmp.Or(l.app.Port, at.Port))
 	}
 	if l.satisfied != "" {
-		s.step(Ready{gen}, l.satisfied)
+		s.ready(l)
 	}
 }
 
-// satisfied is called when a launch has done what readyBy asks for. It is ready if it need not listen, or does.
-func (s *supervisor) satisfied(gen int64, by string) {
+// satisfied is called when what a launch's readiness is to rest on has come about. It is ready if it need not listen, or does.
+func (s *supervisor) satisfied(gen int64, by probe.Kind) {
 	l := s.launches[gen]
-	if l == nil {
+	if l == nil || by == probe.Unchecked && l.satisfied != "" {
 		return
 	}
 	l.satisfied = by
-	if by == elsewhere || !l.mustListen(s.machine) || l.listens() {
-		s.step(Ready{gen}, by)
+	if l.beside || !l.mustListen(s.machine) || l.listens() {
+		s.ready(l)
 	}
+}
+
+func (s *supervisor) ready(l *launch) {
+	s.step(Ready{Gen: l.gen, By: l.satisfied, After: l.uptime(time.Now())}, string(l.satisfied))
 }
 
 // reload runs the instance anew with a definition of its own, beside the old one where both can serve.

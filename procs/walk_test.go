@@ -108,7 +108,7 @@ func walk(t *testing.T, r *rand.Rand) {
 		case 4:
 			ev = Changed{}
 		case 5:
-			ev = Ready{gen}
+			ev = Ready{Gen: gen}
 		case 6:
 			ev = MemoryExceeded{gen}
 		case 7:
@@ -138,7 +138,7 @@ func walk(t *testing.T, r *rand.Rand) {
 		if m.Heir.Gen != 0 && (m.Retired.Gen != 0 || m.State != view.Online) {
 			t.Fatalf("after %#v: %s with an heir and %+v", ev, m.State, m.Retired)
 		}
-		if m.Ready && m.State != view.Online && (m.State != view.Stopped || !m.Policy.OneShot) {
+		if m.Ready && m.State != view.Online && (m.State != view.Completed || !m.Policy.OneShot) {
 			t.Fatalf("ready while %s", m.State)
 		}
 	}

@@ -137,6 +137,10 @@ func define(p *problems, name string, node *yaml.Node, merged settings, used *in
 	}
 	slices.Sort(d.Unset)
 	d.Unset = slices.Compact(d.Unset)
+	if o := d.origins["max_restarts"]; d.OneShot && o != fromApp && o != fromProfileApp {
+		d.MaxRestarts = 0 // what a migration or a seed has begun is not begun again by itself
+		delete(d.origins, "max_restarts")
+	}
 	d.consistent(merged)
 	return d
 }

@@ -31,7 +31,7 @@ type Process struct {
 	Pid              *int       `json:"pid"` // null while no launch exists
 	Status           Status     `json:"status"`
 	Ready            bool       `json:"ready"`
-	ReadyBy          Text       `json:"ready_by"`  // how readiness is judged: ipc, healthcheck, listening, uptime, exit
+	ReadyBy          Text       `json:"ready_by"`  // what Ready rests on, or is to rest on: http 200, listens :3000, ipc, healthcheck, log line, completed, unchecked
 	ExecMode         string     `json:"exec_mode"` // fork, cluster
 	Restarts         int        `json:"restarts"`  // of any cause since the last up that changed the definition
 	UnstableRestarts int        `json:"unstable_restarts"`
@@ -45,10 +45,10 @@ type Process struct {
 	Exit             *Exit      `json:"exit"`        // the last one
 }
 
-// Status is where a process is, in PM2's words, plus Waiting.
+// Status is where a process is, in PM2's words, plus Waiting and Completed.
 type Status string
 
-// Every status. Waiting (a dependency's gate is closed) is devstack's own.
+// Every status. Waiting (a dependency's gate is closed) and Completed (a one_shot has ended with 0) are devstack's own.
 const (
 	Stopped        Status = "stopped"
 	Waiting        Status = "waiting"
@@ -57,7 +57,11 @@ const (
 	Stopping       Status = "stopping"
 	WaitingRestart Status = "waiting restart"
 	Errored        Status = "errored"
+	Completed      Status = "completed"
 )
+
+// Rests says that nothing runs, and that nothing will by itself.
+func (s Status) Rests() bool { return s == Stopped || s == Errored || s == Completed }
 
 // Service is one service of the stack: a container or, natively, a server of the host.
 type Service struct {
@@ -87,6 +91,7 @@ const (
 	HealthHealthy   Health = "healthy"   // it has answered
 	HealthRunning   Health = "running"   // it runs, and nothing was there to ask
 	HealthCompleted Health = "completed" // it was to run once, and ended with 0
+	HealthUnchecked Health = "unchecked" // of a process that runs, and nothing was there to ask
 	HealthUnhealthy Health = "unhealthy"
 	HealthStopped   Health = "stopped"
 )

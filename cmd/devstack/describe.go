@@ -100,10 +100,7 @@ func (s *sheet) service(d view.ServiceDetails, now time.Time) {
 	if d.StoppedBy != "" {
 		s.pair("stopped by", stopper(d.StoppedBy))
 	}
-	s.pair("ready", yesNo(d.Ready))
-	if d.ReadyBy != "" {
-		s.pair("ready by", string(d.ReadyBy))
-	}
+	s.pair("ready", readiness(d.Ready, d.ReadyBy))
 	s.pair("engine health", d.EngineHealth)
 	if d.Driver == "native" {
 		s.pair("server", "native, of this machine")
@@ -261,11 +258,12 @@ func causes(counts []view.Count) string {
 	return strings.Join(parts, ", ")
 }
 
+// readyText is what READY rests on, or what it waits for.
 func readyText(p view.Process) string {
-	if p.ReadyBy == "" {
-		return yesNo(p.Ready)
+	if !p.Ready && p.ReadyBy != "" {
+		return "no, waits for " + string(p.ReadyBy)
 	}
-	return yesNo(p.Ready) + ", judged by " + string(p.ReadyBy)
+	return readiness(p.Ready, p.ReadyBy)
 }
 
 func address(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }

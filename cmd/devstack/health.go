@@ -68,7 +68,7 @@ func renderHealth(h *api.Health, width int, c style) string {
 	t := &table{header: []string{"NAME", "KIND", "HEALTH", "PROBED BY", "TOOK", "DETAIL"}, right: []bool{false, false, false, false, true, false}}
 	for _, check := range h.Checks {
 		took := "-"
-		if check.ProbedBy != "none" && check.ProbedBy != "alive" {
+		if check.ProbedBy != "none" && check.ProbedBy != "ipc" {
 			took = fmt.Sprintf("%dms", check.TookMS)
 		}
 		name := format.Instance(check.Name, check.Instance)

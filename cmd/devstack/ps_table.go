@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -35,7 +36,9 @@ func renderState(s *api.State, now time.Time, width int, c style) string {
 			return c.bold(text)
 		case column == 2:
 			return paintStatus(c, strings.TrimSpace(text), text)
-		case column == 3 && strings.TrimSpace(text) == "yes":
+		case column == 3 && strings.TrimSpace(text) == string(view.HealthUnchecked):
+			return c.yellow(text)
+		case column == 3 && strings.TrimSpace(text) != "no":
 			return c.green(text)
 		}
 		return text
@@ -59,7 +62,7 @@ func footer(s *api.State) string {
 func serviceRow(s view.Service, now time.Time) []string {
 	cpu, memory := format.Usage(s.CPUPercent, s.MemoryBytes)
 	return []string{
-		s.Name, "service", serviceStatus(s), yesNo(s.Ready), strconv.Itoa(s.Restarts), format.Uptime(s.StartedAt, s.State == "running", now),
+		s.Name, "service", serviceStatus(s), readiness(s.Ready, s.ReadyBy), strconv.Itoa(s.Restarts), format.Uptime(s.StartedAt, s.State == "running", now),
 		cpu, memory, "-", strings.Join(servicePorts(s), ","),
 	}
 }
@@ -76,7 +79,7 @@ func processRow(p view.Process, now time.Time) []string {
 	}
 	slices.Sort(ports)
 	return []string{
-		format.Instance(p.Name, p.Instance), "process", string(p.Status), yesNo(p.Ready), strconv.Itoa(p.Restarts),
+		format.Instance(p.Name, p.Instance), "process", string(p.Status), readiness(p.Ready, p.ReadyBy), strconv.Itoa(p.Restarts),
 		format.Uptime(p.StartedAt, p.Pid != nil, now), cpu, memory, pid, strings.Join(slices.Compact(ports), ","),
 	}
 }
@@ -102,6 +105,14 @@ func servicePorts(s view.Service) []string {
 		}
 	}
 	return ports
+}
+
+// readiness is what READY rests on, or no.
+func readiness(ready bool, by view.Text) string {
+	if !ready {
+		return "no"
+	}
+	return cmp.Or(string(by), "yes") // an older devstackd does not say it
 }
 
 func yesNo(b bool) string {

@@ -29,8 +29,8 @@ type HealthCheck struct {
 	Name     string      `json:"name"`
 	Kind     string      `json:"kind"` // service, process
 	Instance int         `json:"instance"`
-	Health   view.Health `json:"health"`    // healthy, starting, unhealthy, stopped
-	ProbedBy string      `json:"probed_by"` // probe: services; healthcheck; alive: a process without one; none: it does not run
+	Health   view.Health `json:"health"`    // healthy, running, completed, unchecked, starting, unhealthy, stopped
+	ProbedBy string      `json:"probed_by"` // probe: services; of a process what its readiness rests on (http 200, listens :3000, ipc …); none: nobody was asked
 	Detail   string      `json:"detail"`
 	TookMS   int64       `json:"took_ms"`
 }

@@ -37,6 +37,15 @@ func row(k *unix.KinfoProc) Process {
 	return Process{Pid: int(k.Proc.P_pid), Parent: int(k.Eproc.Ppid), Group: int(k.Eproc.Pgid), Start: start}
 }
 
+// Name is the short name of a process's program, at most 16 characters; "?" if it is gone.
+func Name(pid int) string {
+	k, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
+	if err != nil || int(k.Proc.P_pid) != pid {
+		return "?"
+	}
+	return unix.ByteSliceToString(k.Proc.P_comm[:])
+}
+
 // Variable returns a variable of a process's environment, "" if it has none or is not ours to read.
 func Variable(pid int, name string) string {
 	args, err := unix.SysctlRaw("kern.procargs2", pid)

@@ -76,6 +76,14 @@ func (r *Reader) Children(pid int) (pids []int) {
 	return pids
 }
 
+// Name is the short name of a process's program, at most 15 characters; "?" if it is gone.
+func Name(pid int) string {
+	if name := bytes.TrimSpace(new(Reader).read(path(pid, "comm"))); len(name) > 0 {
+		return string(name)
+	}
+	return "?"
+}
+
 // Variable returns a variable of a process's environment, "" if it has none or is not ours to read.
 func Variable(pid int, name string) string {
 	return find(new(Reader).read(path(pid, "environ")), name)
