@@ -220,6 +220,19 @@ func (k *keeping) Snapshot() []view.ServiceDetails {
 	return out
 }
 
+// Answers are those of the services that have answered and are ready, for Resume.
+func (k *keeping) Answers() map[string]Answer {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := map[string]Answer{}
+	for name, s := range k.kept {
+		if m := s.machine; m.Phase == PhaseReady && m.Checked {
+			out[name] = Answer{m.Run.Container, m.Run.Started, m.ReadyBy, m.Detail}
+		}
+	}
+	return out
+}
+
 // Stopped says of every stopped service by whom it was stopped, for Resume.
 func (k *keeping) Stopped() map[string]string {
 	k.mu.Lock()
