@@ -59,7 +59,9 @@ func (b *board) apply(e view.Event) {
 		b.build = b.build[max(0, len(b.build)-buildLines):]
 		return
 	case view.KindWarning:
-		b.said = append(b.said, said{text: e.Message})
+		if !saidAsFailure(e) {
+			b.said = append(b.said, said{text: e.Message})
+		}
 		return
 	case view.KindFailure:
 		if !slices.ContainsFunc(b.said, func(s said) bool { return s.failed == e.Resource }) { // another command has told the same

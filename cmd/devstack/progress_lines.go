@@ -88,10 +88,16 @@ func plainLine(e view.Event) string {
 	case view.KindFailure:
 		return e.Message
 	case view.KindWarning:
+		if saidAsFailure(e) {
+			return ""
+		}
 		return "warning: " + e.Message
 	}
 	return ""
 }
+
+// saidAsFailure says of a warning that an action which waits for the resource says the same, and more, as its failure.
+func saidAsFailure(e view.Event) bool { return e.Cause == "listen_timeout" }
 
 // reloadText is how far a reload has come.
 func reloadText(e view.Event) string {
