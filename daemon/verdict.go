@@ -207,7 +207,7 @@ func (v *verdict) process(app stack.App, p procs.Process, began time.Time, bad m
 func (v *verdict) unfinished(app stack.App, p procs.Process, blamed *view.ExitRecord, times int) {
 	state := because("is "+string(p.Status), lastProbe(p))
 	if p.Status == view.Launching {
-		state = because("is not ready yet", lastProbe(p))
+		state = because("is not ready yet", expectation(app, p))
 	}
 	v.wait(app.Name, which(app, p)+state)
 	if blamed != nil {
