@@ -21,22 +21,29 @@ const portsMaxAge = time.Second
 
 // SnapshotWithPorts is Snapshot with the ports that each process tree listens on, at most a second old. What a process
 // began to listen on within that second may be missing.
-func (m *Manager) SnapshotWithPorts() []Process { return m.withPorts(m.Snapshot()) }
+func (m *Manager) SnapshotWithPorts() []Process {
+	return m.withPorts(m.measured(func(p Process) bool { return p.MemoryBytes == nil }))
+}
 
 // SnapshotWithPortsNow is SnapshotWithPorts with the trees and the ports as they are at this moment, which costs more.
 func (m *Manager) SnapshotWithPortsNow() []Process {
+	m.ports.forget()
+	return m.withPorts(m.measured(func(Process) bool { return true }))
+}
+
+// measured is Snapshot with the trees of those processes measured now that are stale.
+func (m *Manager) measured(stale func(Process) bool) []Process {
 	trees, list := newSampler(), []Process{}
 	for _, s := range m.instances.all() {
 		p := s.shown.get()
-		if pid, start, gen, _ := s.shown.tree(); pid != nil && gen == p.Generation {
+		if pid, start, gen, _ := s.shown.tree(); pid != nil && gen == p.Generation && stale(p) {
 			if tree, ok := trees.sample(*pid, start); ok {
-				p.Children = tree.children
+				p.Children, p.MemoryBytes = tree.children, &tree.memory
 			}
 		}
 		list = append(list, p)
 	}
-	m.ports.forget()
-	return m.withPorts(list)
+	return list
 }
 
 // withPorts adds to processes what their trees listen on.

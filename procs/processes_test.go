@@ -128,6 +128,22 @@ func TestHTTPHealthcheckAndPorts(t *testing.T) {
 	}
 }
 
+// The ports of a wrapped program are there at the first look at it, not only after the second look.
+func TestPortsOfAWrappedProgramAtOnce(t *testing.T) {
+	p := newProject(t)
+	port := freePort(t)
+	app := p.app("web", "/bin/sh", "-c", fmt.Sprintf(`node -e 'require("http").createServer().listen(%d)'; true`, port))
+	app.Port = port
+	p.start(app)
+	got := p.untilReady("web")
+	if ports := p.current().SnapshotWithPorts()[0].Ports; got.MemoryBytes == nil && len(ports) != 1 {
+		t.Errorf("ports %+v, want %d", ports, port)
+	}
+	if now := p.current().SnapshotWithPortsNow()[0]; len(now.Ports) != 1 || len(now.Children) != 1 || now.MemoryBytes == nil {
+		t.Errorf("now: ports %+v, children %v", now.Ports, now.Children)
+	}
+}
+
 // A Node process whose event loop hangs answers nothing, and cannot even handle SIGTERM.
 func TestHungNodeIsRestarted(t *testing.T) {
 	p := newProject(t)
