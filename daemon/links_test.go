@@ -64,7 +64,11 @@ func TestLinksAreWhatAnswers(t *testing.T) {
 		return p
 	}
 	st := &stack.Stack{Apps: []stack.App{
-		{Name: "web", Port: web}, {Name: "worker"}, {Name: "slow", Port: silent}, {Name: "hidden", Port: web}, {Name: "declared", Port: unused},
+		{Name: "web", Port: web},
+		{Name: "worker"},
+		{Name: "slow", Port: silent},
+		{Name: "hidden", Port: web},
+		{Name: "declared", Port: unused},
 		{Name: "checked", Port: raw, Healthcheck: &stack.Healthcheck{HTTP: "/up"}},
 	}}
 	got := links(t.Context(), st, []procs.Process{
@@ -72,8 +76,10 @@ func TestLinksAreWhatAnswers(t *testing.T) {
 	})
 	at := func(port int) view.Text { return view.Text("http://localhost:" + strconv.Itoa(port)) }
 	want := []api.Link{
-		{Name: "web", Port: web, Kind: "http", URL: at(web)}, {Name: "slow", Port: silent, Kind: "http", URL: at(silent)},
-		{Name: "hidden", Port: web, Kind: "http", URL: at(web)}, {Name: "checked", Port: raw, Kind: "http", URL: at(raw)},
+		{Name: "web", Port: web, Kind: "http", URL: at(web)},
+		{Name: "slow", Port: silent, Kind: "http", URL: at(silent)},
+		{Name: "hidden", Port: web, Kind: "http", URL: at(web)},
+		{Name: "checked", Port: raw, Kind: "http", URL: at(raw)},
 		{Name: "web", Port: inspector, Kind: "inspector"},
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -47,16 +47,20 @@ func TestWhyOfAProcess(t *testing.T) {
 		},
 		{"late", stack.App{ListenTimeout: time.Second}, procs.Process{ProcessDetails: view.ProcessDetails{Process: view.Process{Status: view.Launching}}, Late: true}, "not ready within 1s (listen_timeout)", ""},
 		{
-			"late for its healthcheck", stack.App{ListenTimeout: time.Second, Healthcheck: &stack.Healthcheck{StartPeriod: time.Minute}},
+			"late for its healthcheck",
+			stack.App{ListenTimeout: time.Second, Healthcheck: &stack.Healthcheck{StartPeriod: time.Minute}},
 			procs.Process{ProcessDetails: view.ProcessDetails{Process: view.Process{Status: view.Launching}}, Late: true},
 			"not ready within 1m0s (healthcheck.start_period)", "",
 		},
 		{
-			"says nothing over IPC", stack.App{WaitReady: true}, processOf(view.Process{Status: view.Launching}),
+			"says nothing over IPC",
+			stack.App{WaitReady: true},
+			processOf(view.Process{Status: view.Launching}),
 			"is not ready yet: devstack waits for its process.send('ready') (wait_ready)", "",
 		},
 		{
-			"listens elsewhere", stack.App{Port: 21310},
+			"listens elsewhere",
+			stack.App{Port: 21310},
 			detailsOf(view.ProcessDetails{
 				Process: view.Process{Status: view.Launching, Ports: []view.Address{{Host: "::", Port: 4000}, {Host: "0.0.0.0", Port: 4000}}},
 				Probes:  []view.Probe{{Detail: "nothing listens on :21310"}},
@@ -64,7 +68,8 @@ func TestWhyOfAProcess(t *testing.T) {
 			"nothing listens on :21310; it listens on :4000", "",
 		},
 		{
-			"listens elsewhere than its healthcheck asks", stack.App{Healthcheck: &stack.Healthcheck{HTTP: "http://localhost:3000/up"}},
+			"listens elsewhere than its healthcheck asks",
+			stack.App{Healthcheck: &stack.Healthcheck{HTTP: "http://localhost:3000/up"}},
 			processOf(view.Process{Status: view.Launching, Ports: []view.Address{{Port: 4000}}}), "is not ready yet; it listens on :4000", "",
 		},
 		{
