@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/procs"
 	"devstack/stack"
 	"devstack/view"
 )
@@ -50,6 +51,17 @@ func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit t
 	}
 }
 
+// withTreesOf adds to processes the trees and ports that were looked at, as far as the same ones still run.
+func withTreesOf(looked, now []procs.Process) []procs.Process {
+	for i, p := range now {
+		n := slices.IndexFunc(looked, func(l procs.Process) bool { return l.ID == p.ID })
+		if n >= 0 && p.Pid != nil && looked[n].Pid != nil && *p.Pid == *looked[n].Pid {
+			now[i].Ports, now[i].Children, now[i].MemoryBytes = looked[n].Ports, looked[n].Children, looked[n].MemoryBytes
+		}
+	}
+	return now
+}
+
 // tellFailures tells, once of each resource, what has failed while the action waits for the others.
 func (d *Daemon) tellFailures(v verdict, told map[string]bool) {
 	for _, f := range v.known() {
@@ -61,16 +73,17 @@ func (d *Daemon) tellFailures(v verdict, told map[string]bool) {
 }
 
 // conclude is how an action that has begun ends. Snapshots are ahead of the events about what they show: those come before the
-// result, since nobody reads on after it.
+// result, since nobody reads on after it. What takes its time comes before both.
 func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.Result {
-	d.procs.Settled(d.ctx)
-	d.containers.told()
 	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: slices.Concat(notes, d.file.notes(d.ctx), blocked)}
 	st, processes := d.wanted().Stack, d.procs.SnapshotWithPortsNow()
 	if st == nil {
 		st = &stack.Stack{}
 	}
-	r.State, r.Links = looks{d}.with(processes), links(d.ctx, st, processes)
+	r.Links = links(d.ctx, st, processes)
+	d.procs.Settled(d.ctx)
+	d.containers.told()
+	r.State = looks{d}.with(withTreesOf(processes, d.procs.Snapshot()))
 	if len(failures) == 0 {
 		return r
 	}

@@ -42,9 +42,9 @@ func speaksAgainst(app stack.App, e view.ExitRecord) bool {
 
 // endings says in words how a launch ended, after what time, and how often that happened.
 func endings(e view.ExitRecord, times int) string {
-	text := fmt.Sprintf("%s after %s", stack.MaskText(e.Ending()), (time.Duration(e.UptimeMS) * time.Millisecond).Round(100*time.Millisecond))
+	text := stack.MaskText(e.EndingAfter())
 	if times > 1 {
-		text += fmt.Sprintf(" (%d exits since this command began)", times)
+		text += fmt.Sprintf(" (exit %d since this command began)", times)
 	}
 	return text
 }

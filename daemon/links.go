@@ -26,7 +26,7 @@ type door struct {
 	process  procs.Process
 	host     string // to ask
 	port     int
-	declared bool // the definition names it
+	declared bool // the definition names it, and the process is ready
 	http     bool // its healthcheck has just had an answer
 }
 
@@ -47,7 +47,7 @@ func doors(st *stack.Stack, processes []procs.Process) []door {
 		}
 		add := func(host string, port int) {
 			if port != 0 && !slices.ContainsFunc(mine, func(d door) bool { return d.port == port }) {
-				mine = append(mine, door{p, reachable(host), port, port == app.Port, p.Ready && port == checked})
+				mine = append(mine, door{p, reachable(host), port, p.Ready && port == app.Port, p.Ready && port == checked})
 			}
 		}
 		for _, at := range p.Ports {

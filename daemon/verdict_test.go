@@ -70,7 +70,7 @@ func TestJudge(t *testing.T) {
 			processes: again("web", stayed(view.ExitRecord{Exit: failed})),
 		},
 		{
-			name: "crashed three times and is ready again", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "(3 exits since this command began)",
+			name: "crashed three times and is ready again", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "(exit 3 since this command began)",
 			processes: again("web", slices.Repeat(stayed(view.ExitRecord{Exit: failed}), 3)),
 		},
 		{
@@ -78,8 +78,8 @@ func TestJudge(t *testing.T) {
 			processes: append(again("web", stayed(view.ExitRecord{Exit: failed})), processOf(view.Process{Name: "agent", Status: view.Waiting, WaitingFor: []string{"web"}})),
 		},
 		{
-			name: "out of memory and ready again", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "ended for its memory",
-			processes: again("web", stayed(view.ExitRecord{Exit: view.Exit{Signal: "SIGTERM", Reason: view.Memory}})),
+			name: "out of memory and ready again", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "was ended for its memory (SIGTERM) after 900ms: too large and was restarted",
+			processes: again("web", stayed(view.ExitRecord{Exit: view.Exit{Signal: "SIGTERM", Reason: view.Memory}, Cause: "too large"})),
 		},
 		{
 			name: "unhealthy and ready again", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "ended for its healthcheck",

@@ -80,6 +80,15 @@ func (e ExitRecord) Ending() string {
 	return e.Exit.Ending() + ": " + string(e.Cause)
 }
 
+// EndingAfter is Ending with how long the launch had lived.
+func (e ExitRecord) EndingAfter() string {
+	text := e.Exit.Ending() + " after " + (time.Duration(e.UptimeMS) * time.Millisecond).Round(100*time.Millisecond).String()
+	if e.Cause == "" || e.Reason == Manual {
+		return text
+	}
+	return text + ": " + string(e.Cause)
+}
+
 // Restarts counts restarts by their reason.
 type Restarts struct {
 	Exited   int `json:"exited"`

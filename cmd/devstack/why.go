@@ -121,12 +121,11 @@ func whyFacts(kind string, in api.WhyInstance, now time.Time) []string {
 }
 
 func renderFailure(out *strings.Builder, e view.ExitRecord, now time.Time, c style) {
-	uptime := time.Duration(e.UptimeMS) * time.Millisecond
 	what := "last failure"
 	if e.Succeeded() {
 		what = "last exit"
 	}
-	fmt.Fprintf(out, "  %s %s ago: %s after %s\n", what, format.Age(now.Sub(e.At)), printable(e.Ending()), elapsed(uptime))
+	fmt.Fprintf(out, "  %s %s ago: %s\n", what, format.Age(now.Sub(e.At)), printable(e.EndingAfter()))
 	for _, line := range e.LastLines {
 		fmt.Fprintf(out, "    %s\n", excerpt(line, c))
 	}
