@@ -53,9 +53,13 @@ func holdsSocket(pids []int, port string) bool {
 	return slices.ContainsFunc(treeListens(pids), func(at view.Address) bool { return strconv.Itoa(at.Port) == port })
 }
 
-// listenerOn is the name of the socket that listens on a port. macOS tells only of one process at a time, so every port may
-// have one, named by its number.
-func listenerOn(port int) string { return strconv.Itoa(port) }
+// kernel tells on macOS only of one process at a time.
+type kernel struct{}
+
+// listenerOn names the socket that listens on a port by the port's number: every port may have one.
+func (*kernel) listenerOn(port int) string { return strconv.Itoa(port) }
+
+func (*kernel) close() {}
 
 // treeOf is a process and all that descends from it.
 func treeOf(root int) []int {

@@ -49,6 +49,7 @@ type portWatch struct {
 
 	settled time.Duration // of any port: since when it is looked for seldom
 
+	kernel   kernel
 	sockets  listenerSet // of the last look
 	stranger string      // the socket on that port that is not of this tree
 	askAgain time.Time   // whether it is a stranger's
@@ -64,6 +65,7 @@ func (w *portWatch) wait(ctx context.Context, seen func(probe.Result), limit tim
 	case w.port == 0:
 		pause = anyPortPause
 	}
+	defer w.kernel.close()
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	began, inspected, nextInspection := time.Now(), "", inspectPause
@@ -108,7 +110,7 @@ func (w *portWatch) look() int {
 		}
 		return 0
 	}
-	socket := listenerOn(w.port)
+	socket := w.kernel.listenerOn(w.port)
 	if socket == "" || socket == w.stranger && time.Now().Before(w.askAgain) {
 		return 0
 	}
@@ -139,7 +141,7 @@ func (w *portWatch) inspect() string {
 	if len(others) > 0 {
 		detail = fmt.Sprintf("it does not listen on port %d; it listens on %s", w.port, strings.Join(others, ", "))
 	}
-	if w.stranger != "" && listenerOn(w.port) == w.stranger {
+	if w.stranger != "" && w.kernel.listenerOn(w.port) == w.stranger {
 		detail += fmt.Sprintf("; another program listens on port %d", w.port)
 	}
 	return detail
@@ -161,6 +163,7 @@ func (s *supervisor) listensBeside(gen int64, port int) {
 func (l *launch) checkPort() func() probe.Result {
 	told, w := l.listens(), portWatch{root: l.launched.Pid, port: l.app.Port}
 	return func() probe.Result {
+		defer w.kernel.close()
 		if told || slices.ContainsFunc(w.listens(), func(at view.Address) bool { return at.Port == w.port }) {
 			return probe.Result{Ready: true, By: probe.ListensOn(w.port), Detail: fmt.Sprintf("it listens on port %d", w.port)}
 		}

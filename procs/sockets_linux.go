@@ -26,15 +26,38 @@ func listeningSockets() map[string]view.Address {
 	const request, size = 18, 60 // TCPDIAG_GETSOCK, struct inet_diag_req
 	body := make([]byte, size)
 	binary.NativeEndian.PutUint32(body[52:], 1<<stateListen)
-	if err := diagnose(request, unix.NLM_F_DUMP, body, func(inode string, at view.Address) { sockets[inode] = at }); err != nil {
+	var k kernel
+	defer k.close()
+	if err := k.diagnose(request, unix.NLM_F_DUMP, body, func(inode string, at view.Address) { sockets[inode] = at }); err != nil {
 		return socketsFromTables()
 	}
 	return sockets
 }
 
+// kernel is a connection to the kernel's own account of its sockets, by the sock_diag protocol of netlink(7). The zero value is
+// closed, and opens when it is asked.
+type kernel struct{ fd int }
+
+func (k *kernel) open() (err error) {
+	if k.fd == 0 {
+		k.fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	}
+	if err != nil {
+		k.fd = 0
+	}
+	return err
+}
+
+func (k *kernel) close() {
+	if k.fd != 0 {
+		unix.Close(k.fd)
+		k.fd = 0
+	}
+}
+
 // listenerOn is the inode of the socket that a connection to a port of this host would reach; empty: there is none. A socket
 // that is bound to one outer address only is not found.
-func listenerOn(port int) (inode string) {
+func (k *kernel) listenerOn(port int) (inode string) {
 	const request, size = 20, 56 // SOCK_DIAG_BY_FAMILY, struct inet_diag_req_v2
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
 		body := make([]byte, size)
@@ -45,7 +68,7 @@ func listenerOn(port int) (inode string) {
 			copy(body[12:], netip.IPv6Loopback().AsSlice())
 		}
 		binary.NativeEndian.PutUint64(body[48:], math.MaxUint64) // any cookie
-		err := diagnose(request, 0, body, func(found string, _ view.Address) { inode = found })
+		err := k.diagnose(request, 0, body, func(found string, _ view.Address) { inode = found })
 		switch {
 		case inode != "":
 			return inode
@@ -64,23 +87,25 @@ func listenerOn(port int) (inode string) {
 // stateListen is the kernel's number of the state.
 const stateListen = 10
 
-// diagnose asks the kernel about TCP sockets by the sock_diag protocol of netlink(7), and gives each answer to found.
-func diagnose(request, flags uint16, body []byte, found func(inode string, at view.Address)) error {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
-	if err != nil {
+// diagnose asks about TCP sockets, and gives each answer to found.
+func (k *kernel) diagnose(request, flags uint16, body []byte, found func(inode string, at view.Address)) error {
+	if err := k.open(); err != nil {
 		return err
 	}
-	defer unix.Close(fd)
 	message := make([]byte, unix.NLMSG_HDRLEN, unix.NLMSG_HDRLEN+len(body))
 	binary.NativeEndian.PutUint32(message[0:], uint32(cap(message)))
 	binary.NativeEndian.PutUint16(message[4:], request)
 	binary.NativeEndian.PutUint16(message[6:], unix.NLM_F_REQUEST|flags)
-	if err := unix.Sendto(fd, append(message, body...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	if err := unix.Sendto(k.fd, append(message, body...), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return err
 	}
-	buf := make([]byte, 32<<10)
+	size := 512 // one answer
+	if flags&unix.NLM_F_DUMP != 0 {
+		size = 16 << 10 // what the kernel packs together
+	}
+	buf := make([]byte, size)
 	for {
-		n, _, err := unix.Recvfrom(fd, buf, 0)
+		n, _, err := unix.Recvfrom(k.fd, buf, 0)
 		if err != nil {
 			return err
 		}
