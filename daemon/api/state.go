@@ -43,6 +43,7 @@ type ProcessDetails struct {
 	NextCronAt     *time.Time        `json:"next_cron_restart_at"`
 	MaxMemoryBytes *int64            `json:"max_memory_bytes"`
 	MaxRestarts    int               `json:"max_restarts"`
+	Links          []Link            `json:"links"` // where it answers
 }
 
 // EnvironmentItem is one variable and where its value comes from.
