@@ -219,7 +219,7 @@ func (w *world) end() {
 
 // happen is one thing that happens.
 func (w *world) happen() {
-	time.Sleep(time.Duration(1+w.r.IntN(4000)) * time.Millisecond)
+	<-time.After(time.Duration(1+w.r.IntN(4000)) * time.Millisecond)
 	synctest.Wait()
 	if len(w.d.turn) > 0 {
 		return // a command has not got to its processes yet
@@ -410,10 +410,10 @@ func (w *world) comeToRest() {
 	w.mu.Lock()
 	w.calm = true
 	w.mu.Unlock()
-	time.Sleep(10 * time.Minute)
+	<-time.After(10 * time.Minute)
 	synctest.Wait()
 	w.up()
-	time.Sleep(10 * time.Minute)
+	<-time.After(10 * time.Minute)
 	synctest.Wait()
 	for _, p := range w.d.procs.Snapshot() {
 		if !p.Ready {

@@ -115,13 +115,6 @@ func readiness(ready bool, by view.Text) string {
 	return cmp.Or(string(by), "yes") // an older devstackd does not say it
 }
 
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}
-
 // remarks are what rows mean, where one word does not say it.
 func remarks(s *api.State, c style) string {
 	var out strings.Builder
