@@ -191,6 +191,11 @@ func (o *offline) down(ctx context.Context, req api.DownRequest, tell func(view.
 	if err := engine.Down(ctx, st.Compose, st.Project, req.Volumes); err != nil {
 		return Refusal(err)
 	}
+	if req.Volumes {
+		if err := forgetDriver(drivers.StateDir); err != nil {
+			return Refusal(fmt.Errorf("the services and their data are gone, but devstack cannot forget what ran them: %w", err))
+		}
+	}
 	if steps == 0 {
 		return nothing
 	}

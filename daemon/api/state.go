@@ -50,7 +50,7 @@ type ProcessDetails struct {
 type EnvironmentItem struct {
 	Key    string `json:"key"`
 	Value  string `json:"value"`
-	Origin string `json:"origin"` // port, shell, env, env_file: PATH, .env, instance
+	Origin string `json:"origin"` // port, shell, env, env_file: PATH, .env, instance; of PATH after "node_modules/.bin, "
 }
 
 // ProcessEnvironment is an element of GET /v1/env/{name}: every variable that a launch would get.

@@ -89,6 +89,35 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
+// What a package manager has installed for an app, or for the workspace around it, is found, but not what is another app's.
+func TestInstalledPackagesArePrograms(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{"node_modules/.bin/turbo", "packages/web/node_modules/.bin/vite", "packages/web/a.ts", "bin/node"} {
+		write(t, filepath.Join(dir, path), 0o755)
+	}
+	file := filepath.Join(dir, "ecosystem.yaml")
+	text := `apps:
+- {name: web, cwd: packages/web, command: [vite]}
+- {name: top, cwd: packages/web, command: [turbo]}
+- {name: worker, cwd: packages/web, script: a.ts, interpreter: tsx}
+- {name: other, cwd: packages/other, command: [vite]}
+`
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	st, err := stack.Load(t.Context(), stack.Options{File: file, Environment: []string{"PATH=" + filepath.Join(dir, "bin")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Programs(Subject{Stack: st, Apps: st.Apps})
+	if want := "tsx of worker: not found, vite of other: not found"; c.Detail != want || c.Status != Failed {
+		t.Errorf("%+v, want %q", c, want)
+	}
+	if c := Programs(Subject{Stack: st, Apps: st.Apps[:2]}); c.Status != OK {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestNodeVersion(t *testing.T) {
 	dir := t.TempDir()
 	s := Subject{Apps: []stack.App{{Script: "/x.js", Interpreter: filepath.Join(dir, "node")}}}
