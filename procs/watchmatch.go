@@ -53,18 +53,8 @@ func watchRuleOf(app stack.App) *watchRule {
 
 // rootOf splits a glob into the part without wildcards, which is watched, and the rest, which chooses.
 func rootOf(cwd, glob string) watchRoot {
-	if !filepath.IsAbs(glob) {
-		glob = filepath.Join(cwd, glob)
-	}
-	parts := strings.Split(filepath.Clean(glob), "/")
-	i := slices.IndexFunc(parts, func(part string) bool { return strings.ContainsAny(part, "*?[{") })
-	if i < 0 {
-		return watchRoot{path: filepath.Clean(glob)}
-	}
-	return watchRoot{
-		path:    "/" + filepath.Join(parts[:i]...),
-		pattern: compileGlob("", strings.Join(parts[i:], "/"), "(?:/.*)?"),
-	}
+	root, pattern := stack.GlobRoot(cwd, glob)
+	return watchRoot{path: root, pattern: pattern}
 }
 
 // matches says whether a change of this file counts, unless it is ignored.
@@ -119,7 +109,7 @@ func parseIgnore(line string) (p ignorePattern, ok bool) {
 	if strings.Contains(line, "/") {
 		line, prefix = strings.TrimPrefix(line, "/"), ""
 	}
-	p.match = compileGlob(prefix, line, "")
+	p.match = stack.CompileGlob(prefix, line, "")
 	return p, line != ""
 }
 
@@ -142,60 +132,6 @@ func lastMatch(ignored bool, patterns []ignorePattern, rel string, isDir bool) b
 		}
 	}
 	return ignored
-}
-
-// compileGlob translates *, ?, [a-z], {a,b} and ** (any number of directories). What is no glob is taken literally.
-func compileGlob(before, glob, after string) *regexp.Regexp {
-	glob = strings.ToValidUTF8(glob, "\uFFFD") // as regexp reads the bytes of a path that are not UTF-8
-	re, err := regexp.Compile("^" + before + globSource(glob) + after + "$")
-	if err != nil {
-		return regexp.MustCompile("^" + before + regexp.QuoteMeta(glob) + after + "$")
-	}
-	return re
-}
-
-func globSource(glob string) string {
-	var out strings.Builder
-	braces := 0
-	for i := 0; i < len(glob); i++ {
-		rest := glob[i:]
-		switch c := glob[i]; {
-		case strings.HasPrefix(rest, "**/"):
-			out.WriteString("(?:.*/)?")
-			i += 2
-		case strings.HasPrefix(rest, "**"):
-			out.WriteString(".*")
-			i++
-		case c == '*':
-			out.WriteString("[^/]*")
-		case c == '?':
-			out.WriteString("[^/]")
-		case c == '[' && strings.Contains(rest[1:], "]"):
-			end := strings.IndexByte(rest[1:], ']') + 1
-			class := rest[1:end]
-			if strings.HasPrefix(class, "!") {
-				class = "^" + class[1:]
-			}
-			out.WriteString("[" + strings.ReplaceAll(class, `\`, `\\`) + "]")
-			i += end
-		case c == '{' && strings.Contains(rest, "}"):
-			braces++
-			out.WriteString("(?:")
-		case c == '}' && braces > 0:
-			braces--
-			out.WriteString(")")
-		case c == ',' && braces > 0:
-			out.WriteString("|")
-		case c == '\\' && len(rest) > 1:
-			i++
-			out.WriteString(regexp.QuoteMeta(glob[i : i+1]))
-		case c < 0x80:
-			out.WriteString(regexp.QuoteMeta(rest[:1]))
-		default:
-			out.WriteByte(c) // a part of a longer character
-		}
-	}
-	return out.String()
 }
 
 // within says whether path is dir or below it.
