@@ -30,7 +30,7 @@ import (
 // while something that it depends on is not as far as it asks, or is about to be run anew by a command. DEVSTACK_ROUNDS says
 // how many walks; the default takes a second or two.
 func TestOrderInRandomWalks(t *testing.T) {
-	rounds := 40
+	rounds := 12
 	if text := os.Getenv("DEVSTACK_ROUNDS"); text != "" {
 		var err error
 		if rounds, err = strconv.Atoi(text); err != nil {
@@ -173,7 +173,7 @@ func (w *world) write(services []string) {
 	}
 	c.WriteString("services:\n")
 	for _, name := range services {
-		fmt.Fprintf(&c, "  %s: {image: %s, network_mode: none, environment: {MADE: \"%d\"}, healthcheck: {test: [CMD, check], interval: 1s}}\n", name, name, w.made[name])
+		fmt.Fprintf(&c, "  %s: {image: %s, network_mode: none, volumes: ['.:/data'], environment: {MADE: \"%d\"}, healthcheck: {test: [CMD, check], interval: 1s}}\n", name, name, w.made[name])
 	}
 	w.must(os.WriteFile(w.file(), []byte(b.String()), 0o600))
 	if len(services) > 0 {
@@ -243,6 +243,9 @@ func (w *world) happen() {
 		w.edit()
 	case 9:
 		if apps := w.only(some, false); len(apps) > 0 {
+			for _, name := range apps { // where it succeeds
+				w.has[name] = w.made[name]
+			}
 			w.command(func(ctx context.Context) *api.Result {
 				return (&reload{w.d, api.ActionRequest{Names: apps}}).run(ctx)
 			})
@@ -298,7 +301,10 @@ func (w *world) edit() {
 // command runs one, and does not wait for its end.
 func (w *world) command(run func(context.Context) *api.Result) {
 	ctx := w.d.actionContext()
-	w.all.Go(func() { run(ctx) })
+	w.all.Go(func() {
+		r := run(ctx)
+		w.t.Logf("%s: exit %d %s", time.Since(w.began), r.Exit, allReasons(r))
+	})
 	synctest.Wait()
 }
 
@@ -415,6 +421,11 @@ func (w *world) comeToRest() {
 	w.up()
 	<-time.After(10 * time.Minute)
 	synctest.Wait()
+	for _, s := range w.d.containers.snapshot() {
+		if !s.Ready {
+			w.t.Errorf("at the end %s is %s, %s: %s", s.Name, s.State, s.Health, s.Detail)
+		}
+	}
 	for _, p := range w.d.procs.Snapshot() {
 		if !p.Ready {
 			w.t.Errorf("at the end %s is %s and waits for %v", p.Name, p.Status, p.WaitingFor)
@@ -434,6 +445,9 @@ func (w *world) Launch(_ context.Context, l keeper.Launch) (keeper.Launched, err
 		for _, dep := range want.Stack.Apps[i].DependsOn {
 			if why := w.missing(dep, want); why != "" {
 				w.t.Errorf("%s is launched, but %s %s", l.Key.App, dep.Name, why)
+				for _, p := range w.d.procs.Snapshot() {
+					w.t.Logf("%s/%d is %s, ready %t, generation %d of %d, waits for %v, least %d", p.Name, p.Instance, p.Status, p.Ready, p.Generation, p.Newest, p.WaitingFor, want.Launches[instanceName(p.Name, p.Instance)].Least)
+				}
 			}
 		}
 	}
@@ -452,7 +466,7 @@ func (w *world) Launch(_ context.Context, l keeper.Launch) (keeper.Launched, err
 		w.t.Errorf("%s is launched twice", key)
 	}
 	r := &worldRun{alive: true, since: old.since, floor: old.floor, oneShot: w.app(l.Key.App).OneShot}
-	if old.ready {
+	if old.ready || old.completed {
 		r.since = time.Now()
 	}
 	r.Running = keeper.Running{Key: l.Key, Launched: keeper.Launched{Pid: 1<<30 + w.begun, At: time.Now()}}

@@ -115,13 +115,27 @@ func stoppedFirst(st *stack.Stack, s selection) []string {
 	return notes
 }
 
-// roll reloads the selected processes and returns what failed, at most one process of each app.
+// roll reloads the selected processes and returns what failed, at most one process of each app. An app follows those that it
+// needs, where their old processes end before the new ones are ready.
 func (r *reload) roll(ctx context.Context, st *stack.Stack, s selection) []api.Failure {
 	var apps sync.WaitGroup
-	failed := make([]*api.Failure, len(st.Apps))
+	failed, done := make([]*api.Failure, len(st.Apps)), make([]chan struct{}, len(st.Apps))
+	for i := range done {
+		done[i] = make(chan struct{})
+	}
 	for i, app := range st.Apps {
 		mine := slices.DeleteFunc(slices.Clone(s.processes), func(p procs.Process) bool { return p.Name != app.Name })
-		apps.Go(func() { failed[i] = r.rollApp(ctx, app, mine) })
+		first := stoppedBefore(st, s, app)
+		apps.Go(func() {
+			defer close(done[i])
+			for _, j := range first {
+				if <-done[j]; failed[j] != nil && len(mine) > 0 {
+					failed[i] = &api.Failure{Resource: app.Name, Exit: failed[j].Exit, Message: "was not reloaded: it needs " + st.Apps[j].Name}
+					return
+				}
+			}
+			failed[i] = r.rollApp(ctx, app, mine)
+		})
 	}
 	apps.Wait()
 	var failures []api.Failure
@@ -131,6 +145,22 @@ func (r *reload) roll(ctx context.Context, st *stack.Stack, s selection) []api.F
 		}
 	}
 	return failures
+}
+
+// stoppedBefore are the selected apps, by their place in the file, that an app needs, itself or through others, and that cannot
+// run two launches side by side.
+func stoppedBefore(st *stack.Stack, s selection, app stack.App) (first []int) {
+	needs, err := st.Closure(app.Name)
+	if err != nil {
+		return nil // it has left the file
+	}
+	for j, other := range st.Apps {
+		stops := func(p procs.Process) bool { return p.Name == other.Name && !p.Overlaps }
+		if other.Name != app.Name && slices.Contains(needs, other.Name) && slices.ContainsFunc(s.processes, stops) {
+			first = append(first, j)
+		}
+	}
+	return first
 }
 
 func (r *reload) rollApp(ctx context.Context, app stack.App, processes []procs.Process) *api.Failure {
