@@ -39,9 +39,9 @@ func runs(command string) *regexp.Regexp {
 }
 
 func frameworkOf(line string) *framework {
-	for i := range frameworks {
-		if frameworks[i].line.MatchString(line) {
-			return &frameworks[i]
+	for _, f := range frameworks {
+		if f.line.MatchString(line) {
+			return &f
 		}
 	}
 	return nil
