@@ -178,6 +178,7 @@ func (d *Daemon) supervise(ctx context.Context) {
 // publish tells what happened to a process or a service, and has the gates updated. It waits for nothing.
 func (d *Daemon) publish(e view.Event) {
 	d.bus.publish(e)
+	d.noteInputs(e)
 	d.changed.fire()
 }
 

@@ -28,14 +28,14 @@ func (u *up) dryRun() *api.Result {
 	if st := u.d.wanted().Stack; st != nil {
 		old = st.Apps
 	}
-	for _, line := range planApps(old, u.want.Stack.Apps, u.apps, u.d.procs.Snapshot()) {
+	for _, line := range planApps(old, u.want.Stack.Apps, u.apps, u.outdated, u.d.procs.Snapshot()) {
 		b.WriteString(line + "\n")
 	}
 	return &api.Result{Plan: b.String(), Notes: u.notes(), Failures: []api.Failure{}}
 }
 
 // planApps says what `up` would do with each app, one line each: start, restart, keep, leave or remove.
-func planApps(old, next []stack.App, names []string, processes []procs.Process) []string {
+func planApps(old, next []stack.App, names, outdated []string, processes []procs.Process) []string {
 	lines := []string{}
 	for _, app := range next {
 		was := slices.IndexFunc(old, func(a stack.App) bool { return a.Name == app.Name })
@@ -50,6 +50,8 @@ func planApps(old, next []stack.App, names []string, processes []procs.Process) 
 			lines = append(lines, "process:"+app.Name+", restart, its definition or environment changed")
 		case !named:
 			lines = append(lines, "process:"+app.Name+", leave as it is, not asked for")
+		case done && !changed && slices.Contains(outdated, app.Name):
+			lines = append(lines, "process:"+app.Name+", run again, its inputs have changed since the last success")
 		case app.OneShot && done && !changed:
 			lines = append(lines, "process:"+app.Name+", keep, it has done its work")
 		case stopped:

@@ -45,6 +45,7 @@ type lasting struct {
 	StoppedInstances map[string][]int  `json:"stopped_instances"` // of apps that are not stopped as a whole
 	Started          map[string]bool   `json:"started"`           // apps, although autostart is false
 	Instances        map[string]int    `json:"instances"`         // of apps whose number is devstack scale's, not the file's
+	Inputs           map[string]string `json:"inputs"`            // one_shot -> digest of the files that its last launch had to read
 	StoppedServices  map[string]string `json:"stopped_services"`  // service -> who has stopped it: devstack or other
 	Driver           string            `json:"driver"`            // docker or native: what services ran with last; empty: there were none
 }
@@ -59,7 +60,7 @@ func (i intent) clone() intent {
 	i.Loose, i.LeftOut, i.Launches = cloned(i.Loose), cloned(i.LeftOut), cloned(i.Launches)
 	i.Raising, i.Outgoing = cloned(i.Raising), cloned(i.Outgoing)
 	i.Stopped, i.StoppedInstances, i.Started = cloned(i.Stopped), cloned(i.StoppedInstances), cloned(i.Started)
-	i.Instances, i.StoppedServices = cloned(i.Instances), cloned(i.StoppedServices)
+	i.Instances, i.StoppedServices, i.Inputs = cloned(i.Instances), cloned(i.StoppedServices), cloned(i.Inputs)
 	return i
 }
 

@@ -371,7 +371,7 @@ func TestIntentRoundTrip(t *testing.T) {
 		Launches: map[string]launch{"web/0": {Least: 7, Beside: true}}, Raising: set("redis"), Outgoing: map[string]string{"redis": "r1"}, Booting: true, Down: &api.DownRequest{Volumes: true},
 		lasting: lasting{
 			Version: savedVersion, SavedAt: at(5), Stopped: set("agent"), StoppedInstances: map[string][]int{"web": {1}}, Started: set("extra"),
-			Instances: map[string]int{"web": 2}, StoppedServices: map[string]string{"redis": "other"}, Driver: driverNative,
+			Instances: map[string]int{"web": 2}, Inputs: map[string]string{"web": "d"}, StoppedServices: map[string]string{"redis": "other"}, Driver: driverNative,
 		},
 	}
 	for i, v := 0, reflect.ValueOf(want); i < v.NumField(); i++ {

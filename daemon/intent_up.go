@@ -53,6 +53,7 @@ func onlyOf(i *intent, st *stack.Stack) {
 	}
 	maps.DeleteFunc(i.StoppedInstances, func(name string, _ []int) bool { return !hasApp(st, name) })
 	maps.DeleteFunc(i.Instances, func(name string, _ int) bool { return !hasApp(st, name) })
+	maps.DeleteFunc(i.Inputs, func(name string, _ string) bool { return !hasApp(st, name) })
 }
 
 func hasApp(st *stack.Stack, name string) bool {

@@ -41,8 +41,10 @@ func (u *up) propose(ctx context.Context) *api.Result {
 	if u.project, err = projectOf(u.want); err != nil {
 		return refusal(api.Failure{Resource: "compose", Exit: api.ExitFiles, Message: err.Error()})
 	}
+	inputs, unread := inputsOf(u.selected)
+	u.inputs, u.outdated = inputs, u.want.outdated(inputs, u.d.procs.Snapshot())
 	failures, hints := u.obstacles(ctx)
-	if len(failures) == 0 {
+	if failures = append(failures, unread...); len(failures) == 0 {
 		return nil
 	}
 	r := refusal(failures...)

@@ -143,20 +143,23 @@ func TestPlanApps(t *testing.T) {
 		"process:agent-b, keep, it runs as the file wants it",
 		"process:tool, stop and remove, no longer in the file",
 	}
-	if d := cmp.Diff(want, planApps(old, next, []string{"web", "agent-a", "agent-b"}, processes)); d != "" {
+	if d := cmp.Diff(want, planApps(old, next, []string{"web", "agent-a", "agent-b"}, nil, processes)); d != "" {
 		t.Error(d)
 	}
-	if got := planApps(nil, next[:1], nil, nil); !strings.Contains(got[0], "leave") {
+	if got := planApps(nil, next[:1], nil, nil, nil); !strings.Contains(got[0], "leave") {
 		t.Errorf("an app that is not asked for: %q", got)
 	}
 	more := sampleStack().Apps[:1]
 	more[0].Instances = 3
-	if got := planApps(old[:1], more, []string{"web"}, processes); !slices.Equal(got, []string{"process:web, scale from 1 to 3"}) {
+	if got := planApps(old[:1], more, []string{"web"}, nil, processes); !slices.Equal(got, []string{"process:web, scale from 1 to 3"}) {
 		t.Errorf("more instances: %q", got)
 	}
 	next[0].OneShot = true
 	done := []procs.Process{processOf(view.Process{Name: "web", Status: view.Completed, Ready: true})}
-	if got := planApps(next[:1], next[:1], []string{"web"}, done); !strings.Contains(got[0], "has done its work") {
+	if got := planApps(next[:1], next[:1], []string{"web"}, []string{"web"}, done); !strings.Contains(got[0], "run again, its inputs have changed") {
+		t.Errorf("with other inputs: %q", got)
+	}
+	if got := planApps(next[:1], next[:1], []string{"web"}, nil, done); !strings.Contains(got[0], "has done its work") {
 		t.Errorf("a one_shot that succeeded: %q", got)
 	}
 }

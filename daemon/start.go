@@ -93,12 +93,19 @@ func (r *rerun) readAnew(ctx context.Context) (*stack.Stack, *api.Result) {
 	if refused != nil {
 		return nil, refused
 	}
+	again := slices.DeleteFunc(slices.Clone(st.Apps), func(a stack.App) bool { return !slices.Contains(names, a.Name) })
+	inputs, unread := inputsOf(again)
+	if len(unread) > 0 {
+		return nil, refusal(unread...)
+	}
 	launched := slices.DeleteFunc(slices.Clone(r.selected.processes), func(p procs.Process) bool { return runs(p) && !r.restart })
 	_, refused = r.d.enact(func(next *intent) {
 		next.Stack, next.Environment = st, environment
 		next.runSelected(r.selected)
 		next.Launches.anew(launched...)
-		next.launchMissing(nil, r.d.procs.Snapshot())
+		processes := r.d.procs.Snapshot()
+		next.launchMissing(nil, processes)
+		next.readInputs(inputs, processes)
 		r.runServices(next)
 	}, names...)
 	if refused != nil {

@@ -31,9 +31,11 @@ type proposal struct {
 	engine   *infra.Infra  // nil: no containers, or others run them
 	fresh    bool          // engine is not the daemon's yet
 	plan     infra.Plan
-	images   infra.Images // that were pulled for it
-	unscaled []string     // apps whose number of instances devstack scale had changed, in words
-	remarks  []string     // about what runs the services
+	images   infra.Images      // that were pulled for it
+	inputs   map[string]string // digests of what one_shots read, by app
+	outdated []string          // one_shots that have done their work on other inputs
+	unscaled []string          // apps whose number of instances devstack scale had changed, in words
+	remarks  []string          // about what runs the services
 }
 
 // notes are what the user should know although it works.
@@ -42,7 +44,7 @@ func (p *proposal) notes() []string {
 	if keys := p.want.Stack.Overrides; len(keys) > 0 {
 		notes = append(notes, "your shell's value wins over the files' for "+strings.Join(keys, ", "))
 	}
-	return slices.Concat(notes, p.unscaled, p.remarks, p.want.Stack.Warnings)
+	return slices.Concat(notes, runAgain(p.outdated), p.unscaled, p.remarks, p.want.Stack.Warnings)
 }
 
 // run is the whole of it, step by step.
@@ -164,4 +166,6 @@ func (p *proposal) replace(next *intent, services []view.ServiceDetails, process
 	}
 	next.rerunServices(services, p.plan.Reruns()...)
 	next.launchMissing(p.apps, processes)
+	next.launchOutdated(p.outdated, processes)
+	next.readInputs(p.inputs, processes)
 }

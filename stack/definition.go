@@ -167,6 +167,9 @@ func (d *definition) consistent(merged settings) {
 	if d.RestartDelay != nil && d.origins["exp_backoff_restart_delay"] != "" {
 		d.at(merged["exp_backoff_restart_delay"].key, "restart_delay is fixed and exp_backoff_restart_delay grows: write one of them").Hint = "restart_delay: null takes back a default"
 	}
+	if o := d.origins["inputs"]; !d.OneShot && len(d.Inputs) > 0 && (o == fromApp || o == fromProfileApp) {
+		d.at(merged["inputs"].key, "inputs belongs to one_shot, and app %q is none", d.Name).Hint = "watch restarts an app when files change"
+	}
 	if d.HoldPort == "true" && d.Port == 0 {
 		d.at(merged["hold_port"].node, "hold_port: true opens a port before the start, and app %q has no port", d.Name).Hint = "set port"
 	}

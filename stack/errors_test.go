@@ -120,6 +120,10 @@ var badFiles = []struct{ name, file, want string }{
 		`ecosystem.yaml:4:14: hold_port: true opens a port before the start, and app "a" has no port`,
 	},
 	{
+		"inputs of what goes on", "apps: [{name: a, script: x.js, inputs: [src]}]",
+		`ecosystem.yaml:1:32: inputs belongs to one_shot, and app "a" is none`,
+	},
+	{
 		"hold_port", "apps: [{name: a, script: x.js, port: 3000, hold_port: always}]",
 		`ecosystem.yaml:1:55: hold_port must be auto, true or false, not the string "always"`,
 	},

@@ -66,6 +66,7 @@ var appKeys = []appKey{
 	key("autostart", func(a *App) *bool { return &a.Autostart }, (*definition).boolean, asIs),
 	key("autorestart", func(a *App) *bool { return &a.Autorestart }, (*definition).boolean, asIs),
 	key("one_shot", func(a *App) *bool { return &a.OneShot }, (*definition).boolean, asIs),
+	key("inputs", func(a *App) *[]string { return &a.Inputs }, (*definition).list, func(list []string) any { return notNil(list) }),
 	{
 		"max_restarts", func(d *definition, n *yaml.Node) { d.MaxRestarts = d.integer(n, "max_restarts", -1, math.MaxInt) },
 		func(a *App) any { return a.MaxRestarts },

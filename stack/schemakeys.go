@@ -59,6 +59,7 @@ func appKeyDocs() []keyDoc {
 		{"autostart", "Whether `up` starts it without being told its name.", flag, true},
 		{"autorestart", "Whether it is launched again when it ends.", flag, true},
 		{"one_shot", "It does its work and ends: ready when it has ended with 0. A failure is final, unless the app itself has max_restarts.", flag, false},
+		{"inputs", "Globs of files that a one_shot reads; relative to cwd. `up` runs it again when their content, or that of what watch names, has changed since it succeeded.", ref("list"), nil},
 		{
 			"max_restarts", "Restarts in a row after unstable exits; one more unstable exit and it is errored. -1: no limit, the default in the profile pilot.",
 			ref("limit"), 10,

@@ -64,6 +64,7 @@ type App struct {
 	Autostart    bool           `json:"autostart"`
 	Autorestart  bool           `json:"autorestart"`
 	OneShot      bool           `json:"one_shot"`
+	Inputs       []string       `json:"inputs"`       // globs, relative to cwd, of files that a one_shot reads
 	MaxRestarts  int            `json:"max_restarts"` // -1: no limit
 	MinUptime    time.Duration  `json:"min_uptime"`
 	RestartDelay *time.Duration `json:"restart_delay"`      // nil: growing, from BackoffBase

@@ -74,6 +74,7 @@ apps:
 - name: job
   command: node job.js
   one_shot: true
+  inputs: [migrations]
   exp_backoff_restart_delay: 1s
   healthcheck: {exec: "true"}
 - {name: tcp, script: t.js, healthcheck: {tcp: 90}}

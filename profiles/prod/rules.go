@@ -110,6 +110,12 @@ var appRules = map[string]func(a *account) []finding{
 		}
 		return nothing()
 	},
+	"inputs": func(a *account) []finding {
+		if len(a.app.Inputs) > 0 {
+			return mapped("every deployment runs it, whatever has changed")
+		}
+		return nothing()
+	},
 	"max_restarts": func(a *account) []finding {
 		if a.app.MaxRestarts < 0 {
 			return mapped("the target restarts it without a limit")
