@@ -365,7 +365,8 @@ func TestStandingServices(t *testing.T) {
 // A new daemon that knows no service yet closes what an earlier one may have left open.
 func TestUnproven(t *testing.T) {
 	st := &stack.Stack{Apps: []stack.App{
-		{Name: "db"}, {Name: "steady"},
+		{Name: "db"},
+		{Name: "steady"},
 		{Name: "web", DependsOn: []stack.Dependency{
 			{Name: "db", Condition: stack.Healthy}, {Name: "steady", Condition: stack.Healthy},
 			{Name: "redis", Service: true, Condition: stack.Healthy}, {Name: "mq", Service: true, Condition: stack.Healthy},

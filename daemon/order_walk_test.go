@@ -199,7 +199,7 @@ func (w *world) end() {
 
 // happen is one thing that happens.
 func (w *world) happen() {
-	time.Sleep(time.Duration(1+w.r.IntN(4000)) * time.Millisecond)
+	pass(time.Duration(1+w.r.IntN(4000)) * time.Millisecond)
 	synctest.Wait()
 	if len(w.d.turn) > 0 {
 		return // a command has not got to its processes yet
@@ -372,10 +372,10 @@ func (w *world) comeToRest() {
 	w.mu.Lock()
 	w.calm = true
 	w.mu.Unlock()
-	time.Sleep(10 * time.Minute)
+	pass(10 * time.Minute)
 	synctest.Wait()
 	w.up()
-	time.Sleep(10 * time.Minute)
+	pass(10 * time.Minute)
 	synctest.Wait()
 	for _, s := range w.d.containers.snapshot() {
 		if !s.Ready {
@@ -391,3 +391,6 @@ func (w *world) comeToRest() {
 		w.t.Errorf("%d processes of %d apps", n, len(w.apps))
 	}
 }
+
+// pass lets virtual time go on.
+func pass(d time.Duration) { <-time.After(d) }
