@@ -362,6 +362,25 @@ func TestStandingServices(t *testing.T) {
 	}
 }
 
+// A new daemon that knows no service yet closes what an earlier one may have left open.
+func TestUnproven(t *testing.T) {
+	st := &stack.Stack{Apps: []stack.App{
+		{Name: "db"},
+		{Name: "steady"},
+		{Name: "web", DependsOn: []stack.Dependency{
+			{Name: "db", Condition: stack.Healthy}, {Name: "steady", Condition: stack.Healthy},
+			{Name: "redis", Service: true, Condition: stack.Healthy}, {Name: "mq", Service: true, Condition: stack.Healthy},
+		}},
+	}}
+	ready := func(name string) procs.Process {
+		return processOf(view.Process{Name: name, Ready: true, Status: view.Online})
+	}
+	want := intent{Stack: st, Launches: launches{"db/0": {Least: 3}}, Outgoing: map[string]string{"mq": "c1"}}
+	if got := want.unproven([]procs.Process{ready("db"), ready("steady")})["web"]; !slices.Equal(got, []string{"db", "mq"}) {
+		t.Errorf("web waits for %v", got)
+	}
+}
+
 // A whole intent comes back from the keeper, and nothing of it is missed in encode.
 func TestIntentRoundTrip(t *testing.T) {
 	want := intent{

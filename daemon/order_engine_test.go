@@ -80,7 +80,7 @@ func (d *fakeEngine) CreateContainer(_ context.Context, c infra.Create) (string,
 }
 
 func (d *fakeEngine) StartContainer(_ context.Context, id string) error {
-	<-time.After(300 * time.Millisecond)
+	pass(300 * time.Millisecond)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c := d.byID(id)
@@ -90,7 +90,7 @@ func (d *fakeEngine) StartContainer(_ context.Context, id string) error {
 }
 
 func (d *fakeEngine) StopContainer(_ context.Context, id string) error {
-	<-time.After(time.Second)
+	pass(time.Second)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if c := d.byID(id); c != nil && c.State == "running" {

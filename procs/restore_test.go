@@ -158,3 +158,46 @@ func TestCloseSaves(t *testing.T) {
 		}
 	})
 }
+
+// A gate that a command has closed is closed before anything goes on, although what was saved says that it is open.
+func TestRestoreWithAGateThatHasClosed(t *testing.T) {
+	fakeStack(t, func(t *testing.T, k *fakeKeeper, m *Manager) {
+		db, web := testApp("db"), testApp("web")
+		m.Apply([]stack.App{db, web})
+		m.Start("db")
+		pass(time.Minute)
+		saved, err := m.Saved()
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.took()
+		m.Close()
+		next := NewManager(Options{Keeper: k})
+		k.mu.Lock()
+		k.manager = next
+		k.mu.Unlock()
+		key := keeper.Key{App: "db", Generation: 1}
+		err = next.Restore(Taken{
+			Apps: []stack.App{db, web}, Saved: saved, Running: []keeper.Running{{Key: key, Launched: keeper.Launched{Pid: 5, At: k.begun}}},
+			Wish: func(app string, _ int) Wish { return map[string]Wish{"db": {Least: 2}, "web": {Least: 1}}[app] },
+			Gates: func(seen []Process) map[string][]string {
+				if len(seen) != 2 || seen[0].Status != view.Online || seen[0].Generation != 1 {
+					t.Errorf("seen are %+v", seen)
+				}
+				return map[string][]string{"web": {"db"}, "db": {}}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		if p := wantState(t, next, "web", view.Waiting); !slices.Equal(p.WaitingFor, []string{"db"}) || p.Generation != 0 {
+			t.Errorf("web: %+v", p)
+		}
+		if p := wantState(t, next, "db", view.Online); p.Generation != 2 {
+			t.Errorf("db: %+v", p)
+		}
+		next.SetGate("web", nil)
+		wantState(t, next, "web", view.Launching)
+	})
+}
