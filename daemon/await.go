@@ -21,6 +21,7 @@ const defaultTimeout = 120 * time.Second
 func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit time.Duration, notes []string) *api.Result {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
+	told := map[string]bool{}
 	d.procs.Settled(ctx) // what was errored before is not the answer
 	for {
 		changed := d.changed.next()
@@ -29,6 +30,7 @@ func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit t
 		if v.settled() && (broken == nil || g.broken != nil) {
 			return d.conclude(v.failures, v.notStarted(), notes)
 		}
+		d.tellFailures(v, told)
 		select {
 		case <-changed:
 		case err := <-broken:
@@ -42,26 +44,51 @@ func (d *Daemon) await(ctx context.Context, g goal, broken <-chan error, limit t
 			services, processes = d.snapshot()
 			v = judge(g, services, processes) // a detail may have changed in silence
 			for i := range v.pending {
-				v.pending[i].Message += fmt.Sprintf(", after %s", limit)
+				v.pending[i].Message += fmt.Sprintf(", after %s (--timeout)", limit)
 			}
 			return d.conclude(append(v.failures, v.pending...), v.notStarted(), notes)
 		}
 	}
 }
 
-// conclude is how an action that has begun ends.
+// withTreesOf adds to processes the trees and ports that were looked at, as far as the same ones still run.
+func withTreesOf(looked, now []procs.Process) []procs.Process {
+	for i, p := range now {
+		n := slices.IndexFunc(looked, func(l procs.Process) bool { return l.ID == p.ID })
+		if n >= 0 && p.Pid != nil && looked[n].Pid != nil && *p.Pid == *looked[n].Pid {
+			now[i].Ports, now[i].Children, now[i].MemoryBytes = looked[n].Ports, looked[n].Children, looked[n].MemoryBytes
+		}
+	}
+	return now
+}
+
+// tellFailures tells, once of each resource, what has failed while the action waits for the others.
+func (d *Daemon) tellFailures(v verdict, told map[string]bool) {
+	for _, f := range v.known() {
+		if !told[f.Resource] {
+			told[f.Resource] = true
+			d.bus.publish(view.Event{Resource: f.Resource, Kind: view.KindFailure, Message: f.Message})
+		}
+	}
+}
+
+// conclude is how an action that has begun ends. Snapshots are ahead of the events about what they show: those come before the
+// result, since nobody reads on after it. What takes its time comes before both.
 func (d *Daemon) conclude(failures []api.Failure, blocked, notes []string) *api.Result {
-	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: slices.Concat(notes, d.file.notes(d.ctx), blocked), State: looks{d}.now()}
+	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: slices.Concat(notes, d.file.notes(d.ctx), blocked)}
+	st, processes := d.wanted().Stack, d.procs.SnapshotWithPortsNow()
+	if st == nil {
+		st = &stack.Stack{}
+	}
+	r.Links = links(d.ctx, st, processes)
+	d.procs.Settled(d.ctx)
+	d.containers.told()
+	r.State = looks{d}.with(withTreesOf(processes, d.procs.Snapshot()))
 	if len(failures) == 0 {
 		return r
 	}
-	addLastLines(failures, d.wanted().Stack, d.procs.Snapshot(), d.home.StateDir)
-	r.Error = "not ready: " + resources(failures)
-	first := failures[0]
-	r.Hint = "devstack logs " + first.Resource
-	if first.Exit == api.ExitTimeout {
-		r.Hint = "devstack describe " + first.Resource + " shows what it waits for; --timeout waits longer"
-	}
+	addLastLines(failures, st, processes, d.home.StateDir)
+	r.Error, r.Hint = "not ready: "+resources(failures), nextStep(failures[0], st, processes)
 	return r
 }
 
@@ -74,21 +101,6 @@ func resources(failures []api.Failure) string {
 		}
 	}
 	return strings.Join(names, ", ")
-}
-
-// addLastLines adds what processes that run and are not ready have said last; those that ended have it with their exit.
-func addLastLines(failures []api.Failure, st *stack.Stack, processes []procs.Process, stateDir string) {
-	if st == nil {
-		return
-	}
-	for _, p := range processes {
-		f := slices.IndexFunc(failures, func(f api.Failure) bool { return f.Resource == p.Name && f.Exit == api.ExitTimeout })
-		app := slices.IndexFunc(st.Apps, func(a stack.App) bool { return a.Name == p.Name })
-		if f < 0 || app < 0 || p.Status != view.Launching || p.StartedAt == nil || len(failures[f].LastLines) > 0 {
-			continue
-		}
-		failures[f].LastLines = procs.LastLines(procs.SourceOf(st.Apps[app], p.Instance, nil), stateDir, procs.ExitLines, *p.StartedAt)
-	}
 }
 
 func timeout(asked time.Duration) time.Duration {

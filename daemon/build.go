@@ -20,7 +20,7 @@ import (
 const buildLines = 20
 
 // build runs the build command where it is asked for, or a script is missing and it may run by itself, and
-// makes sure that every script is there. Its output is published line by line.
+// makes sure that every script is there that no app is to make. Its output is published line by line.
 func (u *up) build(ctx context.Context) *api.Result {
 	b := u.want.Stack.Build
 	missing := preflight.MissingScripts(u.selected)
@@ -32,7 +32,7 @@ func (u *up) build(ctx context.Context) *api.Result {
 		u.d.bus.publish(view.Event{Kind: view.KindBuild, Message: line})
 	})
 	message := ""
-	if missing = preflight.MissingScripts(u.selected); err != nil {
+	if missing = preflight.UnmadeScripts(u.want.Stack, u.selected); err != nil {
 		message = fmt.Sprintf("the build command failed: %s: %v", command, err)
 	} else if len(missing) > 0 {
 		for i, path := range missing {

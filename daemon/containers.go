@@ -117,6 +117,13 @@ func (c *containers) snapshot() []view.ServiceDetails {
 	return nil
 }
 
+// told returns when all that the snapshot showed before has been published.
+func (c *containers) told() {
+	if current := c.get(); current != nil {
+		current.Told()
+	}
+}
+
 // watched is a snapshot for somebody who looks at what services consume.
 func (c *containers) watched() []view.ServiceDetails {
 	if current := c.get(); current != nil {

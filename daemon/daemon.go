@@ -186,7 +186,7 @@ func (d *Daemon) publish(e view.Event) {
 // there is no notice.
 func (d *Daemon) saveHistory() error {
 	d.changed.fire()
-	return d.history.save(d.containers.engine() != nil, func() (json.RawMessage, error) {
+	return d.history.save(d.containers.engine(), func() (json.RawMessage, error) {
 		if d.wanted().Stack == nil {
 			return nil, nil
 		}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -32,6 +33,18 @@ func describe(st *stack.Stack, word string, closed map[string][]string, services
 	return d, nil
 }
 
+// addLinks says of the ports of described processes which of them answer.
+func addLinks(ctx context.Context, st *stack.Stack, d *api.Description) {
+	var processes []procs.Process
+	for _, p := range d.Process {
+		processes = append(processes, procs.Process{ProcessDetails: p.ProcessDetails})
+	}
+	all := links(ctx, st, processes)
+	for i, p := range d.Process {
+		d.Process[i].Links = slices.DeleteFunc(slices.Clone(all), func(l api.Link) bool { return l.Name != p.Name || l.Instance != p.Instance })
+	}
+}
+
 // describeService is a service with its gates, among all services.
 func describeService(s view.ServiceDetails, all []view.ServiceDetails) *view.ServiceDetails {
 	s.Detail, s.Probes = stack.MaskText(s.Detail), maskedProbes(s.Probes)
@@ -50,7 +63,7 @@ func serviceDependency(d view.DependsOn) stack.Dependency {
 func describeProcess(app stack.App, p procs.Process, closed []string, now time.Time) api.ProcessDetails {
 	v := api.ProcessDetails{
 		ProcessDetails: p.ProcessDetails, Command: stack.MaskArgs(commandLine(app)), Cwd: app.Cwd, Environment: []api.EnvironmentItem{},
-		OutFile: app.OutFile, ErrorFile: app.ErrorFile, LogFile: app.LogFile, DependsOn: []view.DependsOn{},
+		OutFile: app.OutFile, ErrorFile: app.ErrorFile, LogFile: app.LogFile, DependsOn: []view.DependsOn{}, Links: []api.Link{},
 		MaxMemoryBytes: orNull(app.MaxMemory), MaxRestarts: app.MaxRestarts,
 		CronRestart: view.Text(app.CronRestart), NextCronAt: orNull(app.NextCronRestart(now)),
 	}

@@ -62,12 +62,25 @@ func (o *down) removeContainers(ctx context.Context, want intent) error {
 
 // forget makes the daemon own nothing. Of what is wanted, what lasts stays; the history goes.
 func (o *down) forget() {
-	if refused := o.d.intend(func(next *intent) { *next = next.over() }); refused != nil {
+	if refused := o.d.intend(func(next *intent) { *next = next.afterDown(o.req) }); refused != nil {
 		o.d.log.Warn("cannot forget the stack", "err", refused.Error)
 	}
 	o.d.containers.set(nil)
 	o.d.procs.Apply(nil)
 	o.d.history.forget()
+}
+
+// over is what lasts of an intent whose stack is over.
+func (i intent) over() intent { return intent{lasting: i.lasting} }
+
+// afterDown is what a down that has worked leaves. Without data there is no reason to stay with a driver: the next up
+// chooses anew.
+func (i intent) afterDown(req api.DownRequest) intent {
+	next := i.over()
+	if req.Volumes && !req.KeepInfra && !i.NoInfra && i.Stack != nil && i.Stack.Compose != nil {
+		next.Driver = ""
+	}
+	return next
 }
 
 // endInOrder is the answer to a keeper that was told to end by a signal: processes in reverse order. Containers stay; the

@@ -6,8 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"devstack/daemon/api"
 	"devstack/infra"
+	"devstack/stack"
 )
 
 // driverRule is one line of what --infra means. An empty field stands for every value, "-" for nothing.
@@ -140,6 +143,28 @@ func TestChooseKeepsTheKind(t *testing.T) {
 		_, err := choose(c, func() error { return nil }, unsupported)
 		if f := infraFailures(err); f[0].Exit != api.ExitFiles || !strings.Contains(err.Error(), "opensearch") || !strings.Contains(err.Error(), "nats") {
 			t.Errorf("%+v: %+v", c, f)
+		}
+	}
+}
+
+// The driver stays with the data, and goes with it.
+func TestDownForgetsTheDriverWithItsData(t *testing.T) {
+	services := &stack.Stack{Compose: &types.Project{}}
+	for name, tc := range map[string]struct {
+		was  intent
+		req  api.DownRequest
+		want string
+	}{
+		"down":                    {intent{Stack: services}, api.DownRequest{}, driverNative},
+		"down -v":                 {intent{Stack: services}, api.DownRequest{Volumes: true}, ""},
+		"down -v of no service":   {intent{Stack: &stack.Stack{}}, api.DownRequest{Volumes: true}, driverNative},
+		"down -v with --no-infra": {intent{Stack: services, NoInfra: true}, api.DownRequest{Volumes: true}, driverNative},
+		"down --keep-infra":       {intent{Stack: services}, api.DownRequest{KeepInfra: true}, driverNative},
+		"a signal's down":         {intent{Stack: services}, api.DownRequest{KeepInfra: true, Volumes: true}, driverNative},
+	} {
+		tc.was.lasting = lasting{Driver: driverNative, Stopped: set("web")}
+		if got := tc.was.afterDown(tc.req); got.Driver != tc.want || !got.Stopped["web"] || got.Stack != nil {
+			t.Errorf("%s: %+v, want driver %q", name, got, tc.want)
 		}
 	}
 }

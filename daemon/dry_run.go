@@ -21,8 +21,8 @@ func (u *up) dryRun() *api.Result {
 	case u.want.NoInfra:
 		b.WriteString("no container is touched\n")
 	}
-	if missing := preflight.MissingScripts(u.selected); len(missing) > 0 {
-		fmt.Fprintf(&b, "build: %s\n", strings.Join(stack.MaskArgs(u.want.Stack.Build.Command), " "))
+	if build := u.want.Stack.Build; build != nil && (u.req.Build || build.IfMissing && len(preflight.MissingScripts(u.selected)) > 0) {
+		fmt.Fprintf(&b, "build: %s\n", strings.Join(stack.MaskArgs(build.Command), " "))
 	}
 	var old []stack.App
 	if st := u.d.wanted().Stack; st != nil {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"devstack/infra"
 	"devstack/procs/files"
 )
 
@@ -19,6 +20,8 @@ type history struct {
 	Keeper    time.Time       `json:"keeper_since"` // a file of an earlier keeper's life tells nothing of this one
 	At        time.Time       `json:"at"`           // until then the engine's events are accounted for
 	Processes json.RawMessage `json:"processes"`    // counters, exits, generations
+
+	Services map[string]infra.Answer `json:"services"` // those that were ready, by what
 
 	// Stopped are the services that were stopped, and by whom, as a devstackd before intents wrote it.
 	Stopped map[string]string `json:"stopped,omitempty"`
@@ -35,15 +38,16 @@ type historyFile struct {
 	watched time.Time  // until then the engine's events are accounted for
 }
 
-// save writes what processes returns; nothing when that is nil, because there is no stack. watching says that an engine's
-// events are accounted for until now.
-func (f *historyFile) save(watching bool, processes func() (json.RawMessage, error)) error {
+// save writes what processes returns; nothing when that is nil, because there is no stack. engine is whose events are accounted
+// for until now, and whose services are known; nil: nobody's.
+func (f *historyFile) save(engine *infra.Infra, processes func() (json.RawMessage, error)) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if watching {
-		f.watched = time.Now()
+	h := history{Version: savedVersion, Keeper: f.since}
+	if engine != nil {
+		f.watched, h.Services = time.Now(), engine.Answers()
 	}
-	h := history{Version: savedVersion, Keeper: f.since, At: f.watched}
+	h.At = f.watched
 	var err error
 	if h.Processes, err = processes(); err != nil || h.Processes == nil {
 		return err

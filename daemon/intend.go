@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/infra"
 	"devstack/procs"
 	"devstack/stack"
 )
@@ -71,12 +72,18 @@ func (d *Daemon) noteRaised(services []string) {
 	}
 }
 
-// followServices notes in the intent what others stop, and what they start again, until ctx ends.
+// followServices notes in the intent what others stop, and what they start again, and in the history what has answered, until
+// ctx ends.
 func (d *Daemon) followServices(ctx context.Context) {
+	var saved map[string]infra.Answer
 	for {
 		changed := d.changed.next()
 		engine, want := d.containers.engine(), d.wanted()
 		if engine != nil && want.Stack != nil {
+			if answers := engine.Answers(); !maps.Equal(answers, saved) {
+				saved = answers
+				d.procs.SaveSoon()
+			}
 			now := engine.Stopped()
 			if !maps.Equal(byOthers(now), byOthers(want.StoppedServices)) {
 				if refused := d.intend(func(next *intent) { next.stoppedByOthers(now) }); refused != nil && ctx.Err() == nil {

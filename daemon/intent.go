@@ -350,6 +350,3 @@ func byOthers(stopped map[string]string) map[string]string {
 	maps.DeleteFunc(others, func(_, by string) bool { return by == view.ByDevstack })
 	return others
 }
-
-// over is what down leaves.
-func (i intent) over() intent { return intent{lasting: i.lasting} }

@@ -171,3 +171,13 @@ func (f *intentFile) replace(l lasting) error {
 	}
 	return nil
 }
+
+// forgetDriver takes the last driver, whose data is gone, out of the file of a project that no daemon runs.
+func forgetDriver(stateDir string) error {
+	l, err := readIntent(stateDir)
+	if err != nil || l.Driver == "" {
+		return nil // what cannot be used tells no driver, either
+	}
+	l.Driver, l.SavedAt = "", time.Now()
+	return newIntentFile(stateDir, nil).replace(l)
+}

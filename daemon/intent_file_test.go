@@ -158,3 +158,24 @@ func TestIntentFileReplacesWhatWasBefore(t *testing.T) {
 		t.Errorf("the last driver is %q", got)
 	}
 }
+
+// Without a daemon, down -v forgets what ran the services, and keeps the rest.
+func TestForgetDriver(t *testing.T) {
+	dir := t.TempDir()
+	if err := newIntentFile(dir, nil).replace(lasting{Driver: driverNative, Stopped: map[string]bool{"web": true}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := forgetDriver(dir); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := readIntent(dir); err != nil || l.Driver != "" || !l.Stopped["web"] {
+		t.Errorf("%+v, %v", l, err)
+	}
+	empty := t.TempDir()
+	if err := forgetDriver(empty); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(intentPath(empty)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a project without a state has one now: %v", err)
+	}
+}

@@ -40,8 +40,11 @@ func withUnseen(seen []view.ServiceDetails, wanted []string) []view.ServiceDetai
 }
 
 // now is the answer to GET /v1/state.
-func (l looks) now() *api.State {
-	processes, want := l.d.procs.SnapshotWithPorts(), l.d.wanted()
+func (l looks) now() *api.State { return l.with(l.d.procs.SnapshotWithPorts()) }
+
+// with is the state with these processes.
+func (l looks) with(processes []procs.Process) *api.State {
+	want := l.d.wanted()
 	self := &api.Daemon{Pid: os.Getpid(), Version: api.BuildVersion()}
 	if want.Stack == nil {
 		return stateOf(nil, "", self, nil, nil, time.Now())
@@ -72,7 +75,10 @@ func (l looks) describe(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, unknownName(nil, word))
 		return
 	}
-	description, refused := describe(st, word, l.d.gates.list(), l.d.containers.watched(), l.d.procs.SnapshotWithPorts(), time.Now())
+	description, refused := describe(st, word, l.d.gates.list(), l.d.containers.watched(), l.d.procs.SnapshotWithPortsNow(), time.Now())
+	if refused == nil {
+		addLinks(r.Context(), st, description)
+	}
 	answer(w, description, refused)
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"devstack/daemon/api"
@@ -191,6 +192,11 @@ func (o *offline) down(ctx context.Context, req api.DownRequest, tell func(view.
 	if err := engine.Down(ctx, st.Compose, st.Project, req.Volumes); err != nil {
 		return Refusal(err)
 	}
+	if req.Volumes {
+		if err := forgetDriver(drivers.StateDir); err != nil {
+			return Refusal(fmt.Errorf("the services and their data are gone, but devstack cannot forget what ran them: %w", err))
+		}
+	}
 	if steps == 0 {
 		return nothing
 	}
@@ -229,14 +235,28 @@ func (o *offline) checks(ctx context.Context) ([]api.Check, error) {
 	for _, warning := range st.Warnings {
 		checks = append(checks, api.Check{Name: "files", Status: preflight.Warning, Detail: warning})
 	}
-	var apps []stack.App
+	checks = append(checks, preflight.All(ctx, preflight.Subject{Stack: st, Apps: started(st), StateDir: drivers.StateDir})...)
+	return append(checks, o.serviceChecks(ctx, st, drivers)...), nil
+}
+
+// started are the apps that an up without names starts: those of autostart, and what they need.
+func started(st *stack.Stack) (apps []stack.App) {
+	var names []string
 	for _, app := range st.Apps {
 		if app.Autostart {
+			names = append(names, app.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil // Closure takes no names for all
+	}
+	needed, err := st.Closure(names...)
+	for _, app := range st.Apps {
+		if err == nil && slices.Contains(needed, app.Name) {
 			apps = append(apps, app)
 		}
 	}
-	checks = append(checks, preflight.All(ctx, preflight.Subject{Stack: st, Apps: apps, StateDir: drivers.StateDir})...)
-	return append(checks, o.serviceChecks(ctx, st, drivers)...), nil
+	return apps
 }
 
 // fileChecks is one row per problem in the files; nil if err is about something else.

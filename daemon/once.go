@@ -68,7 +68,7 @@ func handleResult[Request any](o *Once, path string, do func(context.Context, Re
 			_ = out.send(api.Event{Event: e, Result: result}) // a client that has gone cancels ctx
 		}
 		result := do(r.Context(), req, func(e view.Event) { send(e, nil) })
-		result.Failures, result.Notes = orEmpty(result.Failures), orEmpty(result.Notes)
+		withoutNull(result)
 		send(view.Event{Kind: view.KindResult}, result)
 	})
 }

@@ -107,7 +107,7 @@ func TestOnceAnswersBesideAnError(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		test.want.Failures, test.want.Notes = []api.Failure{}, []string{}
+		test.want.Failures, test.want.Notes, test.want.Links = []api.Failure{}, []string{}, []api.Link{}
 		if test.want.Answer == nil {
 			test.want.Answer = []byte("null")
 		}

@@ -15,14 +15,20 @@ import (
 // refusal is an action that changed nothing.
 func refusal(failures ...api.Failure) *api.Result {
 	r := &api.Result{Exit: exitCode(failures), Failures: failures, Notes: []string{}}
-	for i := range failures {
-		failures[i].LastLines = orEmpty(failures[i].LastLines)
-	}
 	r.Error = failures[0].Resource + ": " + failures[0].Message
 	if len(failures) > 1 {
 		r.Error = fmt.Sprintf("%d problems; nothing was started", len(failures))
 	}
 	return r
+}
+
+// withoutNull makes every list of a result one.
+func withoutNull(r *api.Result) {
+	r.Failures, r.Notes, r.Links = orEmpty(r.Failures), orEmpty(r.Notes), orEmpty(r.Links)
+	for i := range r.Failures {
+		f := &r.Failures[i]
+		f.LastLines, f.LogFiles = orEmpty(f.LastLines), orEmpty(f.LogFiles)
+	}
 }
 
 func notRunning() *api.Result {

@@ -211,7 +211,9 @@ func (r *reload) one(ctx context.Context, app stack.App, instance int) *api.Fail
 		case len(v.failures) > 0:
 			f := v.failures[0]
 			f.Exit = api.ExitProcess
-			f.Message = "the new one did not get ready: " + f.Message
+			if !now.Ready {
+				f.Message = "the new one did not get ready: " + f.Message
+			}
 			return &f, true
 		case len(v.pending) > 0:
 			f := v.pending[0]
@@ -256,15 +258,17 @@ func (r *reload) awaitProcess(ctx context.Context, app stack.App, instance int, 
 
 // rejection says why a successor did not take over.
 func rejection(app stack.App, p procs.Process) api.Failure {
-	f := api.Failure{Resource: app.Name, Exit: api.ExitProcess, LastLines: []string{}, LogFile: app.Instance(p.Instance).ErrorFile}
-	if exit := p.LastExit(); exit != nil && p.SuccessorError == "" {
-		f.LastLines = exit.LastLines
+	f := api.Failure{Resource: app.Name, Exit: api.ExitProcess}
+	exit := p.LastExit()
+	if p.SuccessorError != "" {
+		exit = nil
 	}
+	attachExit(&f, exit)
 	switch {
 	case p.SuccessorError != "":
 		f.Message = stack.MaskText(p.SuccessorError)
 	case p.Rejected.Late:
-		f.Message = fmt.Sprintf("the new one was not ready within %s", patience(app))
+		f.Message = because("the new one was not ready within "+inTime(app), expectation(app, p))
 	case p.Rejected.WasReady:
 		f.Message = "the new one " + ending(p) + " within a second of being ready"
 	default:

@@ -19,6 +19,7 @@ type resume struct {
 	d       *Daemon
 	project infra.Project
 	watched time.Time // until then the engine's events are accounted for
+	answers map[string]infra.Answer
 }
 
 // run returns when the services are known, or patienceAtStart is over.
@@ -65,7 +66,7 @@ func (r *resume) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := engine.Resume(ctx, r.project, want.StoppedServices, r.watched); err != nil {
+	if err := engine.Resume(ctx, r.project, want.StoppedServices, r.answers, r.watched); err != nil {
 		engine.Close()
 		return err
 	}

@@ -226,7 +226,9 @@ apps:
     depends_on: [db]
 `
 	r := newProject(t, ecosystem)
-	r.mustUp()
+	if result := r.up(); result.Exit != api.ExitProcess || len(result.Failures) != 1 || !strings.Contains(result.Failures[0].Message, "it is ready again") {
+		t.Errorf("up: %+v", result)
+	}
 	db, api := r.process("db"), r.process("api")
 	if db.RestartsBy.Crash != 1 || api.Generation != 1 || api.StartedAt.Before(*db.StartedAt) {
 		t.Errorf("db restarted %+v and started at %s, api at %s by launch %d", db.RestartsBy, db.StartedAt, api.StartedAt, api.Generation)

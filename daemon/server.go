@@ -144,7 +144,7 @@ func streamResult(w http.ResponseWriter, r *http.Request, bus *bus, since uint64
 				since = e.Seq
 				_ = out.send(api.Event{Event: e})
 			}
-			res.Failures, res.Notes = orEmpty(res.Failures), orEmpty(res.Notes)
+			withoutNull(res)
 			_ = out.send(api.Event{Event: view.Event{Seq: since, Time: time.Now(), Kind: view.KindResult}, Result: res})
 			return
 		}

@@ -28,10 +28,10 @@ type rerun struct {
 }
 
 func (r *rerun) run(ctx context.Context) *api.Result {
-	r.began = time.Now()
 	if err := r.d.turn.take(ctx); err != nil {
 		return cancelled(err)
 	}
+	r.began = time.Now()
 	if refused := r.decide(ctx); refused != nil {
 		r.d.turn.end()
 		return refused

@@ -38,7 +38,7 @@ func TestStatusOf(t *testing.T) {
 		"one launching":        {processes: but(3, processOf(view.Process{Status: view.Launching, Pid: new(8)})), status: "3/4 processes ready: waiting for last"},
 		"one errored":          {processes: but(0, processOf(view.Process{Status: view.Errored})), status: "3/4 processes ready: waiting for web (errored)"},
 		"one crashed":          {processes: but(0, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: exited(1, view.Crash)})), status: "3/4 processes ready: waiting for web"},
-		"one done":             {processes: but(0, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: exited(0, view.Crash)})), ready: true, status: "4/4 processes ready"},
+		"one done":             {processes: but(0, procs.Process{Ended: true, ProcessDetails: view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: exited(0, view.Exited)}}), ready: true, status: "4/4 processes ready"},
 		"one instance stopped": {want: lasting{StoppedInstances: map[string][]int{"last": {1}}}, processes: but(3, detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Stopped}, Exits: exited(0, view.Manual)})), ready: true, status: "3/3 processes ready"},
 		"one leaving":          {processes: append([]procs.Process{{ProcessDetails: view.ProcessDetails{Process: view.Process{Name: "last", Instance: 2}}, Leaving: true}}, all...), ready: true, status: "4/4 processes ready"},
 		"one app stopped":      {want: lasting{Stopped: set("agent")}, processes: but(1, processOf(view.Process{Status: view.Stopped})), ready: true, status: "3/3 processes ready"},

@@ -51,7 +51,7 @@ func (d *Daemon) takeOver(ctx context.Context) error {
 	d.procs.Settled(ctx) // no client is told what was true before
 	d.log.Info("took over", "processes", len(running), "project", want.Stack.Project)
 	if want.Down == nil {
-		(&resume{d: d, watched: past.At}).run(ctx)
+		(&resume{d: d, watched: past.At, answers: past.Services}).run(ctx)
 	}
 	return nil
 }

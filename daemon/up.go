@@ -49,7 +49,6 @@ func (p *proposal) notes() []string {
 
 // run is the whole of it, step by step.
 func (u *up) run(ctx context.Context) *api.Result {
-	began := time.Now()
 	if err := u.d.turn.take(ctx); err != nil {
 		return cancelled(err)
 	}
@@ -63,7 +62,7 @@ func (u *up) run(ctx context.Context) *api.Result {
 	if refusal == nil {
 		refusal = u.pull(ctx)
 	}
-	g := goal{services: u.services, apps: u.selected, began: began}
+	g := goal{services: u.services, apps: u.selected, began: time.Now()}
 	if refusal == nil {
 		g.removed, refusal = u.enact()
 	}

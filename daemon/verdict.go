@@ -42,8 +42,16 @@ type verdict struct {
 // settled reports whether waiting longer has no sense.
 func (v verdict) settled() bool { return len(v.pending) == 0 }
 
-// judge compares a goal with what is there. A process that crashed since the action began counts as failed while it
-// waits for its next restart: an action does not wait out ten restarts, but it does wait for the others.
+// known are the failures that nothing can undo any more or that last already, also of what could still become ready.
+func (v verdict) known() []api.Failure {
+	return append(slices.Clone(v.failures), slices.DeleteFunc(slices.Clone(v.pending), func(f api.Failure) bool {
+		return f.Exit == api.ExitTimeout
+	})...)
+}
+
+// judge compares a goal with what is there. An exit since the action began that speaks against the program is a failure, even
+// if the process is ready again. While it waits for its next restart that settles it: an action does not wait out ten restarts,
+// but it does wait for the others.
 func judge(g goal, services []view.ServiceDetails, processes []procs.Process) verdict {
 	var v verdict
 	bad := map[string]bool{}
@@ -97,13 +105,11 @@ func (v *verdict) app(g goal, app stack.App, processes []procs.Process, bad map[
 }
 
 func (v *verdict) wait(name, why string) {
-	v.pending = append(v.pending, api.Failure{Resource: name, Exit: api.ExitTimeout, Message: why, LastLines: []string{}})
+	v.pending = append(v.pending, api.Failure{Resource: name, Exit: api.ExitTimeout, Message: why, LastLines: []string{}, LogFiles: []string{}})
 }
 
 func (v *verdict) fail(f api.Failure, bad map[string]bool) {
-	if f.LastLines == nil {
-		f.LastLines = []string{}
-	}
+	f.LastLines, f.LogFiles = orEmpty(f.LastLines), orEmpty(f.LogFiles)
 	bad[f.Resource] = true
 	v.failures = append(v.failures, f)
 }
@@ -155,37 +161,58 @@ func lastWords(s view.ServiceDetails) []string {
 func (v *verdict) process(app stack.App, p procs.Process, began time.Time, bad map[string]bool) {
 	exit := p.LastExit()
 	fresh := exit != nil && !exit.At.Before(began) // it belongs to this action
+	blamed, times := blamedExit(app, p.Exits, began)
 	failure := api.Failure{Resource: app.Name, Exit: api.ExitProcess}
 	switch {
+	case p.Ready && (app.OneShot || blamed == nil):
+		return
 	case p.Ready:
+		attachExit(&failure, blamed)
+		failure.Message = which(app, p) + endings(*blamed, times) + " and was restarted; it is ready again"
+		v.failures = append(v.failures, failure) // not bad: what waits for it is started
 		return
 	case p.Status == view.Errored:
-		failure.LastLines = lastLines(p)
 		failure.Message = ending(p) + " and is errored: it is not restarted any more"
 		if app.OneShot && app.MaxRestarts == 0 {
 			failure.Message = ending(p) + ": a one_shot that fails is not run again by itself"
 		}
 	case p.Status == view.Stopped && (fresh || p.LastError != ""):
-		failure.LastLines = lastLines(p)
 		failure.Message = ending(p) + " before it was ready"
 	case p.Status == view.WaitingRestart && fresh && exit.Reason != view.Manual:
-		failure.LastLines = lastLines(p)
 		failure.Message = ending(p) + " and goes on being restarted"
 	case p.Status == view.WaitingRestart && p.LastError != "":
 		failure.Message = ending(p) + "; it is tried again"
 	case p.Status == view.Launching && p.Late:
-		failure.Exit = api.ExitTimeout
-		failure.Message = because(fmt.Sprintf("runs and was not ready within %s", patience(app)), lastProbe(p))
-	case p.Status == view.Launching:
-		v.wait(app.Name, which(app, p)+because("is not ready yet", lastProbe(p)))
-		return
+		failure.Message = lateness(app, p)
+		failure.Exit, exit = api.ExitTimeout, nil // the lines of the launch that runs are its evidence
+		if blamed != nil {
+			failure.Exit, exit = api.ExitProcess, blamed
+			failure.Message += "; before that it " + endings(*blamed, times)
+		}
 	default:
-		v.wait(app.Name, which(app, p)+because("is "+string(p.Status), lastProbe(p)))
+		v.unfinished(app, p, blamed, times)
 		return
 	}
+	if p.LastError == "" {
+		attachExit(&failure, exit)
+	}
 	failure.Message = which(app, p) + failure.Message
-	failure.LogFile = app.Instance(p.Instance).ErrorFile
 	v.fail(failure, bad)
+}
+
+// unfinished waits for a process that may still become ready. One that has exited before will not be what was asked for even
+// then, and how it exited says more than where it is now.
+func (v *verdict) unfinished(app stack.App, p procs.Process, blamed *view.ExitRecord, times int) {
+	state := because("is "+string(p.Status), lastProbe(p))
+	if p.Status == view.Launching {
+		state = because("is not ready yet", expectation(app, p))
+	}
+	v.wait(app.Name, which(app, p)+state)
+	if blamed != nil {
+		f := &v.pending[len(v.pending)-1]
+		f.Exit, f.Message = api.ExitProcess, which(app, p)+endings(*blamed, times)+", was restarted and "+state
+		attachExit(f, blamed)
+	}
 }
 
 // which says which of several instances a message is about.
@@ -239,15 +266,6 @@ func (v verdict) notStarted() []string {
 	return out
 }
 
-// patience is how long a launch may take to become ready.
-func patience(app stack.App) time.Duration {
-	limit := app.ListenTimeout
-	if app.Healthcheck != nil {
-		limit = max(limit, app.Healthcheck.StartPeriod)
-	}
-	return limit
-}
-
 func because(what, why string) string {
 	if why == "" {
 		return what
@@ -273,14 +291,6 @@ func ending(p procs.Process) string {
 	default:
 		return exit.Exit.Ending()
 	}
-}
-
-// lastLines are what the launch that ended last has said.
-func lastLines(p procs.Process) []string {
-	if exit := p.LastExit(); exit != nil {
-		return exit.LastLines
-	}
-	return nil
 }
 
 // exitCode is the code that reports all failures, and puts those that it speaks of first: the first is the cause.

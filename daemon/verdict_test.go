@@ -20,6 +20,14 @@ func at(s int64) time.Time { return time.Unix(s, 0) }
 
 func TestJudge(t *testing.T) {
 	crashed := []view.ExitRecord{{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(101)}, LastLines: []string{"boom"}}}
+	stayed := func(e view.ExitRecord) []view.ExitRecord {
+		e.At, e.UptimeMS, e.LastLines = at(101), 900, []string{"boom"}
+		return []view.ExitRecord{e}
+	}
+	again := func(name string, exits []view.ExitRecord) []procs.Process {
+		return []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: name, Status: view.Online, Ready: true}, Exits: exits})}
+	}
+	failed := view.Exit{Code: new(1), Reason: view.Crash}
 	old := []view.ExitRecord{{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(50)}, LastLines: []string{"long ago"}}}
 	web := stack.App{Name: "web", ListenTimeout: 30 * time.Second, ErrorFile: "/logs/web-error.log"}
 	agent := stack.App{Name: "agent"}
@@ -53,8 +61,44 @@ func TestJudge(t *testing.T) {
 			processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Launching, StartedAt: new(at(102))}, Exits: crashed})},
 		},
 		{
-			name: "listen_timeout passed", apps: []stack.App{web}, failed: []string{"web=6"}, contains: "30s: refused",
+			name: "listen_timeout passed", apps: []stack.App{web}, failed: []string{"web=6"}, contains: "30s (listen_timeout): refused",
 			processes: []procs.Process{{ProcessDetails: view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Launching}, Probes: []view.Probe{{Detail: "refused"}}}, Late: true}},
+		},
+		{
+			name: "crashed and is ready again", apps: []stack.App{web}, failed: []string{"web=7"},
+			contains:  "exited with code 1 after 900ms and was restarted; it is ready again",
+			processes: again("web", stayed(view.ExitRecord{Exit: failed})),
+		},
+		{
+			name: "crashed three times and is ready again", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "(exit 3 since this command began)",
+			processes: again("web", slices.Repeat(stayed(view.ExitRecord{Exit: failed}), 3)),
+		},
+		{
+			name: "what waits for one that is ready again is started", apps: []stack.App{web, agent}, failed: []string{"web=7"}, pending: []string{"agent"},
+			processes: append(again("web", stayed(view.ExitRecord{Exit: failed})), processOf(view.Process{Name: "agent", Status: view.Waiting, WaitingFor: []string{"web"}})),
+		},
+		{
+			name: "out of memory and ready again", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "was ended for its memory (SIGTERM) after 900ms: too large and was restarted",
+			processes: again("web", stayed(view.ExitRecord{Exit: view.Exit{Signal: "SIGTERM", Reason: view.Memory}, Cause: "too large"})),
+		},
+		{
+			name: "unhealthy and ready again", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "ended for its healthcheck",
+			processes: again("web", stayed(view.ExitRecord{Exit: view.Exit{Signal: "SIGTERM", Reason: view.Liveness}})),
+		},
+		{
+			name: "ended by itself and is ready again", apps: []stack.App{{Name: "web", Autorestart: true}}, failed: []string{"web=7"}, contains: "exited with code 0",
+			processes: again("web", stayed(view.ExitRecord{Exit: view.Exit{Code: new(0), Reason: view.Exited}})),
+		},
+		{name: "restarted by a command", apps: []stack.App{web}, processes: again("web", stayed(view.ExitRecord{Exit: view.Exit{Code: new(1), Reason: view.Manual}}))},
+		{name: "restarted for a file", apps: []stack.App{web}, processes: again("web", stayed(view.ExitRecord{Exit: view.Exit{Code: new(1), Reason: view.Watch}}))},
+		{name: "restarted by the clock", apps: []stack.App{web}, processes: again("web", stayed(view.ExitRecord{Exit: view.Exit{Code: new(1), Reason: view.Cron}}))},
+		{name: "a launch beside it crashed", apps: []stack.App{web}, processes: again("web", stayed(view.ExitRecord{Exit: failed, Beside: true}))},
+		{name: "exited because its dependency did", apps: []stack.App{web}, processes: again("web", stayed(view.ExitRecord{Exit: failed, DependencyDown: true}))},
+		{name: "crashed before and is ready", apps: []stack.App{web}, processes: again("web", old)},
+		{name: "a one_shot that succeeded in the end", apps: []stack.App{{Name: "web", OneShot: true}}, processes: again("web", crashed)},
+		{
+			name: "crashed and is late", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "30s (listen_timeout); before that it exited with code 1",
+			processes: []procs.Process{{ProcessDetails: view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Launching}, Exits: crashed}, Late: true}},
 		},
 		{
 			name: "crash loop with delay", apps: []stack.App{web}, failed: []string{"web=7"}, contains: "exited with code 1 and goes on",

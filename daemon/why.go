@@ -15,6 +15,9 @@ import (
 func (l looks) why(w http.ResponseWriter, r *http.Request) {
 	v := facts{}
 	v.st, v.services, v.processes = l.all()
+	if v.st != nil { // what a launch listens on says what it does wrong
+		v.processes = l.d.procs.SnapshotWithPortsNow()
+	}
 	reasons, refused := v.why(r.PathValue("name"))
 	answer(w, reasons, refused)
 }
@@ -69,7 +72,10 @@ func (v facts) whyProcess(app stack.App, p procs.Process) api.WhyInstance {
 	out := api.WhyInstance{
 		Name: p.Name, Instance: p.Instance, Status: string(p.Status), Ready: p.Ready, Reason: processReason(app, p), WaitsFor: v.appBlockers(app, p),
 		Restarts: p.Restarts, Causes: p.RestartsBy.Counts(), NextRestartAt: p.NextRestartAt,
-		LastFailure: lastFailure(maskedExits(p.Exits)), LastProbe: last(maskedProbes(p.Probes)), LogFile: app.Instance(p.Instance).ErrorFile,
+		LastFailure: lastFailure(app.OneShot, maskedExits(p.Exits)), LastProbe: last(maskedProbes(p.Probes)),
+	}
+	if out.LastFailure != nil {
+		out.LogFile = string(out.LastFailure.LogFile)
 	}
 	if exit := p.LastExit(); p.Status == view.Stopped && exit != nil && exit.Reason == view.Manual {
 		out.StoppedBy, out.StoppedAt = view.ByDevstack, &exit.At
@@ -81,7 +87,7 @@ func (v facts) whyService(s view.ServiceDetails) api.WhyInstance {
 	out := api.WhyInstance{
 		Name: s.Name, Status: serviceStatus(s), Ready: s.Ready, Reason: serviceReason(s), WaitsFor: v.serviceBlockers(s),
 		StoppedBy: s.StoppedBy, StoppedAt: s.StoppedAt, Restarts: s.Restarts, Causes: view.CountReasons(s.Exits),
-		RepairAttempts: s.RepairAttempts, LastFailure: lastFailure(s.Exits), LastProbe: last(maskedProbes(s.Probes)),
+		RepairAttempts: s.RepairAttempts, LastFailure: lastFailure(true, s.Exits), LastProbe: last(maskedProbes(s.Probes)),
 	}
 	if exit := last(s.Exits); out.StoppedAt == nil && s.StoppedBy != "" && exit != nil {
 		out.StoppedAt = &exit.At
@@ -174,9 +180,9 @@ func processReason(app stack.App, p procs.Process) string {
 		return "waits for " + strings.Join(p.WaitingFor, ", ")
 	case view.Launching:
 		if p.Late {
-			return because(fmt.Sprintf("runs and was not ready within %s", patience(app)), lastProbe(p))
+			return withElsewhere(lateness(app, p), app, p)
 		}
-		return because("was launched and is not ready yet (judged by "+string(p.ReadyBy)+")", lastProbe(p))
+		return withElsewhere(because("was launched and is not ready yet", expectation(app, p)), app, p)
 	case view.Online:
 		return onlineReason(app, p)
 	case view.Stopping:
@@ -215,13 +221,13 @@ func reloadReason(app stack.App, p procs.Process) string {
 	case next != nil && next.Ready:
 		return fmt.Sprintf("a reload is under way: its successor, pid %d, is ready and takes over in a moment", *next.Pid)
 	case next != nil:
-		return fmt.Sprintf("a reload is under way: its successor, pid %d, is not ready yet (judged by %s)", *next.Pid, p.ReadyBy)
+		return fmt.Sprintf("a reload is under way: its successor, pid %d, is not ready yet", *next.Pid)
 	case p.RetiringPid != nil && p.Retiring < p.Generation:
 		return fmt.Sprintf("a reload is under way: the launch before it, pid %d, answers its last requests", *p.RetiringPid)
 	case p.Rejected.Gen <= p.Generation:
 		return ""
 	case p.Rejected.Late:
-		return fmt.Sprintf("the last reload failed: the new one was not ready within %s", patience(app))
+		return fmt.Sprintf("the last reload failed: the new one was not ready within %s", inTime(app))
 	case p.SuccessorError != "":
 		return "the last reload failed: the new one cannot be launched: " + stack.MaskText(p.SuccessorError)
 	case p.Rejected.WasReady:
@@ -277,10 +283,12 @@ func stoppedReason(app stack.App, p procs.Process) string {
 	return ending(p) + ", and a command stopped it before its restart"
 }
 
-// lastFailure is the newest exit that nobody asked for and that was no success.
-func lastFailure(exits []view.ExitRecord) *view.ExitRecord {
+// lastFailure is the newest exit that nobody asked for. A one_shot that ended with 0 has done what it was asked for, and so has
+// a container.
+func lastFailure(mayEnd bool, exits []view.ExitRecord) *view.ExitRecord {
 	for i := len(exits) - 1; i >= 0; i-- {
-		if !slices.Contains([]view.Reason{view.Exited, view.Manual, view.Watch, view.Cron}, exits[i].Reason) {
+		asked := slices.Contains([]view.Reason{view.Manual, view.Watch, view.Cron}, exits[i].Reason)
+		if !asked && (exits[i].Reason != view.Exited || !mayEnd) {
 			return &exits[i]
 		}
 	}

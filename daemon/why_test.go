@@ -43,9 +43,35 @@ func TestWhyOfAProcess(t *testing.T) {
 			"not ready yet",
 			stack.App{},
 			detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Launching, ReadyBy: "healthcheck"}, Probes: []view.Probe{{Detail: "refused"}}}),
-			"judged by healthcheck): refused", "",
+			"is not ready yet: refused", "",
 		},
-		{"late", stack.App{ListenTimeout: time.Second}, procs.Process{ProcessDetails: view.ProcessDetails{Process: view.Process{Status: view.Launching}}, Late: true}, "not ready within 1s", ""},
+		{"late", stack.App{ListenTimeout: time.Second}, procs.Process{ProcessDetails: view.ProcessDetails{Process: view.Process{Status: view.Launching}}, Late: true}, "not ready within 1s (listen_timeout)", ""},
+		{
+			"late for its healthcheck",
+			stack.App{ListenTimeout: time.Second, Healthcheck: &stack.Healthcheck{StartPeriod: time.Minute}},
+			procs.Process{ProcessDetails: view.ProcessDetails{Process: view.Process{Status: view.Launching}}, Late: true},
+			"not ready within 1m0s (healthcheck.start_period)", "",
+		},
+		{
+			"says nothing over IPC",
+			stack.App{WaitReady: true},
+			processOf(view.Process{Status: view.Launching}),
+			"is not ready yet: devstack waits for its process.send('ready') (wait_ready)", "",
+		},
+		{
+			"listens elsewhere",
+			stack.App{Port: 21310},
+			detailsOf(view.ProcessDetails{
+				Process: view.Process{Status: view.Launching, Ports: []view.Address{{Host: "::", Port: 4000}, {Host: "0.0.0.0", Port: 4000}}},
+				Probes:  []view.Probe{{Detail: "nothing listens on :21310"}},
+			}),
+			"nothing listens on :21310; it listens on :4000", "",
+		},
+		{
+			"listens elsewhere than its healthcheck asks",
+			stack.App{Healthcheck: &stack.Healthcheck{HTTP: "http://localhost:3000/up"}},
+			processOf(view.Process{Status: view.Launching, Ports: []view.Address{{Port: 4000}}}), "is not ready yet; it listens on :4000", "",
+		},
 		{
 			"crashed",
 			stack.App{MaxRestarts: 10},
@@ -95,17 +121,24 @@ func TestWhyOfAProcess(t *testing.T) {
 func TestWhyCountsCausesAndKeepsTheLastFailure(t *testing.T) {
 	exits := []view.ExitRecord{
 		{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(1)}},
-		{Exit: view.Exit{Code: new(2), Reason: view.Crash, At: at(2)}, LastLines: []string{"boom"}},
+		{Exit: view.Exit{Code: new(2), Reason: view.Crash, At: at(2)}, LastLines: []string{"boom"}, LogFile: "/logs/web-out.log"},
 		{Exit: view.Exit{Code: new(0), Reason: view.Exited, At: at(3)}},
 		{Exit: view.Exit{Signal: "SIGTERM", Reason: view.Manual, At: at(4)}},
 	}
-	v := facts{st: &stack.Stack{Apps: []stack.App{{Name: "web"}}}, processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Stopped}, Exits: exits, RestartsBy: view.Restarts{Manual: 1, Crash: 3}})}}
+	v := facts{st: &stack.Stack{Apps: []stack.App{{Name: "web", OneShot: true}}}, processes: []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Stopped}, Exits: exits, RestartsBy: view.Restarts{Manual: 1, Crash: 3}})}}
 	got := reasons(t, v, "web").Instances[0]
 	if d := cmp.Diff([]view.Count{{Cause: "crash", Count: 3}, {Cause: "manual", Count: 1}}, got.Causes); d != "" {
 		t.Error(d)
 	}
 	if got.LastFailure == nil || *got.LastFailure.Code != 2 || got.LastFailure.LastLines[0] != "boom" {
 		t.Errorf("last failure %+v", got.LastFailure)
+	}
+	if got.LogFile != "/logs/web-out.log" {
+		t.Errorf("its lines are in %q", got.LogFile)
+	}
+	v.st.Apps[0].OneShot = false // and so had no reason to end
+	if got := reasons(t, v, "web").Instances[0]; got.LastFailure == nil || *got.LastFailure.Code != 0 || got.LogFile != "" {
+		t.Errorf("last failure %+v, in %q", got.LastFailure, got.LogFile)
 	}
 	if !got.StoppedAt.Equal(at(4)) {
 		t.Errorf("stopped at %v", got.StoppedAt)
@@ -170,7 +203,7 @@ func TestWhyOfAReload(t *testing.T) {
 	serving := detailsOf(view.ProcessDetails{Process: view.Process{Status: view.Online, Ready: true, ReadyBy: "ipc"}, Generation: 3})
 	for says, change := range map[string]func(*procs.Process){
 		"its successor is about to be launched":               func(p *procs.Process) { p.Successor = &view.Successor{} },
-		"pid 12, is not ready yet (judged by ipc)":            func(p *procs.Process) { p.Successor = &view.Successor{Pid: new(12)} },
+		"pid 12, is not ready yet":                            func(p *procs.Process) { p.Successor = &view.Successor{Pid: new(12)} },
 		"pid 12, is ready and takes over in a moment":         func(p *procs.Process) { p.Successor = &view.Successor{Pid: new(12), Ready: true} },
 		"pid 11, answers its last requests":                   func(p *procs.Process) { p.Retiring, p.RetiringPid = 2, new(11) },
 		"failed: the new one was not ready within 30s":        func(p *procs.Process) { p.Rejected = procs.Rejection{Gen: 4, Late: true} },

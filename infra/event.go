@@ -27,10 +27,12 @@ type (
 	Replace struct{ Container string }
 	// PlanEnded means: the plan of Start is carried out, or has Failed: then what it was to end may run as before.
 	PlanEnded struct{ Failed bool }
-	// Resume means: an earlier daemon has kept it and knew who had stopped it; empty: nobody. Planned: as of Start.
+	// Resume means: an earlier daemon has kept it and knew who had stopped it; empty: nobody. Planned: as of Start. Answer is what
+	// had answered.
 	Resume struct {
 		StoppedBy string
 		Planned   bool
+		Answer    Answer
 	}
 	// Elapsed means: the pause before a repair is over.
 	Elapsed struct{}

@@ -20,6 +20,8 @@ import (
 type Services interface {
 	// Snapshot is every service, dependencies first, from memory.
 	Snapshot() []view.ServiceDetails
+	// Told returns when all that Snapshot showed before has been published.
+	Told()
 	// Confirm asks those of the named services that count as ready once more, until ctx ends.
 	Confirm(ctx context.Context, services ...string)
 	// Check asks a service once, now.
@@ -126,7 +128,7 @@ func (i *Infra) Boot(ctx context.Context, p Project, stopped map[string]string, 
 		return err
 	}
 	defer give()
-	i.resume(p, stopped, true)
+	i.resume(p, stopped, nil, true)
 	defer i.planEnded(nil)
 	i.follower.from(time.Now())
 	if err := i.follower.catchUp(ctx, since); err != nil {
@@ -138,22 +140,27 @@ func (i *Infra) Boot(ctx context.Context, p Project, stopped map[string]string, 
 }
 
 // Resume takes over a project whose containers run already, after a restart of the daemon: it watches them, and starts nothing
-// that somebody stopped. stopped says by whom, as Stopped did; since is how far the last daemon had watched.
-func (i *Infra) Resume(ctx context.Context, p Project, stopped map[string]string, since time.Time) error {
+// that somebody stopped. stopped says by whom, as Stopped did; since is how far the last daemon had watched. What was ready, as
+// Answers told, is so while the same run goes on, and is asked once in the background.
+func (i *Infra) Resume(ctx context.Context, p Project, stopped map[string]string, answers map[string]Answer, since time.Time) error {
 	give, err := i.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer give()
-	i.resume(p, stopped, false)
+	i.resume(p, stopped, answers, false)
 	i.follower.from(since)
-	return i.follower.catchUp(ctx, since)
+	if err := i.follower.catchUp(ctx, since); err != nil {
+		return err
+	}
+	i.spawn(func() { i.Confirm(i.ctx, i.names()...) })
+	return nil
 }
 
-func (i *Infra) resume(p Project, stopped map[string]string, planned bool) {
+func (i *Infra) resume(p Project, stopped map[string]string, answers map[string]Answer, planned bool) {
 	i.adopt(p)
 	for _, name := range i.names() {
-		i.step(name, Resume{StoppedBy: stopped[name], Planned: planned})
+		i.step(name, Resume{StoppedBy: stopped[name], Planned: planned, Answer: answers[name]})
 	}
 }
 

@@ -3,6 +3,7 @@ package infra
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -304,5 +305,24 @@ func TestBootStartsWhatNobodyHadStopped(t *testing.T) {
 		is(t, next, "ours", "after a boot", "running", view.HealthRunning, "running")
 		is(t, next, "worker", "after a boot", "running", view.HealthHealthy, "healthcheck")
 		is(t, next, "theirs", "after a boot", "exited", view.HealthStopped, view.ByOther)
+	})
+}
+
+// The next daemon shows at once what was ready, before anything has been asked.
+func TestReadinessOutlivesTheDaemon(t *testing.T) {
+	kept(t, func(t *testing.T, i *Infra, d *engineDouble) {
+		p := servicesOf("db").with("db", checked)
+		up(t, i, p)
+		answers := i.Answers()
+		i.Close()
+		d.mu.Lock()
+		d.checks = func() (probe.Execution, error) { return probe.Execution{}, errNoCall } // nothing answers meanwhile
+		d.mu.Unlock()
+		next := New(d, slog.New(slog.DiscardHandler), func(view.Event) {})
+		defer next.Close()
+		if err := next.Resume(t.Context(), p, nil, answers, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		is(t, next, "db", "at once", "running", view.HealthHealthy, "healthcheck")
 	})
 }

@@ -198,6 +198,12 @@ func (k *keeping) tell(e view.Event) {
 	k.publish(e)
 }
 
+// Told returns when all that Snapshot showed before has been published.
+func (k *keeping) Told() {
+	k.telling.Lock()
+	defer k.telling.Unlock()
+}
+
 // Snapshot is every service, dependencies first, from memory.
 func (k *keeping) Snapshot() []view.ServiceDetails {
 	k.mu.Lock()
@@ -210,6 +216,19 @@ func (k *keeping) Snapshot() []view.ServiceDetails {
 			v.MemoryBytes, v.CPUPercent = k.sampler.usage(s.container)
 		}
 		out = append(out, v)
+	}
+	return out
+}
+
+// Answers are those of the services that have answered and are ready, for Resume.
+func (k *keeping) Answers() map[string]Answer {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := map[string]Answer{}
+	for name, s := range k.kept {
+		if m := s.machine; m.Phase == PhaseReady && m.Checked {
+			out[name] = Answer{m.Run.Container, m.Run.Started, m.ReadyBy, m.Detail}
+		}
 	}
 	return out
 }

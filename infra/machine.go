@@ -54,6 +54,7 @@ type Machine struct {
 	Fresh    bool // a plan has made the place of its data, and it has not been ready since
 	HalfMade bool // a run on such data has ended: the next one may take them for whole
 
+	Known    Answer     // of the earlier daemon's last run that was ready
 	ReadyBy  probe.Kind // while it is ready: what that rests on
 	Broken   bool       // it answers and refuses: waiting does not help
 	Sick     bool       // it was ready, and the engine's own healthcheck fails
@@ -65,6 +66,19 @@ type Machine struct {
 	Checked    bool   // it can be asked whether it is ready
 	StopSignal string // of its container; empty: SIGTERM
 	counted    int    // restarts of its container that the engine has counted and Restarts contains
+}
+
+// Answer is what is known of a run that is ready, for Resume by the next daemon. The zero Answer is none.
+type Answer struct {
+	Container string     `json:"container"`
+	Started   time.Time  `json:"started_at"`
+	By        probe.Kind `json:"ready_by"`
+	Detail    string     `json:"detail"`
+}
+
+// of says whether it is the answer of a run.
+func (a Answer) of(run Run) bool {
+	return a.Container != "" && a.Container == run.Container && a.Started.Equal(run.Started)
 }
 
 // Signs tell whose doing the end of a run is.
@@ -135,7 +149,7 @@ func (m Machine) Step(ev Event) (Machine, []Effect) {
 			return m, []Effect{SetTimer{repairDelay(m.Failures)}}
 		}
 	case Resume:
-		m.StoppedBy, m.Wanted, m.Busy = ev.StoppedBy, ev.StoppedBy != view.ByDevstack, ev.Planned
+		m.StoppedBy, m.Wanted, m.Busy, m.Known = ev.StoppedBy, ev.StoppedBy != view.ByDevstack, ev.Planned, ev.Answer
 	case Elapsed:
 		if m.Phase == PhaseRepairing && !m.Busy {
 			return m, []Effect{BringBack{}}
@@ -231,7 +245,8 @@ func (m Machine) seen(ev Seen) (Machine, []Effect) {
 		if same && m.Phase != PhaseDown {
 			return m.followEngine(ev.Sick), nil
 		}
-		return m.began(ev.Run, same)
+		m, effects := m.began(ev.Run, same)
+		return m.followEngine(ev.Sick), effects
 	case "exited", "dead", "restarting":
 		return m.ended(ending{ev.Run, ev.State, ev.ExitCode, ev.OOM, ev.Finished, ev.Signs, ev.Lines})
 	}
@@ -256,6 +271,8 @@ func (m Machine) began(run Run, known bool) (Machine, []Effect) {
 		m.Detail = "at work"
 	case !m.Checked:
 		m.Phase, m.WasReady, m.ReadyBy, m.Detail = PhaseReady, true, probe.Running, "runs, and cannot be asked whether it is ready"
+	case m.Known.of(run): // what is known does not become unknown; who resumes has it asked
+		m.Phase, m.WasReady, m.ReadyBy, m.Detail = PhaseReady, true, m.Known.By, m.Known.Detail
 	default:
 		if m.failing() {
 			m.Detail = after // it goes on being the cause

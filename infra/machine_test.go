@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"devstack/probe"
 	"devstack/view"
 )
 
@@ -250,6 +251,24 @@ func TestResume(t *testing.T) {
 		if m, _ := steps(newMachine(), append([]Event{Resume{StoppedBy: test.by}}, test.events...)...); m.Phase != test.want {
 			t.Errorf("%s: %s, want %s", test.name, m.Phase, test.want)
 		}
+	}
+}
+
+// What an earlier daemon knew to be ready is so while the same run goes on.
+func TestWhatIsKnownDoesNotBecomeUnknown(t *testing.T) {
+	answer := Answer{run1.Container, run1.Started.In(time.FixedZone("", 3600)), probe.Pong, "PONG"} // as JSON gives it back
+	m, effects := steps(newMachine(), Resume{Answer: answer}, seen(run1, "running"))
+	if !m.Ready() || m.ReadyBy != probe.Pong || m.Detail != "PONG" || !m.WasReady {
+		t.Errorf("the same run: %+v, %v", m, effects)
+	}
+	if m, _ = steps(m, Silent{run1, "no answer"}); m.Phase != PhaseProbing {
+		t.Errorf("asked, and silent: %s", m.Phase)
+	}
+	if m, _ := steps(newMachine(), Resume{Answer: answer}, Seen{Run: run1, State: "running", Checked: true, Sick: "exit 1"}); m.Ready() {
+		t.Error("ready, though the engine says that it is not")
+	}
+	if m, _ := steps(newMachine(), Resume{Answer: answer}, seen(Run{run1.Container, run1.Started.Add(time.Second)}, "running")); m.Phase != PhaseProbing {
+		t.Errorf("another run: %s", m.Phase)
 	}
 }
 

@@ -19,7 +19,8 @@ type Others struct {
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
 	publish func(view.Event)
-	checks  []*check // by place in list; nil: it cannot be asked
+	checks  []*check   // by place in list; nil: it cannot be asked
+	telling sync.Mutex // held while a change is made and published
 
 	mu   sync.Mutex // guards list
 	list []view.ServiceDetails
@@ -97,6 +98,8 @@ func (o *Others) ask(ctx context.Context, i int) probe.Result {
 
 // saw notes an answer.
 func (o *Others) saw(i int, r probe.Result) {
+	o.telling.Lock()
+	defer o.telling.Unlock()
 	o.mu.Lock()
 	s := &o.list[i]
 	before := s.Ready
@@ -139,6 +142,12 @@ func (o *Others) Confirm(ctx context.Context, services ...string) {
 		asked.Go(func() { o.Check(ctx, name) })
 	}
 	asked.Wait()
+}
+
+// Told returns when all that Snapshot showed before has been published.
+func (o *Others) Told() {
+	o.telling.Lock()
+	defer o.telling.Unlock()
 }
 
 // Snapshot is every service, as it answered last.

@@ -3,8 +3,10 @@ package infra
 import (
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -101,4 +103,23 @@ func TestOthersConfirm(t *testing.T) {
 	if s := o.Snapshot()[0]; s.State != view.Absent || s.Ready {
 		t.Errorf("when it is gone: %+v", s)
 	}
+}
+
+// A snapshot is ahead of its events; Told waits for them.
+func TestToldWaitsForTheEvent(t *testing.T) {
+	shown, told := make(chan struct{}), atomic.Bool{}
+	o := &Others{
+		cancel: func() {}, checks: []*check{nil}, list: []view.ServiceDetails{view.NewService("db")},
+		publish: func(view.Event) { <-shown; told.Store(true) },
+	}
+	o.work.Go(func() { o.saw(0, probe.Result{Ready: true, By: probe.Pong}) })
+	for !o.Snapshot()[0].Ready {
+		runtime.Gosched()
+	}
+	close(shown)
+	o.Told()
+	if !told.Load() {
+		t.Error("the event comes after Told")
+	}
+	o.Close()
 }

@@ -134,6 +134,7 @@ type (
 		Exit   Exited
 		Reason view.Reason
 		Beside bool // of a launch beside the one that serves
+		Closed bool // nobody had asked for it, and a dependency was not as far as it must be
 	}
 )
 

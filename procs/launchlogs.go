@@ -35,8 +35,9 @@ func (s logStart) of(i int) *position {
 	return &s[i]
 }
 
-// lastLinesSince returns the newest n lines of a launch: its standard error, or its output if it wrote no errors.
-func lastLinesSince(app stack.App, start logStart, n int) []string {
+// lastLinesSince returns the newest n lines of a launch, and the file that they are in: its standard error, or its output if
+// it wrote no errors. The file is empty if there are no lines.
+func lastLinesSince(app stack.App, start logStart, n int) (lines []string, file string) {
 	format, layout := logFormat(app)
 	paths := logPaths(app)
 	for i := len(paths) - 1; i >= 0; i-- {
@@ -57,10 +58,10 @@ func lastLinesSince(app stack.App, start logStart, n int) []string {
 		}
 		t.close()
 		if len(lines) > 0 {
-			return lines[max(0, len(lines)-n):]
+			return lines[max(0, len(lines)-n):], paths[i]
 		}
 	}
-	return []string{}
+	return []string{}, ""
 }
 
 // linesSince are the lines of a launch as they are written. Call done after the last line.

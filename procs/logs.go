@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 	"time"
 
 	"devstack/procs/keeper/logs"
@@ -53,6 +54,8 @@ type LogRecord struct {
 	ID       *int
 	Instance int
 	Message  string // without the line end and the timestamp that the keeper put before it
+
+	file string // that it is in
 }
 
 // ReadLogs yields history, merged by time over all streams, and then, if Follow is set, what programs write from then on. It
@@ -84,15 +87,23 @@ func ReadLogs(ctx context.Context, q LogQuery) iter.Seq2[LogRecord, error] {
 	}
 }
 
-// LastLines returns the newest n lines of an app since the given time, both streams merged by time.
-func LastLines(src LogSource, stateDir string, n int, since time.Time) []string {
-	lines := []string{}
+// LastLines returns the newest n lines of an app since the given time, both streams merged by time, and the files that they
+// are in.
+func LastLines(src LogSource, stateDir string, n int, since time.Time) (lines, files []string) {
+	var records []LogRecord
 	for r, err := range ReadLogs(context.Background(), LogQuery{Sources: []LogSource{src}, StateDir: stateDir, Lines: n, Since: since}) {
 		if err == nil {
-			lines = append(lines, r.Message)
+			records = append(records, r)
 		}
 	}
-	return lines[max(0, len(lines)-n):]
+	lines, files = []string{}, []string{}
+	for _, r := range records[max(0, len(records)-n):] {
+		lines = append(lines, r.Message)
+		if !slices.Contains(files, r.file) {
+			files = append(files, r.file)
+		}
+	}
+	return lines, files
 }
 
 // Flush empties the log files of an app's n-th instance, rotated ones included. Whoever follows them goes on.
@@ -198,7 +209,7 @@ func (s *logStream) fill(final bool) error {
 			return nil
 		}
 	}
-	r := LogRecord{App: s.src.App, ID: s.src.ID, Instance: s.src.Instance, Stream: s.stream}
+	r := LogRecord{App: s.src.App, ID: s.src.ID, Instance: s.src.Instance, Stream: s.stream, file: s.path}
 	parseLine(&r, line.text, s.src.Format, s.src.Layout)
 	if r.Time.IsZero() {
 		r.Time = s.indexTime(line)

@@ -207,8 +207,12 @@ func TestMergedByTime(t *testing.T) {
 	if got := messages(t, q); !slices.Equal(got, want[3:4:4]) && !slices.Equal(got, []string{"ping 2", "pong 2", "ping 3", "pong 3"}) {
 		t.Errorf("since, out: %q", got)
 	}
-	if got := LastLines(SourceOf(ping, 0, nil), p.stateDir, 2, time.Time{}); !slices.Equal(got, []string{"ping 3", "ping 3"}) {
-		t.Errorf("last lines %q", got)
+	got, files := LastLines(SourceOf(ping, 0, nil), p.stateDir, 2, time.Time{})
+	if !slices.Equal(got, []string{"ping 3", "ping 3"}) || !slices.Equal(files, []string{ping.OutFile, ping.ErrorFile}) {
+		t.Errorf("last lines %q of %q", got, files)
+	}
+	if got, files := LastLines(SourceOf(ping, 0, nil), p.stateDir, 1, time.Time{}); len(got) != 1 || !slices.Equal(files, []string{ping.ErrorFile}) {
+		t.Errorf("last line %q of %q", got, files)
 	}
 }
 

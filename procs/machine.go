@@ -150,9 +150,9 @@ func (m Machine) stepRunning(ev Event) (Machine, []Effect) {
 		m.Restarts = view.Restarts{}
 		return m.forgiven().stop(view.Manual, true)
 	case MemoryExceeded:
-		return m.counted(view.Memory).stop(view.Memory, true)
+		return m.stop(view.Memory, true)
 	case Unhealthy:
-		return m.counted(view.Liveness).stop(view.Liveness, true)
+		return m.stop(view.Liveness, true)
 	case FileChanged: // what failed in a row was another program
 		return m.forgiven().counted(view.Watch).stop(view.Watch, true)
 	case CronDue:
@@ -245,7 +245,7 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 	if m.State == view.Stopping {
 		why = m.Reason
 	}
-	done := []Effect{StopTimer{m.Gen}, KillTree{m.Gen}, Record{Exit: ev, Reason: why}}
+	done := []Effect{StopTimer{m.Gen}, KillTree{m.Gen}, Record{Exit: ev, Reason: why, Closed: m.Closed && m.State != view.Stopping}}
 	wasStopping := m.State == view.Stopping
 	m.Ready, m.Late, m.Failed, m.State, m.Reason, m.Draining = false, false, 0, view.Stopped, "", false
 
@@ -270,15 +270,15 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 		m.Ended = true
 		return m, done
 	}
-	return m.retry(ev, why, enforced, done)
+	return m.retry(ev, why, done)
 }
 
 // retry is what comes after a launch that has failed: the next one, sooner or later, or the end of trying. A one_shot that fails
-// has failed, however long that took. counted says that its restart is counted already.
-func (m Machine) retry(ev Exited, why view.Reason, counted bool, done []Effect) (Machine, []Effect) {
+// has failed, however long that took.
+func (m Machine) retry(ev Exited, why view.Reason, done []Effect) (Machine, []Effect) {
 	p := m.Policy
 	switch {
-	case m.Closed && !counted: // it lost what it depends on: not its fault
+	case m.Closed: // it lost what it depends on: not its fault
 		m.State = view.Waiting
 		return m.counted(why), done
 	case ev.Uptime >= p.MinUptime && !p.OneShot:
@@ -290,9 +290,7 @@ func (m Machine) retry(ev Exited, why view.Reason, counted bool, done []Effect) 
 			return m, done
 		}
 	}
-	if !counted {
-		m = m.counted(why)
-	}
+	m = m.counted(why)
 	delay := m.Policy.restartDelay(m.Unstable)
 	if delay == 0 {
 		next, effects := m.launch()

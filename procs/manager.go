@@ -81,6 +81,9 @@ func (m *Manager) Close() {
 	m.saver.flush()
 }
 
+// SaveSoon has Options.Save called as after a change of a process: something else that it writes has changed.
+func (m *Manager) SaveSoon() { m.saver.changed() }
+
 // Apply sets the definitions. A new app is known and stopped, and so is a new instance of a known one; an app with
 // another Hash is restarted unless it is stopped; one with the same Hash gets its new environment at its next launch.
 // What is gone is stopped, then removed: whole apps, and of an app with fewer instances those with the highest numbers.

@@ -46,7 +46,8 @@ func (s *supervisor) perform(e Effect) (failed Event) {
 		s.known(e.Gen).stopTimer()
 	case Record:
 		l := s.known(e.Exit.Gen)
-		s.exitCause = s.shown.exited(e, lastLinesSince(l.app, l.logStart, ExitLines))
+		lines, file := lastLinesSince(l.app, l.logStart, ExitLines)
+		s.exitCause = s.shown.exited(e, lines, file)
 	}
 	return nil
 }

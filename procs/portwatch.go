@@ -19,7 +19,7 @@ const (
 	portPause    = 50 * time.Millisecond
 	anyPortPause = 100 * time.Millisecond
 	toldPause    = 250 * time.Millisecond // of what node opens itself, the keeper tells
-	inspectPause = time.Second            // between looks at what a launch does instead, each twice as long after the one before
+	inspectPause = 2 * time.Second        // between looks at what a launch does instead; one is made just before it is late
 )
 
 // watchPort waits until something in the launch's process tree listens: on the app's port, or, without one, on any but a
@@ -68,7 +68,7 @@ func (w *portWatch) wait(ctx context.Context, seen func(probe.Result), limit tim
 	defer w.kernel.close()
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
-	began, inspected, nextInspection := time.Now(), "", inspectPause
+	began, inspected, nextInspection := time.Now(), "", min(inspectPause, limit-2*pause)
 	before := 0
 	for {
 		select {
@@ -83,7 +83,10 @@ func (w *portWatch) wait(ctx context.Context, seen func(probe.Result), limit tim
 		before = found
 		elapsed := time.Since(began)
 		if w.port != 0 && elapsed >= nextInspection {
-			nextInspection = 2 * elapsed
+			nextInspection = elapsed + inspectPause
+			if last := limit - 2*pause; elapsed < last {
+				nextInspection = min(nextInspection, last)
+			}
 			if detail := w.inspect(); detail != inspected {
 				inspected = detail
 				seen(probe.Result{Detail: detail})
@@ -117,7 +120,7 @@ func (w *portWatch) look() int {
 	if holdsSocket(treeOf(w.root), socket) || holdsSocket(orphansOf(w.root), socket) {
 		return w.port
 	}
-	w.stranger, w.askAgain = socket, time.Now().Add(inspectPause)
+	w.stranger, w.askAgain = socket, time.Now().Add(time.Second)
 	return 0
 }
 

@@ -61,6 +61,24 @@ func TestCrashKeepsItsLastLines(t *testing.T) {
 	if *last.Code != 3 || last.Reason != view.Crash || !slices.Equal(last.LastLines, []string{"boom", "no end"}) {
 		t.Errorf("last exit %+v, last lines %q", last, last.LastLines)
 	}
+	if string(last.LogFile) != app.ErrorFile {
+		t.Errorf("the lines are in %q, said is %q", app.ErrorFile, last.LogFile)
+	}
+}
+
+// The last lines of a program that writes no errors are in the file of its output.
+func TestLastLinesKnowTheirFile(t *testing.T) {
+	p := newProject(t)
+	talks := p.app("talks", "/bin/sh", "-c", "echo booting; exit 1")
+	silent := p.app("silent", "/bin/sh", "-c", "exit 1")
+	talks.MaxRestarts, silent.MaxRestarts = 0, 0
+	p.start(talks, silent)
+	if got := p.untilState("talks", view.Errored).Exits[0]; string(got.LogFile) != talks.OutFile || !slices.Equal(got.LastLines, []string{"booting"}) {
+		t.Errorf("%q in %q", got.LastLines, got.LogFile)
+	}
+	if got := p.untilState("silent", view.Errored).Exits[0]; got.LogFile != "" || len(got.LastLines) > 0 {
+		t.Errorf("%q in %q", got.LastLines, got.LogFile)
+	}
 }
 
 func TestProgramThatIsNotThere(t *testing.T) {
@@ -107,6 +125,22 @@ func TestHTTPHealthcheckAndPorts(t *testing.T) {
 	got = p.until("web", "restarted", func(got Process) bool { return len(got.Exits) > 0 })
 	if got.Exits[0].Reason != view.Liveness {
 		t.Errorf("exits %+v", got.Exits)
+	}
+}
+
+// The ports of a wrapped program are there at the first look at it, not only after the second look.
+func TestPortsOfAWrappedProgramAtOnce(t *testing.T) {
+	p := newProject(t)
+	port := freePort(t)
+	app := p.app("web", "/bin/sh", "-c", fmt.Sprintf(`node -e 'require("http").createServer().listen(%d)'; true`, port))
+	app.Port = port
+	p.start(app)
+	got := p.untilReady("web")
+	if ports := p.current().SnapshotWithPorts()[0].Ports; got.MemoryBytes == nil && len(ports) != 1 {
+		t.Errorf("ports %+v, want %d", ports, port)
+	}
+	if now := p.current().SnapshotWithPortsNow()[0]; len(now.Ports) != 1 || len(now.Children) != 1 || now.MemoryBytes == nil {
+		t.Errorf("now: ports %+v, children %v", now.Ports, now.Children)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -184,6 +185,28 @@ func (a *App) lacks(key string) bool {
 	i, found := slices.BinarySearchFunc(a.Environment, key, func(v Variable, key string) int { return strings.Compare(v.Key, key) })
 	return !found || a.Environment[i].Value == ""
 }
+
+// putPackagesOnPath puts the executables of installed packages before PATH, as npm does for scripts: node_modules/.bin of
+// the app's cwd, and of every directory above it up to the stack's. They are there whether or not they exist now, so that
+// an install changes no definition. Another machine's PATH is its own, and without a PATH the system's default stays.
+func (d *definition) putPackagesOnPath(e *environment, dir string) {
+	i := slices.IndexFunc(d.Environment, func(v Variable) bool { return v.Key == "PATH" })
+	if e.portable || i < 0 || d.Environment[i].Value == "" {
+		return
+	}
+	path := ""
+	for folder := d.Cwd; ; folder = filepath.Dir(folder) {
+		path += filepath.Join(folder, packageBin) + string(filepath.ListSeparator)
+		if folder == dir || !strings.HasPrefix(folder, strings.TrimSuffix(dir, "/")+"/") {
+			break
+		}
+	}
+	v := &d.Environment[i]
+	v.Value, v.Origin = path+v.Value, packageBin+", "+v.Origin
+}
+
+// packageBin is where package managers put the executables of what they install.
+const packageBin = "node_modules/.bin"
 
 // Environ is the environment as exec wants it: KEY=VALUE.
 func (a *App) Environ() []string {

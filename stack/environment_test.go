@@ -60,6 +60,53 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// As npm does for scripts: the nearest node_modules/.bin first, up to the stack's directory and no further, then the user's.
+func TestInstalledPackagesAreOnPath(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(write(t, map[string]string{"ecosystem.yaml": `apps:
+- {name: web, script: a.js, cwd: packages/web}
+- {name: top, script: a.js}
+- {name: away, script: a.js, cwd: /opt/tool}
+- {name: own, script: a.js, env: {PATH: /own}}
+`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := func(parts ...string) string {
+		return filepath.Join(dir, filepath.Join(parts...), "node_modules", ".bin")
+	}
+	pathOf := func(s *stack.Stack, name string) stack.Variable {
+		for _, v := range app(t, s, name).Environment {
+			if v.Key == "PATH" {
+				return v
+			}
+		}
+		return stack.Variable{}
+	}
+	s := load(t, dir, "PATH=/usr/bin:/bin")
+	for name, want := range map[string]string{
+		"web":  bin("packages", "web") + ":" + bin("packages") + ":" + bin() + ":/usr/bin:/bin",
+		"top":  bin() + ":/usr/bin:/bin",
+		"away": "/opt/tool/node_modules/.bin:/usr/bin:/bin",
+	} {
+		if v := pathOf(s, name); v.Value != want || v.Origin != "node_modules/.bin, shell" {
+			t.Errorf("%s: %+v, want %s", name, v, want)
+		}
+	}
+	if v := pathOf(load(t, dir), "own"); v.Value != bin()+":/own" || v.Origin != "node_modules/.bin, env" {
+		t.Errorf("own: %+v", v)
+	}
+	if v := pathOf(load(t, dir), "top"); v.Key != "" {
+		t.Errorf("without a PATH the system's default is to stay: %+v", v)
+	}
+	elsewhere, err := stack.Load(t.Context(), stack.Options{File: filepath.Join(dir, "ecosystem.yaml"), Portable: true, Environment: []string{"PATH=/bin"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := pathOf(elsewhere, "own"); v.Value != "/own" || v.Origin != "env" {
+		t.Errorf("another machine gets this one's folders: %+v", v)
+	}
+}
+
 func TestBareVariableIsOnlyDeclared(t *testing.T) {
 	dir := write(t, map[string]string{"ecosystem.yaml": "apps: [{name: web, script: a.js, env: {DOT: , SHELL: , NONE: }}]", ".env": "DOT=dot\n"})
 	want := []stack.Variable{{Key: "DOT", Value: "dot", Origin: ".env", Declared: true}, {Key: "SHELL", Value: "sh", Origin: "shell", Declared: true}}

@@ -104,6 +104,7 @@ func (s *ecosystem) assemble(ctx context.Context, file string, o Options) (*Stac
 		if d.Hash, err = d.hash(); err != nil {
 			return nil, err
 		}
+		d.putPackagesOnPath(&s.env, s.dir) // after the hash: it follows from cwd, and no running app is to restart for it
 		out.Apps = append(out.Apps, d.App)
 		out.origins[d.Name] = d.origins
 	}

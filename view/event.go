@@ -32,6 +32,7 @@ const (
 	KindPull    Kind = "pull"    // image pull progress
 	KindBuild   Kind = "build"   // output of the build command
 	KindOrder   Kind = "order"   // first event of up: To is every resource that it is about, comma-separated, in start order
+	KindFailure Kind = "failure" // a resource has failed, and the action goes on waiting for others (Message: why, without the name)
 	KindWarning Kind = "warning" // Message says what and what to do
 	KindGap     Kind = "gap"     // events between the client's and the oldest kept one are lost
 	KindLine    Kind = "line"    // a line of what is going on (Message)

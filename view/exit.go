@@ -21,6 +21,11 @@ type ExitRecord struct {
 	Cause     Text     `json:"cause"` // of a stop, in words: "src/server.js changed"; null when it ended by itself
 	UptimeMS  int64    `json:"uptime_ms"`
 	LastLines []string `json:"last_lines"` // of this very run, oldest first, at most 20
+	LogFile   Text     `json:"log_file"`   // of an app: the file that LastLines are in; null: there are none
+	Beside    bool     `json:"beside"`     // of a launch that was not the one that serves: a reload's
+
+	// DependencyDown says that a dependency was not as far as it must be: the exit is not the program's fault.
+	DependencyDown bool `json:"dependency_down"`
 }
 
 // Reason is why something ended.
@@ -73,6 +78,15 @@ func (e ExitRecord) Ending() string {
 		return e.Exit.Ending()
 	}
 	return e.Exit.Ending() + ": " + string(e.Cause)
+}
+
+// EndingAfter is Ending with how long the launch had lived.
+func (e ExitRecord) EndingAfter() string {
+	text := e.Exit.Ending() + " after " + (time.Duration(e.UptimeMS) * time.Millisecond).Round(100*time.Millisecond).String()
+	if e.Cause == "" || e.Reason == Manual {
+		return text
+	}
+	return text + ": " + string(e.Cause)
 }
 
 // Restarts counts restarts by their reason.

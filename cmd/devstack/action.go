@@ -38,7 +38,7 @@ func (f *Factory) action(title string, call func(each func(api.Event)) (*api.Res
 		live.stop(err == nil)
 		return result, err
 	}
-	lines := newPlain(f.IO.Err, time.Now(), ending)
+	lines := newPlain(f.IO.Err, f.IO.ErrStyle(), time.Now(), ending)
 	return call(func(e api.Event) { lines.event(e.Event) })
 }
 
@@ -60,7 +60,7 @@ func (f *Factory) finish(result *api.Result, table bool) error {
 	fmt.Fprint(f.IO.Out, result.Plan)
 	if table && result.State != nil {
 		fmt.Fprint(f.IO.Out, renderState(result.State, time.Now(), f.IO.TableWidth(), f.IO.OutStyle()))
-		if urls := endpoints(result.State); len(urls) > 0 {
+		if urls := endpoints(result.State, result.Links); len(urls) > 0 {
 			fmt.Fprintf(f.IO.Out, "\n%s\n", strings.Join(urls, "\n"))
 		}
 	}

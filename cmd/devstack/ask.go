@@ -37,9 +37,9 @@ func askText[Request any](ctx context.Context, f *Factory, files api.Files, to a
 func (f *Factory) line(e view.Event) {
 	switch e.Kind {
 	case view.KindLine:
-		fmt.Fprintln(f.IO.Err, e.Message)
+		fmt.Fprintln(f.IO.Err, printableLines(e.Message))
 	case view.KindWarning:
-		fmt.Fprintln(f.IO.Err, f.IO.ErrStyle().yellow("warning:"), e.Message)
+		fmt.Fprintln(f.IO.Err, f.IO.ErrStyle().yellow("warning:"), printableLines(e.Message))
 	}
 }
 

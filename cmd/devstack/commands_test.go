@@ -48,7 +48,8 @@ func TestUpShowsHowItEnded(t *testing.T) {
 	b := newBed(t, daemon(posts, api.Result{
 		Exit: api.ExitProcess, Error: "agent-e2e does not stay up", Hint: "devstack logs agent-e2e --err", State: sampleState(),
 		Notes:    []string{"the shell overrides REDIS_URL"},
-		Failures: []api.Failure{{Resource: "agent-e2e", Message: "exited with code 1", LastLines: []string{"boom"}, LogFile: "/l.log"}},
+		Failures: []api.Failure{{Resource: "agent-e2e", Message: "exited with code 1", LastLines: []string{"boom"}, LogFile: "/l.log", LogFiles: []string{"/l.log"}}},
+		Links:    []api.Link{{Name: "orchestrator", Port: 3000, Kind: api.LinkHTTP, URL: "http://localhost:3000"}},
 	}))
 	if code := b.run("up", "--timeout", "5s", "agent-e2e"); code != api.ExitProcess {
 		t.Errorf("ended with %d", code)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -146,8 +147,11 @@ func (s *sheet) process(d api.ProcessDetails, now time.Time) {
 	s.pair("restarts", fmt.Sprintf("%d, %d in a row after unstable exits (limit %s)", d.Restarts, d.UnstableRestarts, limit(d.MaxRestarts)))
 	s.pair("restarted by", causes(d.RestartsBy.Counts()))
 	s.usage(d.CPUPercent, d.MemoryBytes, d.MaxMemoryBytes)
+	for _, link := range d.Links {
+		s.pair("url", string(link.URL))
+	}
 	for _, p := range d.Ports {
-		s.pair("port", address(p.Host, p.Port))
+		s.pair("port", address(p.Host, p.Port)+inspects(d.Links, p.Port))
 	}
 	s.pair("held sockets", joinAddresses(d.Held))
 	s.pair("id, namespace", fmt.Sprintf("%d, %s", d.ID, d.Namespace))
@@ -178,6 +182,14 @@ func (s *sheet) reload(d api.ProcessDetails) {
 	if d.RetiringPid != nil {
 		s.pair("retiring", fmt.Sprintf("pid %d", *d.RetiringPid))
 	}
+}
+
+// inspects says of a port that a debugger answers there.
+func inspects(links []api.Link, port int) string {
+	if slices.ContainsFunc(links, func(l api.Link) bool { return l.Port == port && l.Kind == api.LinkInspector }) {
+		return " (inspector)"
+	}
+	return ""
 }
 
 func (s *sheet) usage(percent *float64, bytes, maxBytes *int64) {
@@ -232,7 +244,7 @@ func (s *sheet) exits(all []view.ExitRecord, now time.Time) {
 		s.pair(format.Age(now.Sub(e.At))+" ago", e.Exit.Ending()+" after "+elapsed(time.Duration(e.UptimeMS)*time.Millisecond))
 		s.pair("", string(e.Cause))
 		for _, line := range e.LastLines {
-			s.pair("", "│ "+line)
+			fmt.Fprintf(s, "  %s  %s\n", pad("", 18), excerpt(line, s.style))
 		}
 	}
 }

@@ -54,7 +54,9 @@ func (f *Factory) Project() (*project, error) {
 	return p, nil
 }
 
-func (f *Factory) note(text string) { fmt.Fprintln(f.IO.Err, f.IO.ErrStyle().yellow("note:"), text) }
+func (f *Factory) note(text string) {
+	fmt.Fprintln(f.IO.Err, f.IO.ErrStyle().yellow("note:"), printableLines(text))
+}
 
 // Client is a client of the project's daemon, running or not.
 func (f *Factory) Client(p *project) *api.Client {

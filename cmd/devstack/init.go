@@ -23,8 +23,12 @@ func newCmdInit(f *Factory, runF func(context.Context, *InitOptions) error) *cob
 		GroupID: groupFiles,
 		Args:    cobra.NoArgs,
 		Long: `Looks at package.json, the packages of its workspaces (npm, yarn, pnpm) and the Compose file of this
-directory, says what it found, and writes ecosystem.yaml: an app for each package with a start script, a bin or a
-main in dist, waiting for the services that run an image. An ecosystem.yaml that is there stays as it is.
+directory, says what it found, and writes ecosystem.yaml: an app for each package with a start script, a bin, a dev
+script or a main in dist, waiting for the services that run an image. An ecosystem.yaml that is there stays as it is.
+
+An app gets a port where its script, its framework, its .env or its entry file tells one, and a healthcheck where the
+entry file has a health route. Scripts are run by the package manager whose lock file is there. What is not built yet
+gets a one_shot that builds it.
 
 Also writes .devstack/schema.json, for editors.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -13,14 +13,27 @@ import (
 // board is what an action has come to, as its events tell it: the content of the live block. It is a value fed with
 // events and read with frame; it knows no terminal and no clock.
 type board struct {
-	title    string
-	ending   bool // the action ends resources: a row is done when it has stopped, not when it is ready
-	start    time.Time
-	order    []string // of the rows; those not in it follow in the order of their first event
-	rows     []*row
-	build    []string
-	warnings []string
-	over     bool // the action has ended: only the head is left
+	title  string
+	ending bool // the action ends resources: a row is done when it has stopped, not when it is ready
+	start  time.Time
+	order  []string // of the rows; those not in it follow in the order of their first event
+	rows   []*row
+	build  []string
+	said   []said // to stay above the block, in order
+	over   bool   // the action has ended: only the head is left
+}
+
+// said is a warning, or a failure of a resource.
+type said struct {
+	failed string // the resource; empty: a warning
+	text   string
+}
+
+func (s said) line(c style) string {
+	if s.failed != "" {
+		return c.red("✗ " + s.failed + ": " + printable(s.text))
+	}
+	return c.yellow("warning:") + " " + printable(s.text)
 }
 
 // row is one resource.
@@ -46,7 +59,14 @@ func (b *board) apply(e view.Event) {
 		b.build = b.build[max(0, len(b.build)-buildLines):]
 		return
 	case view.KindWarning:
-		b.warnings = append(b.warnings, e.Message)
+		if !saidAsFailure(e) {
+			b.said = append(b.said, said{text: e.Message})
+		}
+		return
+	case view.KindFailure:
+		if !slices.ContainsFunc(b.said, func(s said) bool { return s.failed == e.Resource }) { // another command has told the same
+			b.said = append(b.said, said{failed: e.Resource, text: e.Message})
+		}
 		return
 	case view.KindOrder:
 		b.order = strings.Split(e.To, ", ")

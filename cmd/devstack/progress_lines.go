@@ -21,13 +21,14 @@ func rawEvents(w io.Writer) func(api.Event) {
 // plain shows progress as lines, one per step that a person would want to know of.
 type plain struct {
 	w      io.Writer
+	c      style
 	start  time.Time
 	ending bool              // as in board
 	last   map[string]string // resource and kind -> its last line
 }
 
-func newPlain(w io.Writer, start time.Time, ending bool) *plain {
-	return &plain{w, start, ending, map[string]string{}}
+func newPlain(w io.Writer, c style, start time.Time, ending bool) *plain {
+	return &plain{w, c, start, ending, map[string]string{}}
 }
 
 func (p *plain) event(e view.Event) {
@@ -38,12 +39,16 @@ func (p *plain) event(e view.Event) {
 	key := format.Instance(e.Resource, e.Instance)
 	before, told := p.last[key+string(e.Kind)]
 	fewer := e.Kind == view.KindWaiting && told // what it waits for gets less one by one
-	if line == "" || before == line || fewer {
+	again := e.Kind == view.KindFailure && told // another command has told the same
+	if line == "" || before == line || fewer || again {
 		return
 	}
 	p.last[key+string(e.Kind)] = line
 	if key != "" {
 		line = key + ": " + line
+	}
+	if line = printableLines(line); e.Kind == view.KindFailure {
+		line = p.c.red("✗ " + line)
 	}
 	fmt.Fprintf(p.w, "%6s  %s\n", elapsed(e.Time.Sub(p.start)), line)
 }
@@ -80,11 +85,19 @@ func plainLine(e view.Event) string {
 		return pullStep(e.Progress)
 	case view.KindBuild:
 		return strings.TrimRight(e.Message, "\n")
+	case view.KindFailure:
+		return e.Message
 	case view.KindWarning:
+		if saidAsFailure(e) {
+			return ""
+		}
 		return "warning: " + e.Message
 	}
 	return ""
 }
+
+// saidAsFailure says of a warning that an action which waits for the resource says the same, and more, as its failure.
+func saidAsFailure(e view.Event) bool { return e.Cause == "listen_timeout" }
 
 // reloadText is how far a reload has come.
 func reloadText(e view.Event) string {

@@ -13,10 +13,10 @@ import (
 type live struct {
 	io *IOStreams
 
-	mu     sync.Mutex
-	board  board
-	drawn  int // lines on the screen
-	warned int // warnings already printed above the block
+	mu    sync.Mutex
+	board board
+	drawn int // lines on the screen
+	said  int // of what is to stay above the block, how much is printed
 
 	end  chan struct{}
 	done chan struct{}
@@ -72,8 +72,8 @@ func (l *live) draw() {
 		fmt.Fprintf(&out, "\x1b[%dA", l.drawn)
 	}
 	out.WriteString("\r")
-	for ; l.warned < len(l.board.warnings); l.warned++ {
-		fmt.Fprintf(&out, "%s %s\x1b[K\n", c.yellow("warning:"), printable(l.board.warnings[l.warned]))
+	for ; l.said < len(l.board.said); l.said++ {
+		fmt.Fprintf(&out, "%s\x1b[K\n", l.board.said[l.said].line(c))
 	}
 	lines := l.board.frame(time.Now(), width-1, height-1, c)
 	for _, line := range lines {

@@ -115,13 +115,6 @@ func readiness(ready bool, by view.Text) string {
 	return cmp.Or(string(by), "yes") // an older devstackd does not say it
 }
 
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}
-
 // remarks are what rows mean, where one word does not say it.
 func remarks(s *api.State, c style) string {
 	var out strings.Builder
@@ -161,12 +154,11 @@ func paintStatus(c style, status, text string) string {
 	return c.yellow(text)
 }
 
-// endpoints are where the stack can be reached, as URLs without secrets, one aligned line each.
-func endpoints(s *api.State) []string {
-	type endpoint struct{ name, url string }
+// endpoints are where the stack can be reached, one aligned line each: URLs without secrets, and the ports of debuggers.
+func endpoints(s *api.State, links []api.Link) []string {
+	type endpoint struct{ name, at string }
 	var all []endpoint
-	add := func(name, scheme, host string, port int) {
-		e := endpoint{name, scheme + "://" + net.JoinHostPort(reachable(host), strconv.Itoa(port))}
+	add := func(e endpoint) {
 		if !slices.Contains(all, e) {
 			all = append(all, e)
 		}
@@ -174,16 +166,16 @@ func endpoints(s *api.State) []string {
 	for _, service := range s.Services {
 		for _, p := range service.Ports {
 			if p.HostPort != 0 && service.State == "running" {
-				add(service.Name, scheme(p), p.HostIP, p.HostPort)
+				add(endpoint{service.Name, scheme(p) + "://" + net.JoinHostPort(reachable(p.HostIP), strconv.Itoa(p.HostPort))})
 			}
 		}
 	}
-	for _, process := range s.Processes {
-		for _, p := range process.Ports {
-			if process.Pid != nil {
-				add(process.Name, "http", p.Host, p.Port)
-			}
+	for _, link := range links {
+		at := string(link.URL)
+		if link.Kind == api.LinkInspector {
+			at = "inspector :" + strconv.Itoa(link.Port)
 		}
+		add(endpoint{link.Name, at})
 	}
 	width := 0
 	for _, e := range all {
@@ -191,7 +183,7 @@ func endpoints(s *api.State) []string {
 	}
 	var lines []string
 	for _, e := range all {
-		lines = append(lines, pad(e.name, width)+"  "+e.url)
+		lines = append(lines, pad(e.name, width)+"  "+e.at)
 	}
 	return lines
 }
@@ -217,16 +209,16 @@ func reachable(host string) string {
 	return ip.String()
 }
 
-// renderFailures says of each resource that is not what was asked for why, with its last lines and its log.
+// renderFailures says of each resource that is not what was asked for why, with its last lines and the logs that they are in.
 func renderFailures(failures []api.Failure, c style) string {
 	var out strings.Builder
 	for _, f := range failures {
-		fmt.Fprintf(&out, "%s %s: %s\n", c.red("✗"), c.bold(f.Resource), f.Message)
+		fmt.Fprintf(&out, "%s %s: %s\n", c.red("✗"), c.bold(f.Resource), printableLines(f.Message))
 		for _, line := range f.LastLines {
-			fmt.Fprintf(&out, "    %s\n", c.dim("│ "+printable(line)))
+			fmt.Fprintf(&out, "    %s\n", excerpt(line, c))
 		}
-		if f.LogFile != "" {
-			fmt.Fprintf(&out, "    log: %s\n", f.LogFile)
+		for _, file := range f.LogFiles {
+			fmt.Fprintf(&out, "    log: %s\n", file)
 		}
 	}
 	return out.String()

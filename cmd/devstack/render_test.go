@@ -73,7 +73,12 @@ func TestColoursDoNotMoveColumns(t *testing.T) {
 func TestEndpoints(t *testing.T) {
 	s := sampleState()
 	s.Services = append(s.Services, view.Service{Name: "web", State: "running", Ports: []view.PublishedPort{port("10.0.0.7", 53, 53, "udp"), port("", 0, 80, "tcp")}})
-	got := strings.Join(endpoints(s), "\n") + "\n"
+	links := []api.Link{
+		{Name: "orchestrator", Port: 3000, Kind: api.LinkHTTP, URL: "http://localhost:3000"},
+		{Name: "orchestrator", Instance: 1, Port: 3000, Kind: api.LinkHTTP, URL: "http://localhost:3000"},
+		{Name: "orchestrator", Port: 9229, Kind: api.LinkInspector},
+	}
+	got := strings.Join(endpoints(s, links), "\n") + "\n"
 	golden(t, "endpoints.txt", got)
 }
 
@@ -81,7 +86,7 @@ func TestFailures(t *testing.T) {
 	golden(t, "failures.txt", renderFailures([]api.Failure{
 		{
 			Resource: "orchestrator", Exit: api.ExitProcess, Message: "exited with code 1 after 0.2 s",
-			LastLines: []string{"Error: no\x1b[2J database", "    at main"}, LogFile: "/shop/logs/orchestrator-error.log",
+			LastLines: []string{"Error: no\x1b[2J database", "    at main"}, LogFiles: []string{"/shop/logs/orchestrator-error.log", "/shop/logs/orchestrator-out.log"},
 		},
 		{Resource: "redis", Exit: api.ExitEngine, Message: "not healthy in time"},
 	}, false))
@@ -148,7 +153,7 @@ func TestFrames(t *testing.T) {
 
 func TestPlainLines(t *testing.T) {
 	var out strings.Builder
-	p := newPlain(&out, now(), false)
+	p := newPlain(&out, false, now(), false)
 	at := now().Add(1500 * time.Millisecond)
 	for _, e := range []view.Event{
 		{Kind: view.KindBuild, Message: "> tsc -b\n"},
@@ -238,8 +243,50 @@ func TestDescription(t *testing.T) {
 }
 
 func TestAnInterruptedStreamOfControlCharactersIsHarmless(t *testing.T) {
-	if got := printable("a\x1b[2Jb\tc\x07\u009bd"); got != "a[2Jb cd" {
-		t.Errorf("got %q", got)
+	for text, want := range map[string]string{
+		"a\x1b[2Jb\tc\x07\u009b31md":                                "ab cd",
+		"\x1b[32m[Nest] 29466  - \x1b[39m12/01/2026":                "[Nest] 29466  - 12/01/2026",
+		"\x1b]8;;http://a.b\x1b\\link\x1b]8;;\x07 \x1bP1;2q\x1b\\.": "link .",
+		"ünïcode ✔ \x1b[1;31":                                       "ünïcode ✔ ",
+	} {
+		if got := printable(text); got != want {
+			t.Errorf("%q: got %q, not %q", text, got, want)
+		}
+	}
+}
+
+// A terminal shows the colours of the program and obeys nothing else; elsewhere there is nothing but text.
+func TestExcerptKeepsColoursOnATerminal(t *testing.T) {
+	line := "\x1b[32m[Nest]\x1b[39m ünï\x1b[2J\x1b[>4;1m\x1b]0;title\x07 ok"
+	if got, want := excerpt(line, false), "│ [Nest] ünï ok"; got != want {
+		t.Errorf("plain: %q, not %q", got, want)
+	}
+	if got, want := excerpt(line, true), "\x1b[2m│ \x1b[0m\x1b[32m[Nest]\x1b[39m ünï ok\x1b[0m"; got != want {
+		t.Errorf("colours: %q, not %q", got, want)
+	}
+	if got, want := excerpt("plain", true), "\x1b[2m│ plain\x1b[0m"; got != want {
+		t.Errorf("without colours of its own: %q, not %q", got, want)
+	}
+}
+
+// A failure is told above the rows, in red, once; the rows go on.
+func TestFailuresAreToldAtOnce(t *testing.T) {
+	var b board
+	failed := view.Event{Resource: "api", Kind: view.KindFailure, Message: "exited with \x1b[2Jcode 1"}
+	b.apply(view.Event{Resource: "web", Kind: view.KindProcess, To: "launching"})
+	b.apply(failed)
+	b.apply(failed)
+	if len(b.said) != 1 || len(b.rows) != 1 || b.said[0].line(true) != "\x1b[31m✗ api: exited with code 1\x1b[0m" {
+		t.Errorf("said %+v, %d rows", b.said, len(b.rows))
+	}
+	var out strings.Builder
+	p := newPlain(&out, false, now(), false)
+	failed.Time = now()
+	p.event(failed)
+	failed.Message = "exited again"
+	p.event(failed)
+	if got := out.String(); got != "  0.0s  ✗ api: exited with code 1\n" {
+		t.Errorf("plain: %q", got)
 	}
 }
 

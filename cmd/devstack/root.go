@@ -71,12 +71,12 @@ func report(io *IOStreams, command *cobra.Command, err error) api.Code {
 	}
 	c := io.ErrStyle()
 	if answer.Exit == api.ExitInterrupted { // not an error, and says so itself
-		fmt.Fprintln(io.Err, answer.Message)
+		fmt.Fprintln(io.Err, printableLines(answer.Message))
 	} else {
-		fmt.Fprintln(io.Err, c.red("error:"), answer.Message)
+		fmt.Fprintln(io.Err, c.red("error:"), printableLines(answer.Message))
 	}
 	if answer.Hint != "" {
-		fmt.Fprintln(io.Err, c.cyan("next: "), answer.Hint)
+		fmt.Fprintln(io.Err, c.cyan("next: "), printableLines(answer.Hint))
 	}
 	return answer.Exit
 }

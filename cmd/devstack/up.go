@@ -36,7 +36,7 @@ func newCmdUp(f *Factory, runF func(context.Context, *UpOptions) error) *cobra.C
 processes in dependency order. What already runs as it should is left alone. With names: these and what they depend on.
 
 Services run in containers (--infra docker), or, if they are redis, valkey or postgres, with the servers of this machine
-(--infra native). The data of the two is separate, so auto stays with what the stack had last, also after down. At first
+(--infra native). The data of the two is separate, so auto stays with what the stack had last, also after down, but not after down -v. At first
 it is Docker where an engine answers, else native. To change: devstack down, then up with the other.
 
 Ends with 0 only if everything is ready. Ctrl-C ends the command with 130, also under --attach, and leaves the stack as it

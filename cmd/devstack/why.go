@@ -77,7 +77,7 @@ func renderWhy(w *api.Why, now time.Time, c style) string {
 		if e := in.LastFailure; e != nil {
 			renderFailure(&out, *e, now, c)
 		}
-		if in.LogFile != "" && in.LastFailure != nil {
+		if in.LogFile != "" {
 			fmt.Fprintf(&out, "  its log: %s\n", in.LogFile)
 		}
 	}
@@ -121,10 +121,13 @@ func whyFacts(kind string, in api.WhyInstance, now time.Time) []string {
 }
 
 func renderFailure(out *strings.Builder, e view.ExitRecord, now time.Time, c style) {
-	uptime := time.Duration(e.UptimeMS) * time.Millisecond
-	fmt.Fprintf(out, "  last failure %s ago: %s after %s\n", format.Age(now.Sub(e.At)), e.Exit.Ending(), elapsed(uptime))
+	what := "last failure"
+	if e.Succeeded() {
+		what = "last exit"
+	}
+	fmt.Fprintf(out, "  %s %s ago: %s\n", what, format.Age(now.Sub(e.At)), printable(e.EndingAfter()))
 	for _, line := range e.LastLines {
-		fmt.Fprintf(out, "    %s\n", c.dim("│ "+printable(line)))
+		fmt.Fprintf(out, "    %s\n", excerpt(line, c))
 	}
 }
 

@@ -113,7 +113,7 @@ func (m *machine) fill(ctx context.Context, w pilot.Wanted, st *stack.Stack, o m
 		w.Stop += time.Minute // a database that writes down what it has in memory
 	}
 	w.Systemd, w.Timeout = pilot.SystemdVersion(ctx), o.timeout
-	if missing := preflight.MissingScripts(st.Apps); len(missing) > 0 {
+	if missing := preflight.UnmadeScripts(st, st.Apps); len(missing) > 0 {
 		w.Build = &pilot.Build{}
 		for _, path := range missing {
 			w.Build.Missing = append(w.Build.Missing, st.Rel(path))

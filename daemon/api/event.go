@@ -23,9 +23,25 @@ type Result struct {
 	Notes    []string  `json:"notes"` // what the user should know although it worked
 	Plan     string    `json:"plan"`  // what up --dry-run found to be done, in lines; empty otherwise
 	State    *State    `json:"state"`
+	Links    []Link    `json:"links"` // where the processes of State answer: of one the port that it declares first; inspectors last
 
 	Answer json.RawMessage `json:"answer"` // what a Request asked for; null for actions, and where nothing was found
 }
+
+// Link is a port of a process that answers.
+type Link struct {
+	Name     string    `json:"name"`
+	Instance int       `json:"instance"`
+	Port     int       `json:"port"`
+	Kind     string    `json:"kind"` // http, inspector: a debugger of Node or the like
+	URL      view.Text `json:"url"`  // to open; null for an inspector
+}
+
+// The kinds of a Link.
+const (
+	LinkHTTP      = "http"
+	LinkInspector = "inspector"
+)
 
 // Failure is one resource that is not what was asked for; the first is the cause named first.
 type Failure struct {
@@ -33,7 +49,8 @@ type Failure struct {
 	Exit      Code     `json:"exit"`
 	Message   string   `json:"message"`
 	LastLines []string `json:"last_lines"`
-	LogFile   string   `json:"log_file"`
+	LogFile   string   `json:"log_file"`  // the first of LogFiles; empty: there is none
+	LogFiles  []string `json:"log_files"` // where LastLines are
 }
 
 // Code is a process exit code of the commands.

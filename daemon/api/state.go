@@ -43,13 +43,14 @@ type ProcessDetails struct {
 	NextCronAt     *time.Time        `json:"next_cron_restart_at"`
 	MaxMemoryBytes *int64            `json:"max_memory_bytes"`
 	MaxRestarts    int               `json:"max_restarts"`
+	Links          []Link            `json:"links"` // where it answers
 }
 
 // EnvironmentItem is one variable and where its value comes from.
 type EnvironmentItem struct {
 	Key    string `json:"key"`
 	Value  string `json:"value"`
-	Origin string `json:"origin"` // port, shell, env, env_file: PATH, .env, instance
+	Origin string `json:"origin"` // port, shell, env, env_file: PATH, .env, instance; of PATH after "node_modules/.bin, "
 }
 
 // ProcessEnvironment is an element of GET /v1/env/{name}: every variable that a launch would get.

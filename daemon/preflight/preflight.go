@@ -72,41 +72,6 @@ func RequiredEnv(s Subject) api.Check {
 	return c
 }
 
-// MissingScripts are the scripts that do not exist, in file order.
-func MissingScripts(apps []stack.App) []string {
-	missing := []string{}
-	for _, app := range apps {
-		if app.Script == "" || slices.Contains(missing, app.Script) {
-			continue
-		}
-		if info, err := os.Stat(app.Script); err != nil || info.IsDir() {
-			missing = append(missing, app.Script)
-		}
-	}
-	return missing
-}
-
-// Artifacts names every script that does not exist.
-func Artifacts(s Subject) api.Check {
-	c := api.Check{Name: Scripts, Status: OK, Detail: "all there"}
-	missing := MissingScripts(s.Apps)
-	if len(missing) == 0 {
-		return c
-	}
-	for i, path := range missing {
-		missing[i] = s.Stack.Rel(path)
-	}
-	c.Status, c.Exit, c.Detail = Failed, api.ExitEnvironment, "missing: "+strings.Join(missing, ", ")
-	c.Fix = "build them, or correct `script` (it is relative to `cwd`)"
-	if b := s.Stack.Build; b != nil {
-		c.Fix = "run devstack up --build, which runs: " + strings.Join(stack.MaskArgs(b.Command), " ")
-		if b.IfMissing {
-			c.Status, c.Exit, c.Fix = Warning, api.ExitDone, "devstack up builds them"
-		}
-	}
-	return c
-}
-
 // Disk fails when nothing could be written any more.
 func Disk(s Subject) api.Check {
 	const fails, warns = 32 << 20, 1 << 30

@@ -24,16 +24,17 @@ const oldestNode = 18
 // Programs names every interpreter and command that is not on its app's PATH.
 func Programs(s Subject) api.Check {
 	c := api.Check{Name: "programs", Status: OK}
-	var found, missing, asked []string
+	var found, missing, told []string
 	for _, app := range s.Apps {
 		name := program(app)
-		if name == "" || slices.Contains(asked, name) {
+		if name == "" {
 			continue
 		}
-		asked = append(asked, name)
-		if _, err := find(name, app); err == nil {
+		switch _, err := find(name, app); {
+		case err == nil && !slices.Contains(found, name):
 			found = append(found, name)
-		} else {
+		case err != nil && !slices.Contains(told, name): // once, however many apps want it
+			told = append(told, name)
 			problem, fix := whyNot(name, err)
 			missing = append(missing, fmt.Sprintf("%s of %s: %s", name, app.Name, problem))
 			c.Fix = fix

@@ -154,7 +154,7 @@ func TestResumeRepairsWhatDiedUnwatchedAndLeavesWhatWasStopped(t *testing.T) {
 	f.docker("stop", string(before["postgres"].ID))
 
 	second := f.infra()
-	if err := second.Resume(f.ctx, f.load(), map[string]string{}, *last); err != nil {
+	if err := second.Resume(f.ctx, f.load(), map[string]string{}, nil, *last); err != nil {
 		t.Fatal(err)
 	}
 	f.back(second, before["redis"])

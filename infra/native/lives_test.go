@@ -130,7 +130,7 @@ func TestStalePidFile(t *testing.T) {
 func (f *fixture) resume(stopped map[string]string, since time.Time) {
 	f.Helper()
 	f.attach()
-	if err := f.infra.Resume(f.ctx, infra.Project{Project: f.project()}, stopped, since); err != nil {
+	if err := f.infra.Resume(f.ctx, infra.Project{Project: f.project()}, stopped, nil, since); err != nil {
 		f.Fatal(err)
 	}
 }

@@ -25,9 +25,9 @@ func Workspace(dir string) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	apps := w.apps(packages, services)
+	apps, build := w.apps(packages, services)
 	if len(apps) == 0 && compose == "" {
-		return nil, fmt.Errorf("found nothing to start in %s: no package.json with a start script, a bin or a main in dist, and no Compose file", dir)
+		return nil, fmt.Errorf("found nothing to start in %s: no package.json with a start or dev script, a bin or a main in dist, and no Compose file", dir)
 	}
 	top := newMapping()
 	if compose != "" {
@@ -36,11 +36,11 @@ func Workspace(dir string) (*Draft, error) {
 			top.set("services", services)
 		}
 	}
-	if command := w.buildCommand(packages); command != "" {
-		build := newMapping()
-		build.set("command", command)
-		build.set("if_missing", true)
-		top.set("build", build)
+	if build != "" {
+		m := newMapping()
+		m.set("command", build)
+		m.set("if_missing", true)
+		top.set("build", m)
 	}
 	if len(apps) > 0 {
 		top.set("apps", apps)
@@ -187,118 +187,6 @@ func matches(pattern, dir string) bool {
 		return err == nil && same && match(pattern[1:], parts[1:])
 	}
 	return match(strings.Split(pattern, "/"), strings.Split(dir, "/"))
-}
-
-// apps are the packages that can be started, waiting for all services.
-func (w workspace) apps(packages []*manifest, services []string) []mapping {
-	used := map[string]bool{}
-	for _, m := range packages {
-		for name := range m.Dependencies {
-			used[name] = true
-		}
-	}
-	var apps []mapping
-	names := map[string]bool{}
-	for _, s := range services {
-		names[s] = true
-	}
-	for _, m := range packages {
-		if m.dir == "." && len(packages) > 1 && m.Scripts["start"] == "" {
-			continue // the workspace itself
-		}
-		start, why := m.start(used[m.Name])
-		if start == nil {
-			w.draft.Lost = append(w.draft.Lost, fmt.Sprintf("%s is not an app: %s", m.where(), why))
-			continue
-		}
-		app := newMapping()
-		name := unique(appName(m.Name, path.Base(w.dirName(m.dir))), names)
-		app.set("name", name)
-		if m.dir != "." {
-			app.set("cwd", m.dir)
-		}
-		app.node.Content = append(app.node.Content, start.node.Content...)
-		if len(services) > 0 {
-			app.set("depends_on", services)
-		}
-		w.found("app %s: %s", name, why)
-		apps = append(apps, app)
-	}
-	return apps
-}
-
-func (w workspace) dirName(dir string) string {
-	if dir == "." {
-		return filepath.ToSlash(w.dir)
-	}
-	return dir
-}
-
-func (m manifest) where() string { return path.Join(m.dir, "package.json") }
-
-// start is how a package is run, or why it is not: by its start script, its only bin, or its main where that is built
-// and no other package uses it.
-func (m manifest) start(library bool) (keys *mapping, why string) {
-	out := newMapping()
-	if script := m.Scripts["start"]; script != "" {
-		if strings.Contains(script, "devstack ") || strings.Contains(script, "pm2 ") {
-			return nil, "its start script starts a supervisor"
-		}
-		if words := strings.Fields(script); plainNode(words) {
-			out.set("script", words[1])
-			if len(words) > 2 {
-				out.set("args", words[2:])
-			}
-		} else {
-			out.set("command", []string{"npm", "start"})
-		}
-		return &out, fmt.Sprintf("the start script of %s", m.where())
-	}
-	if bin := m.bin(); bin != "" {
-		out.set("script", bin)
-		return &out, "the bin of " + m.where()
-	}
-	if built := strings.HasPrefix(strings.TrimPrefix(m.Main, "./"), "dist/"); built && !library {
-		out.set("script", m.Main)
-		return &out, "the main of " + m.where()
-	}
-	if library {
-		return nil, "other packages use it, and it has no start script"
-	}
-	return nil, "it has no start script, no bin and no main in dist"
-}
-
-// plainNode says that a start script is `node FILE ARGS` and nothing that needs a shell.
-func plainNode(words []string) bool {
-	return len(words) >= 2 && words[0] == "node" && !strings.HasPrefix(words[1], "-") &&
-		!strings.ContainsAny(strings.Join(words, " "), `$&|;<>"'*()\`+"`")
-}
-
-func (m manifest) bin() string {
-	var one string
-	var many map[string]string
-	if json.Unmarshal(m.Bin, &one) == nil {
-		return one
-	}
-	if json.Unmarshal(m.Bin, &many) == nil && len(many) == 1 {
-		for _, file := range many {
-			return file
-		}
-	}
-	return ""
-}
-
-// buildCommand is the root's build, as its package manager runs it.
-func (w workspace) buildCommand(packages []*manifest) string {
-	if len(packages) == 0 || packages[0].dir != "." || packages[0].Scripts["build"] == "" {
-		return ""
-	}
-	for lock, command := range map[string]string{"pnpm-lock.yaml": "pnpm run build", "yarn.lock": "yarn run build"} {
-		if _, err := os.Stat(filepath.Join(w.dir, lock)); err == nil {
-			return command
-		}
-	}
-	return "npm run build"
 }
 
 // services are those of the Compose file that run an image: what is built there is mostly an app of this workspace.

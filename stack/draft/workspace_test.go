@@ -84,7 +84,7 @@ build:
 apps:
   - name: worker
     cwd: services/a/b
-    command: [npm, start]
+    command: [pnpm, start]
     depends_on: [redis, postgres]
 
   - name: cli
