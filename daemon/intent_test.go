@@ -368,8 +368,10 @@ func TestUnproven(t *testing.T) {
 		{Name: "db"},
 		{Name: "steady"},
 		{Name: "web", DependsOn: []stack.Dependency{
-			{Name: "db", Condition: stack.Healthy}, {Name: "steady", Condition: stack.Healthy},
-			{Name: "redis", Service: true, Condition: stack.Healthy}, {Name: "mq", Service: true, Condition: stack.Healthy},
+			{Name: "db", Condition: stack.Healthy},
+			{Name: "steady", Condition: stack.Healthy},
+			{Name: "redis", Service: true, Condition: stack.Healthy},
+			{Name: "mq", Service: true, Condition: stack.Healthy},
 		}},
 	}}
 	ready := func(name string) procs.Process {

@@ -51,7 +51,7 @@ func processControl() []guideStep {
 		}},
 		{command: "devstack delete agent-e2e", after: statuses(
 			"orchestrator=online", "scaffold=online", "validation=stopped", "integration=online", "deployment=online")},
-		{command: "devstack describe orchestrator", says: []string{"orchestrator (process)", "orchestrator-out.log", "restarts", "healthcheck", "held sockets"}},
+		{command: "devstack describe orchestrator", says: []string{"orchestrator (process)", "orchestrator-out.log", "restarts", "http 200", "held sockets"}},
 		{command: "devstack up", after: everything},
 
 		replaces(guideStep{command: "devstack restart 'agent-*'", after: everything}, agentsOnly()...),

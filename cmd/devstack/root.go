@@ -140,7 +140,7 @@ func newCmdRoot(f *Factory) *cobra.Command {
 // commands are all of devstack's own.
 func commands(f *Factory) []*cobra.Command {
 	return []*cobra.Command{
-		newCmdUp(f, nil), newCmdDown(f, nil), newCmdStart(f, nil), newCmdStop(f, nil), newCmdRestart(f, nil),
+		newCmdUp(f, nil), newCmdDown(f, nil), newCmdStart(f, nil), newCmdStop(f, nil), newCmdRestart(f, nil), newCmdRun(f, nil),
 		newCmdReload(f, nil), newCmdScale(f, nil), newCmdDelete(f, nil), newCmdReset(f, nil), newCmdSignal(f, nil), newCmdFlush(f, nil), newCmdKill(f, nil),
 		newCmdDaemon(f, nil), newCmdSave(f, nil), newCmdResurrect(f, nil),
 		newCmdPid(f, nil), newCmdEnv(f, nil), newCmdPing(f, nil),
