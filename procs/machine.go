@@ -250,7 +250,7 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 	m.Ready, m.Late, m.Failed, m.State, m.Reason, m.Draining = false, false, 0, view.Stopped, "", false
 
 	enforced := why == view.Memory || why == view.Liveness // a failure like a crash: it must not go on for ever, either
-	if !wasStopping && !ev.killed() {
+	if enforced || !wasStopping && !ev.killed() {
 		m.Boot = max(m.Boot, ev.Uptime)
 	}
 	switch p := m.Policy; {

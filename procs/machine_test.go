@@ -339,6 +339,10 @@ func TestSettle(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, m.settle(), test.want)
 		}
 	}
+	m, _ := fresh.Step(MemoryExceeded{testGen})
+	if m, _ = m.Step(Exited{Gen: testGen, Code: -1, Signal: 15, Uptime: 2 * time.Second}); m.settle() != 2500*time.Millisecond {
+		t.Errorf("it exceeded its memory limit: %s", m.settle())
+	}
 }
 
 func TestRestartsAreCountedByCause(t *testing.T) {
