@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"devstack/bench/freeport"
 	"devstack/probe"
 	"devstack/view"
 )
@@ -11,7 +12,7 @@ import (
 // TestAChildThatListensIsReadyAndNotHeld is about a launcher: the program that node runs starts the one that serves.
 func TestAChildThatListensIsReadyAndNotHeld(t *testing.T) {
 	p := newProject(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	app := p.script("web", fmt.Sprintf(`
 		if (process.argv[2]) require('http').createServer((q, r) => r.end('child')).listen(%d)
 		else require('child_process').fork(__filename, ['serve'])`, port))

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"devstack/bench/freeport"
 	"devstack/stack"
 )
 
@@ -47,7 +48,7 @@ func TestPortWatchLooksIntoTheTree(t *testing.T) {
 			t.Errorf("%s: %q, want %q", address, got, want)
 		}
 	}
-	wrong, right := listen(t, "127.0.0.1:0"), freePort(t)
+	wrong, right := listen(t, "127.0.0.1:0"), freeport.Get(t)
 	if got, want := (&portWatch{root: os.Getpid(), port: right}).inspect(), ":"+strconv.Itoa(wrong); !strings.Contains(got, want) {
 		t.Errorf("%q does not say that it listens on %s", got, want)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"devstack/bench/freeport"
 	"devstack/probe"
 	keeper "devstack/procs/keeper/protocol"
 	"devstack/stack"
@@ -107,7 +108,7 @@ func TestMemoryOfTheWholeTree(t *testing.T) {
 
 func TestHTTPHealthcheckAndPorts(t *testing.T) {
 	p := newProject(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	app := p.script("web", fmt.Sprintf(`
 		const http = require('http')
 		let looks = 0
@@ -131,7 +132,7 @@ func TestHTTPHealthcheckAndPorts(t *testing.T) {
 // The ports of a wrapped program are there at the first look at it, not only after the second look.
 func TestPortsOfAWrappedProgramAtOnce(t *testing.T) {
 	p := newProject(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	app := p.app("web", "/bin/sh", "-c", fmt.Sprintf(`node -e 'require("http").createServer().listen(%d)'; true`, port))
 	app.Port = port
 	p.start(app)
@@ -147,7 +148,7 @@ func TestPortsOfAWrappedProgramAtOnce(t *testing.T) {
 // A Node process whose event loop hangs answers nothing, and cannot even handle SIGTERM.
 func TestHungNodeIsRestarted(t *testing.T) {
 	p := newProject(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	app := p.script("web", fmt.Sprintf(`
 		const fs = require('fs'), http = require('http')
 		process.on('SIGTERM', () => process.exit(0))

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"devstack/bench/freeport"
 	"devstack/daemon/api"
 	"devstack/view"
 )
@@ -48,7 +48,7 @@ func newProject(t *testing.T) *project {
 	if p.Location, err = api.Locate(p.dir, p.home); err != nil {
 		t.Fatal(err)
 	}
-	p.redisPort, p.postgresPort, p.orchestratorPort = freePort(t), freePort(t), freePort(t)
+	p.redisPort, p.postgresPort, p.orchestratorPort = freeport.Get(t), freeport.Get(t), freeport.Get(t)
 	p.write(".env", p.settings())
 	t.Cleanup(p.cleanUp)
 	return p
@@ -302,20 +302,4 @@ func randomHex() string {
 	b := make([]byte, 4)
 	_, _ = rand.Read(b) // never fails
 	return hex.EncodeToString(b)
-}
-
-// freePort returns a port below the range from which the kernel takes ports for outgoing connections: it stays free.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		b := make([]byte, 2)
-		_, _ = rand.Read(b)
-		port := 10000 + (int(b[0])<<8|int(b[1]))%20000
-		if listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil {
-			listener.Close()
-			return port
-		}
-	}
-	t.Fatal("found no free port")
-	return 0
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"devstack/bench/freeport"
 	"devstack/bench/load"
 )
 
@@ -43,7 +44,7 @@ func newHeldApp(t *testing.T, keys string) *heldApp {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &heldApp{project: newProject(t), port: freePort(t), admin: freePort(t)}
+	a := &heldApp{project: newProject(t), port: freeport.Get(t), admin: freeport.Get(t)}
 	a.write("ecosystem.yaml", fmt.Sprintf("apps:\n  - {name: web, cwd: %q, port: %d, env: {PORT: \"%[2]d\", ADMIN_PORT: \"%[3]d\"}, %s, restart_delay: 0}\n",
 		dir, a.port, a.admin, keys))
 	a.must("up")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"devstack/bench/freeport"
 	"devstack/daemon/api"
 )
 
@@ -36,7 +37,7 @@ func TestScripts(t *testing.T) {
 			}
 			env.Setenv("DEVSTACK_HOME", home)
 			env.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
-			env.Setenv("PORT_A", strconv.Itoa(freePort(t)))
+			env.Setenv("PORT_A", strconv.Itoa(freeport.Get(t)))
 			env.Defer(func() { endStacks(t, bin, env, home) })
 			return nil
 		},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"devstack/bench/freeport"
 	"devstack/daemon/api"
 	"devstack/view"
 )
@@ -18,7 +19,7 @@ import (
 // ready as online, and a death by signal as exit code 0.
 func TestUpTellsTheTruth(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
+	port := freeport.Get(t)
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devstack/bench/freeport"
 )
 
 // The Go program and the YAML of docs/zero-downtime.md work as they stand there: whoever connects is answered through a
@@ -21,7 +23,7 @@ import (
 func TestTheDocumentedGoProgram(t *testing.T) {
 	t.Parallel()
 	p := newProject(t)
-	port := freePort(t)
+	port := freeport.Get(t)
 	p.write("main.go", documented(t, "go"))
 	build := exec.Command("go", "build", "-o", filepath.Join("bin", "server"), "main.go")
 	build.Dir = p.dir

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"devstack/bench/freeport"
 	"devstack/bench/load"
 	"devstack/daemon/api"
 )
@@ -52,7 +53,7 @@ func newSite(t *testing.T, script, keys string) *site {
 	if err := os.Symlink(modules, filepath.Join(p.dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	s := &site{project: p, port: freePort(t)}
+	s := &site{project: p, port: freeport.Get(t)}
 	s.address = fmt.Sprintf("127.0.0.1:%d", s.port)
 	p.write("app.js", script)
 	p.write("ecosystem.yaml", fmt.Sprintf("apps:\n  - {name: web, script: app.js, port: %d, env: {PORT: \"%[1]d\"}, %s}\n", s.port, keys))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"devstack/bench/freeport"
 	"devstack/view"
 )
 
@@ -77,13 +78,13 @@ func zoo(t *testing.T, f fate, more func(a animal, port int) string) *project {
 	file := &strings.Builder{}
 	fmt.Fprintf(file, "defaults: {restart_delay: 1m, listen_timeout: %s}\napps:\n", f.patience)
 	for _, a := range animals {
-		port := freePort(t)
+		port := freeport.Get(t)
 		declared, listens := fmt.Sprintf("port: %d, ", port), ""
 		if a.portless {
 			declared = ""
 		}
 		if f.wrong {
-			listens = fmt.Sprintf("LISTEN: \"%d\", ", freePort(t))
+			listens = fmt.Sprintf("LISTEN: \"%d\", ", freeport.Get(t))
 		}
 		command := strings.NewReplacer("@zoo", dir, "@npm", npm).Replace(a.command)
 		fmt.Fprintf(file, "  - {name: %s, command: %q, %senv: {%sBOOT: \"%d\", DIE: \"%d\", PACKAGES: %q}}\n",

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"devstack/bench/freeport"
 )
 
 // TestMain makes the test's executable devstackd where a test starts it as such.
@@ -42,7 +44,7 @@ func newInfraFixture(t *testing.T) *infraFixture {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	f := &infraFixture{T: t, ctx: ctx, dir: t.TempDir()}
 	f.project = fmt.Sprintf("devstack-infra-%d-%s", os.Getpid(), strconv.FormatInt(time.Now().UnixNano()%1e9, 36))
-	f.compose = fmt.Sprintf(twoServices, f.project, freePort(t), freePort(t))
+	f.compose = fmt.Sprintf(twoServices, f.project, strconv.Itoa(freeport.Get(t)), strconv.Itoa(freeport.Get(t)))
 	f.write("compose.yaml", f.compose)
 	f.write("ecosystem.yaml", "compose: compose.yaml\n")
 	f.env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "STATE_DIRECTORY=") }),
@@ -86,17 +88,6 @@ func (f *infraFixture) short() string {
 	}
 	f.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 func number(t *testing.T, s string) int {

@@ -13,10 +13,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"devstack/bench/freeport"
 	"devstack/infra"
 	"devstack/view"
 )
@@ -37,7 +39,7 @@ func (f *fixture) privateRegistry() string {
 	if err != nil {
 		f.Fatalf("cannot get a registry: %v", err)
 	}
-	addr := net.JoinHostPort("127.0.0.1", freePort(f.T))
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(freeport.Get(f.T)))
 	config := filepath.Join(f.dir, "registry.yml")
 	text := fmt.Sprintf("version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: \"%s\", relativeurls: true}\n", f.TempDir(), addr)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
+	"devstack/bench/freeport"
 	"devstack/infra"
 	"devstack/view"
 )
@@ -53,7 +55,7 @@ func TestPortsTakenByAContainerAndAProcessAreNamedTogether(t *testing.T) {
 	holder.up(i)
 
 	f := &fixture{T: t, ctx: holder.ctx, driver: holder.driver, dir: t.TempDir(), project: holder.project + "b"}
-	f.env = map[string]string{"PROJECT": f.project, "REDIS_PORT": holder.env["REDIS_PORT"], "POSTGRES_PORT": freePort(t)}
+	f.env = map[string]string{"PROJECT": f.project, "REDIS_PORT": holder.env["REDIS_PORT"], "POSTGRES_PORT": strconv.Itoa(freeport.Get(t))}
 	f.write(sample)
 	l, err := net.Listen("tcp", "127.0.0.1:"+f.env["POSTGRES_PORT"])
 	if err != nil {

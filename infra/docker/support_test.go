@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/moby/moby/client"
 
+	"devstack/bench/freeport"
 	"devstack/infra"
 	"devstack/view"
 )
@@ -101,7 +101,7 @@ func newFixture(t *testing.T, file string) *fixture {
 	}
 	f := &fixture{T: t, ctx: ctx, driver: driver.(*Driver), dir: t.TempDir()}
 	f.project = fmt.Sprintf("devstack-test-%d-%s", os.Getpid(), strings.ToLower(strconv.FormatInt(time.Now().UnixNano()%1e9, 36)))
-	f.env = map[string]string{"PROJECT": f.project, "REDIS_PORT": freePort(t), "POSTGRES_PORT": freePort(t)}
+	f.env = map[string]string{"PROJECT": f.project, "REDIS_PORT": strconv.Itoa(freeport.Get(t)), "POSTGRES_PORT": strconv.Itoa(freeport.Get(t))}
 	f.write(file)
 	t.Cleanup(func() {
 		cancel()
@@ -138,17 +138,6 @@ func (f *fixture) clean() {
 			_, _ = f.driver.api.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{Force: true})
 		}
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 // load reads the Compose file as docker compose does.

@@ -22,6 +22,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"devstack/bench/freeport"
 	"devstack/infra"
 	parent "devstack/procs/keeper"
 	keeper "devstack/procs/keeper/protocol"
@@ -165,7 +166,7 @@ func newFixtureIn(t *testing.T, file, home string) *fixture {
 		Daemon: []string{self, "daemon"},
 	}
 	f.env = map[string]string{
-		"PROJECT": "native-" + hex.EncodeToString(id), "REDIS_PORT": freePort(t), "POSTGRES_PORT": freePort(t), "PG_PASSWORD": "it's \"secret\"\nof 2 lines \\",
+		"PROJECT": "native-" + hex.EncodeToString(id), "REDIS_PORT": strconv.Itoa(freeport.Get(t)), "POSTGRES_PORT": strconv.Itoa(freeport.Get(t)), "PG_PASSWORD": "it's \"secret\"\nof 2 lines \\",
 	}
 	f.start()
 	t.Cleanup(func() {
@@ -350,14 +351,4 @@ func (f *fixture) kill(service string, sig syscall.Signal) record {
 		f.Fatal(err)
 	}
 	return r
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"devstack/bench/freeport"
 	"devstack/procs/keeper/protocol"
 	"devstack/procs/keeper/sockets"
 )
@@ -59,7 +60,7 @@ func mustGreet(t *testing.T, c net.Conn, want string) {
 
 func TestBindBeforeTheLaunch(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, _, w := r.dial()
 	a := r.activated("a", 0, 1, port)
 	first := mustLaunch(t, c, a)
@@ -88,7 +89,7 @@ func TestBindBeforeTheLaunch(t *testing.T) {
 // A program that cannot be executed is an error at once, although our own executable is executed first.
 func TestBindFailures(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, _, _ := r.dial()
 	plain, garbage := filepath.Join(r.opts.Dir, "plain.txt"), filepath.Join(r.opts.Dir, "garbage")
 	for path, mode := range map[string]os.FileMode{plain: 0o600, garbage: 0o700} {
@@ -126,7 +127,7 @@ func TestBindFailures(t *testing.T) {
 // An app whose hold_port was auto and becomes true keeps its socket, and back again.
 func TestBindWhatWasAdopted(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, _, w := r.dial()
 	adopted := r.web("adopted", 0, 1, port, "listen()")
 	mustLaunch(t, c, adopted)

@@ -11,13 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"devstack/bench/freeport"
 	"devstack/procs/keeper/ipc"
 	"devstack/procs/keeper/protocol"
 )
 
 func TestConnectReachesOneLaunch(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, _, w := r.dial()
 	launches := []protocol.Launch{r.web("a", 0, 1, port, "listen()"), r.web("b", 1, 1, port, "listen()")}
 	pids := map[string]int{}
@@ -75,7 +76,7 @@ func TestConnectReachesOneLaunch(t *testing.T) {
 
 func TestNoDescriptorIsLost(t *testing.T) {
 	t.Parallel()
-	r, port, spare := newRig(t), freePort(t), freePort(t)
+	r, port, spare := newRig(t), freeport.Get(t), freeport.Get(t)
 	c, _, w := r.dial()
 	id, _, err := c.Hello(t.Context())
 	if err != nil {

@@ -10,13 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"devstack/bench/freeport"
 	"devstack/procs/keeper/protocol"
 )
 
 // A held socket is passed on, connected to, claimed and released after upgrades as before, also by who was not born then.
 func TestUpgradeKeepsSockets(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, daemon, w := r.dial()
 	first := r.web("first", 0, 1, port, "listen()")
 	mustLaunch(t, c, first)
@@ -70,7 +71,7 @@ func mustReach(t *testing.T, c *protocol.Conn, l protocol.Launch, port int) {
 // A launch that waits for another one's socket gets it after the upgrade.
 func TestUpgradeKeepsWhoWaitsForASocket(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, daemon, w := r.dial()
 	one := r.web("one", 0, 1, port, "process.send('up')")
 	// It asks again if the upgrade has taken longer than anybody waits.
@@ -95,7 +96,7 @@ func TestUpgradeKeepsWhoWaitsForASocket(t *testing.T) {
 // A descriptor that is on its way when the keeper is replaced arrives, and its acknowledgment is not taken for another's.
 func TestUpgradeWithADescriptorOnItsWay(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, daemon, w := r.dial()
 	web := r.web("web", 0, 1, port, "listen()")
 	launched := mustLaunch(t, c, web)

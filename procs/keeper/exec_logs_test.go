@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"devstack/bench/freeport"
 	"devstack/procs/keeper/protocol"
 )
 
@@ -141,7 +142,7 @@ func TestUpgradeInsideAMessage(t *testing.T) {
 // Nothing is left open by upgrades, nothing is passed on to launches, and no signal stays blocked in them.
 func TestUpgradeLeaksNothing(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, daemon, w := r.dial()
 	web := r.web("web", 0, 1, port, "listen()")
 	mustLaunch(t, c, web)

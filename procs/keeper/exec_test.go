@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"devstack/bench/freeport"
 	"devstack/procs/keeper/protocol"
 	"devstack/procs/proc"
 )
@@ -206,7 +207,7 @@ func TestUpgradeToWhatDoesNotRun(t *testing.T) {
 // An executable that passes its check and is gone when it is its turn: everything goes on, with a new daemon.
 func TestUpgradeThatFailsLate(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, daemon, w := r.dial()
 	web := r.web("web", 0, 1, port, "listen()")
 	mustLaunch(t, c, web)

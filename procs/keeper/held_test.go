@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"devstack/bench/freeport"
 	"devstack/procs/keeper/protocol"
 )
 
@@ -48,16 +49,6 @@ func (r *rig) web(name string, instance int, generation int64, port int, begin s
 	l.Env = append(l.Env, "TEST_NAME="+name, "TEST_PORT="+itoa(port))
 	l.Hold = &protocol.Hold{}
 	return l
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", ":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
@@ -146,7 +137,7 @@ func mustRelease(t *testing.T, c *protocol.Conn, r protocol.ReleaseReq) {
 
 func TestHeldSocketOutlivesLaunchesAndDaemons(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, daemon, w := r.dial()
 	first := r.web("first", 0, 1, port, "listen()")
 	if got := mustLaunch(t, c, first); len(got.Held) != 0 {
@@ -195,7 +186,7 @@ func TestHeldSocketOutlivesLaunchesAndDaemons(t *testing.T) {
 
 func TestReleaseBeforeAnythingIsHeld(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, _, w := r.dial()
 	mustRelease(t, c, protocol.ReleaseReq{App: "web"})
 	late := r.web("late", 0, 1, port, "process.send('up')")
@@ -210,7 +201,7 @@ func TestReleaseBeforeAnythingIsHeld(t *testing.T) {
 
 func TestShutdownClosesHeldSockets(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, _, w := r.dial()
 	l := r.web("web", 0, 1, port, "listen()")
 	mustLaunch(t, c, l)
@@ -225,7 +216,7 @@ func TestShutdownClosesHeldSockets(t *testing.T) {
 
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, _, w := r.dial()
 	a := r.web("a", 0, 1, port, "server.listen(address.port, () => process.send('bound'))")
 	mustLaunch(t, c, a)
@@ -247,7 +238,7 @@ func TestTwoAtOnce(t *testing.T) {
 
 func TestWantWhatNobodyHolds(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, _, w := r.dial()
 	a := r.web("a", 0, 1, port, "want()")
 	mustLaunch(t, c, a)
@@ -268,7 +259,7 @@ func TestWantWhatNobodyHolds(t *testing.T) {
 
 func TestWantUnderAnotherHost(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, _, w := r.dial()
 	a := r.web("a", 0, 1, port, "listen()")
 	mustLaunch(t, c, a)
@@ -286,7 +277,7 @@ func TestWantUnderAnotherHost(t *testing.T) {
 
 func TestForeignHandlesAndLongMessages(t *testing.T) {
 	t.Parallel()
-	r, port := newRig(t), freePort(t)
+	r, port := newRig(t), freeport.Get(t)
 	c, _, w := r.dial()
 	l := r.web("web", 0, 1, port, `other.listen(0, () => {
 		process.send('a server', other)

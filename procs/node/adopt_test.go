@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"devstack/bench/freeport"
 )
 
 // certificate writes a pair of PEM files for localhost and returns what an app reads it with.
@@ -88,7 +90,7 @@ func TestSocketOutlivesLaunch(t *testing.T) {
 		{"much later", `require('http').createServer((q, r) => r.end())`, `setTimeout(() => s.listen(PORT, done), 100)`, "", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			k, port := newKeeper(t), freePort(t)
+			k, port := newKeeper(t), freeport.Get(t)
 			source := `let calls = 0
 				const done = () => console.log('up', ++calls, s.address().port, s.listening, s.listenerCount('listening'))
 				const s = ` + tc.server + `
@@ -124,7 +126,7 @@ func TestSocketOutlivesLaunch(t *testing.T) {
 
 // TestAddressRightAfterListen shows that an inherited socket is there as soon as one of its own would be.
 func TestAddressRightAfterListen(t *testing.T) {
-	k, port := newKeeper(t), freePort(t)
+	k, port := newKeeper(t), freeport.Get(t)
 	source := fmt.Sprintf(`const s = require('net').createServer().listen(%d)
 		console.log('address', JSON.stringify(s.address()), s._connectionKey)`, port)
 	first := k.run(source)
@@ -138,7 +140,7 @@ func TestAddressRightAfterListen(t *testing.T) {
 
 // TestTwoPorts also shows that hosts are respected.
 func TestTwoPorts(t *testing.T) {
-	k, one, two := newKeeper(t), freePort(t), freePort(t)
+	k, one, two := newKeeper(t), freeport.Get(t), freeport.Get(t)
 	source := fmt.Sprintf(`for (const [port, host] of [[%d], [%d, '127.0.0.1']])
 		require('http').createServer((q, r) => r.setHeader('at', port).end()).listen(port, host, () => console.log('up', port))`, one, two)
 	for range 2 {
@@ -160,7 +162,7 @@ func TestTwoPorts(t *testing.T) {
 }
 
 func TestCloseAndListenAgain(t *testing.T) {
-	k, port := newKeeper(t), freePort(t)
+	k, port := newKeeper(t), freeport.Get(t)
 	source := fmt.Sprintf(`const s = require('http').createServer((q, r) => r.end())
 		let round = 0
 		s.on('listening', () => { console.log('up', ++round); if (round < 3) s.close(() => s.listen(%d)) })
@@ -177,7 +179,7 @@ func TestCloseAndListenAgain(t *testing.T) {
 
 // TestWant starts a second launch while the first listens, born without the socket.
 func TestWant(t *testing.T) {
-	k, port := newKeeper(t), freePort(t)
+	k, port := newKeeper(t), freeport.Get(t)
 	source := fmt.Sprintf(`const s = require('http').createServer((q, r) => r.end())
 		const {AsyncLocalStorage} = require('async_hooks'), storage = new AsyncLocalStorage()
 		s.on('error', e => console.log('error', e.code))
@@ -217,7 +219,7 @@ func TestWantNothing(t *testing.T) {
 
 // TestClosedWhileWaiting closes a server before it gets the socket it asked for.
 func TestClosedWhileWaiting(t *testing.T) {
-	k, port := newKeeper(t), freePort(t)
+	k, port := newKeeper(t), freeport.Get(t)
 	first := k.run(fmt.Sprintf(`require('http').createServer().listen(%d)`, port))
 	first.expect("listening")
 	file := filepath.Join(t.TempDir(), "app.cjs")

@@ -6,11 +6,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"devstack/bench/freeport"
 )
 
 // TestLeftAlone lists what must be as if the shim were not there: the app prints "done" and ends by itself.
 func TestLeftAlone(t *testing.T) {
-	port := freePort(t)
+	port := freeport.Get(t)
 	for _, tc := range []struct{ name, source string }{
 		{"port 0", `require('net').createServer().listen(0, finish)`},
 		{"no port", `require('net').createServer().listen(finish)`},
@@ -47,7 +49,7 @@ func TestLeftAlone(t *testing.T) {
 
 // TestOwnAddressTwice has the app listen twice where the shim holds: it gets Node's error, not its own socket again.
 func TestOwnAddressTwice(t *testing.T) {
-	k, port := newKeeper(t), freePort(t)
+	k, port := newKeeper(t), freeport.Get(t)
 	source := fmt.Sprintf(`const a = require('net').createServer().listen(%d, () => {
 		for (const host of [undefined, '127.0.0.1'])
 			require('net').createServer().on('error', e => console.log(e.code, host)).listen(%[1]d, host) })`, port)
@@ -63,7 +65,7 @@ func TestOwnAddressTwice(t *testing.T) {
 
 // TestDescendants shows that nothing that an app starts knows of the shim or has the sockets.
 func TestDescendants(t *testing.T) {
-	k, port := newKeeper(t), freePort(t)
+	k, port := newKeeper(t), freeport.Get(t)
 	child := `console.log(process.argv[1] ?? 'script', process.env.NODE_OPTIONS, process.env.DEVSTACK_HELD,
 		require('net').Server.prototype.listen.toString().includes('requests'),
 		require('fs').readdirSync('/proc/self/fd').filter(n => { try { return require('fs').readlinkSync('/proc/self/fd/' + n).startsWith('socket:') } catch {} }).length)`
@@ -88,7 +90,7 @@ func TestDescendants(t *testing.T) {
 
 // TestWatchMode runs the app in a child of node --watch, whose channel is not the keeper's.
 func TestWatchMode(t *testing.T) {
-	port := freePort(t)
+	port := freeport.Get(t)
 	p := newKeeper(t).run(fmt.Sprintf(`require('net').createServer().listen(%d, () => {
 		console.log('up', process.env.NODE_OPTIONS) })`, port), "--watch")
 	p.expect("up undefined")
@@ -98,7 +100,7 @@ func TestWatchMode(t *testing.T) {
 
 // TestOwnMessages shows that the app's own messages stay complete and in order around ours, in both directions.
 func TestOwnMessages(t *testing.T) {
-	k, port := newKeeper(t), freePort(t)
+	k, port := newKeeper(t), freeport.Get(t)
 	p := k.run(fmt.Sprintf(`process.on('message', m => { console.log('got', m.length ?? JSON.stringify(m)); if (m === 'bye') process.disconnect(), s.close() })
 		process.send(0)
 		const s = require('http').createServer().listen(%d, () => {
@@ -135,7 +137,7 @@ func TestKeepsNothingAlive(t *testing.T) {
 		"unref":  `require('http').createServer().listen(PORT, () => console.log('up')).unref()`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			k, port := newKeeper(t), freePort(t)
+			k, port := newKeeper(t), freeport.Get(t)
 			for range 2 {
 				p := k.run(strings.ReplaceAll(source, "PORT", fmt.Sprint(port)))
 				p.expect("exit exit status 0")
@@ -146,7 +148,7 @@ func TestKeepsNothingAlive(t *testing.T) {
 
 // TestLastWords has an app end right after it has sent something behind the handle.
 func TestLastWords(t *testing.T) {
-	port := freePort(t)
+	port := freeport.Get(t)
 	p := newKeeper(t).run(fmt.Sprintf(`const s = require('http').createServer().listen(%d, () => { process.send('last'); s.close() })`, port))
 	p.expect("exit exit status 0")
 	p.expect(`ipc "last"`)
@@ -154,7 +156,7 @@ func TestLastWords(t *testing.T) {
 
 // TestGoneKeeper closes the channel under an app: it listens on, and can listen again.
 func TestGoneKeeper(t *testing.T) {
-	k, port, other := newKeeper(t), freePort(t), freePort(t)
+	k, port, other := newKeeper(t), freeport.Get(t), freeport.Get(t)
 	p := k.run(fmt.Sprintf(`const http = require('http')
 		http.createServer((q, r) => http.createServer((q, r) => r.end()).listen(%d, () => r.end())).listen(%d, () => console.log('up'))`, other, port))
 	p.expect("up")

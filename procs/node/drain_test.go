@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"devstack/bench/freeport"
 )
 
 // draining is an app that answers /slow at SIGUSR2, and says when the shim has closed its listening handle.
@@ -61,7 +63,7 @@ func TestDrain(t *testing.T) {
 		"http": plainHTTP, "https": "(f => require('https').createServer(" + certificate(t) + ", f))",
 	} {
 		t.Run(name, func(t *testing.T) {
-			k, port := newKeeper(t), freePort(t)
+			k, port := newKeeper(t), freeport.Get(t)
 			p := k.server(create, port, "")
 			connect := func() net.Conn {
 				conn := dial(t, "localhost", port)
@@ -109,7 +111,7 @@ func TestDrain(t *testing.T) {
 
 // TestDrainClosedByApp has an app that closes its server at SIGTERM: it sees no error, and ends by itself.
 func TestDrainClosedByApp(t *testing.T) {
-	k, port := newKeeper(t), freePort(t)
+	k, port := newKeeper(t), freeport.Get(t)
 	p := k.server(plainHTTP, port, `process.once('SIGTERM', () => s.close(e => console.log('bye', e)))`)
 	p.drain(port)
 	p.expect("drained")
@@ -121,7 +123,7 @@ func TestDrainClosedByApp(t *testing.T) {
 
 // TestDrainNobody: nobody is connected and nothing keeps the loop busy, but the process waits for its signal.
 func TestDrainNobody(t *testing.T) {
-	k, port := newKeeper(t), freePort(t)
+	k, port := newKeeper(t), freeport.Get(t)
 	p := k.server(plainHTTP, port, "")
 	p.drain(port)
 	p.expect("drained")
@@ -136,7 +138,7 @@ func TestDrainNobody(t *testing.T) {
 
 // TestDrainSignalNeverComes ends by itself some time after it has drained, as an app with an empty loop does.
 func TestDrainSignalNeverComes(t *testing.T) {
-	k, port := newKeeper(t), freePort(t)
+	k, port := newKeeper(t), freeport.Get(t)
 	p := k.server(plainHTTP, port, "")
 	p.drain(port)
 	p.expect("drained")
@@ -150,7 +152,7 @@ func TestDrainHTTP2(t *testing.T) {
 		"secure": "(f => require('http2').createSecureServer(" + certificate(t) + ", f))",
 	} {
 		t.Run(name, func(t *testing.T) {
-			k, port := newKeeper(t), freePort(t)
+			k, port := newKeeper(t), freeport.Get(t)
 			p := k.server(create, port, "")
 			protocols := new(http.Protocols)
 			protocols.SetHTTP2(name == "secure")

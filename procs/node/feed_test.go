@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"devstack/bench/freeport"
 )
 
 // feed gives the process one end of a loopback connection, as if it had accepted it at host and port.
@@ -37,7 +39,7 @@ func TestFeed(t *testing.T) {
 		"http": plainHTTP, "https": "(f => require('https').createServer(" + certificate(t) + ", f))",
 	} {
 		t.Run(name, func(t *testing.T) {
-			k, port := newKeeper(t), freePort(t)
+			k, port := newKeeper(t), freeport.Get(t)
 			p, other := k.server(create, port, ""), k.server(create, port, "")
 			for i := range 5 {
 				conn := p.feed("", port)
@@ -72,7 +74,7 @@ const clustered = `const cluster = require('cluster')
 	}`
 
 func TestCluster(t *testing.T) {
-	k, port := newKeeper(t), freePort(t)
+	k, port := newKeeper(t), freeport.Get(t)
 	app := strings.ReplaceAll(clustered, "PORT", fmt.Sprint(port))
 	first := k.run(app)
 	first.expect(fmt.Sprintf("listening :%d", port))

@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -295,20 +293,4 @@ func (p *process) kill(signal syscall.Signal) string {
 		p.t.Fatal(err)
 	}
 	return p.expect("exit ")
-}
-
-// freePort returns a port below the range from which the kernel takes ports for outgoing connections.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		var b [2]byte
-		_, _ = rand.Read(b[:]) // never fails
-		port := 10000 + int(binary.BigEndian.Uint16(b[:]))%20000
-		if listener, err := net.Listen("tcp", fmt.Sprint(":", port)); err == nil {
-			listener.Close()
-			return port
-		}
-	}
-	t.Fatal("found no free port")
-	return 0
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"devstack/bench/freeport"
 )
 
 // TestSuccessorWaits shows that a successor listens, can be asked by itself, and takes no connection that others could
@@ -14,7 +16,7 @@ func TestSuccessorWaits(t *testing.T) {
 		s.listen(PORT, () => console.log('up', s.address().port, process.env.DEVSTACK_SUCCESSOR))`
 	for name, connected := range map[string]bool{"told": true, "its channel is gone": false} {
 		t.Run(name, func(t *testing.T) {
-			k, port := newKeeper(t), freePort(t)
+			k, port := newKeeper(t), freeport.Get(t)
 			app := strings.ReplaceAll(source, "PORT", fmt.Sprint(port))
 			if !connected {
 				app += "\ns.on('listening', () => process.disconnect())"
