@@ -67,18 +67,13 @@ func nextStep(f api.Failure, st *stack.Stack, processes []procs.Process) string 
 func attachExit(f *api.Failure, exit *view.ExitRecord) {
 	f.LastLines, f.LogFiles = []string{}, []string{}
 	if exit != nil {
-		attachLines(f, exit.LastLines, exit.LogFile)
+		attachLines(f, exit.LastLines, exit.LogFiles)
 	}
 }
 
 // attachLines makes lines the evidence of a failure, and names the files that they are in.
-func attachLines[Path ~string](f *api.Failure, lines []string, files ...Path) {
-	f.LastLines, f.LogFiles, f.LogFile = orEmpty(lines), []string{}, ""
-	for _, file := range files {
-		if file != "" {
-			f.LogFiles = append(f.LogFiles, string(file))
-		}
-	}
+func attachLines(f *api.Failure, lines, files []string) {
+	f.LastLines, f.LogFiles, f.LogFile = orEmpty(lines), orEmpty(files), ""
 	if len(f.LogFiles) > 0 {
 		f.LogFile = f.LogFiles[0]
 	}
@@ -95,7 +90,7 @@ func addLastLines(failures []api.Failure, st *stack.Stack, processes []procs.Pro
 		}
 		f := &failures[i]
 		lines, files := procs.LastLines(procs.SourceOf(st.Apps[app], p.Instance, nil), stateDir, procs.ExitLines, *p.StartedAt)
-		attachLines(f, lines, files...)
+		attachLines(f, lines, files)
 		f.Message = withElsewhere(f.Message, st.Apps[app].Instance(p.Instance), p)
 	}
 }

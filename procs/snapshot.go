@@ -138,9 +138,9 @@ func (n *snapshot) setStopCause(cause string) {
 }
 
 // exited puts an exit into the history and returns in words how the launch ended.
-func (n *snapshot) exited(e Record, lastLines []string, logFile string) (ending string) {
+func (n *snapshot) exited(e Record, lastLines, logFiles []string) (ending string) {
 	exit := view.ExitRecord{
-		Exit: exitOf(e, time.Now()), UptimeMS: e.Exit.Uptime.Milliseconds(), LastLines: lastLines, LogFile: view.Text(logFile),
+		Exit: exitOf(e, time.Now()), UptimeMS: e.Exit.Uptime.Milliseconds(), LastLines: lastLines, LogFiles: logFiles,
 		Beside: e.Beside, DependencyDown: e.Closed,
 	}
 	n.mu.Lock()
