@@ -29,15 +29,16 @@ func blamedExit(app stack.App, exits []view.ExitRecord, since time.Time) (newest
 // speaksAgainst says whether an exit is a fault of the program: nobody has asked for it, its definition does not say that it may
 // end, what it depends on was there, and it was the launch that served.
 func speaksAgainst(app stack.App, e view.ExitRecord) bool {
-	switch {
-	case e.Beside, e.DependencyDown:
-		return false
-	case e.Reason == view.Memory, e.Reason == view.Liveness:
-		return true
-	case e.Code != nil && slices.Contains(app.StopExitCodes, *e.Code):
+	if e.Beside || e.DependencyDown || mayEnd(app, e) {
 		return false
 	}
-	return e.Reason == view.Crash || e.Reason == view.Exited && app.Autorestart && !app.OneShot
+	return e.Reason.ByItself() || e.Reason == view.Memory || e.Reason == view.Liveness
+}
+
+// mayEnd says whether the definition of an app lets it end by itself as it has.
+func mayEnd(app stack.App, e view.ExitRecord) bool {
+	listed := e.Code != nil && slices.Contains(app.StopExitCodes, *e.Code)
+	return e.Reason.ByItself() && listed || e.Reason == view.Exited && (!app.Autorestart || app.OneShot)
 }
 
 // endings says in words how a launch ended, after what time, and how often that happened.

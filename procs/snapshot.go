@@ -141,7 +141,7 @@ func (n *snapshot) setStopCause(cause string) {
 func (n *snapshot) exited(e Record, lastLines, logFiles []string) (ending string) {
 	exit := view.ExitRecord{
 		Exit: exitOf(e, time.Now()), UptimeMS: e.Exit.Uptime.Milliseconds(), LastLines: lastLines, LogFiles: logFiles,
-		Beside: e.Beside, DependencyDown: e.Closed,
+		WasReady: e.Ready, Beside: e.Beside, DependencyDown: e.Closed,
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -22,6 +22,7 @@ type ExitRecord struct {
 	UptimeMS  int64    `json:"uptime_ms"`
 	LastLines []string `json:"last_lines"` // of this very run, oldest first, at most 20
 	LogFiles  []string `json:"log_files"`  // of an app: the files that LastLines are in
+	WasReady  bool     `json:"was_ready"`  // of an app: it ended by itself while it was ready
 	Beside    bool     `json:"beside"`     // of a launch that was not the one that serves: a reload's
 
 	// DependencyDown says that a dependency was not as far as it must be: the exit is not the program's fault.
