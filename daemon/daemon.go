@@ -117,7 +117,7 @@ func (d *Daemon) run(ctx context.Context, log *slog.Logger, l net.Listener, conn
 	d.file = newIntentFile(d.home.StateDir, warn)
 	d.history = &historyFile{path: filepath.Join(d.home.StateDir, "state.json"), since: d.home.Since, log: log, warn: warn}
 	d.containers = &containers{keeper: conn, home: d.home, log: log, publish: d.publish, changed: d.changed}
-	d.procs = procs.NewManager(procs.Options{Keeper: conn, Log: log, Publish: d.publish, Save: d.saveHistory, Shim: shim})
+	d.procs = procs.NewManager(procs.Options{Keeper: conn, Log: log, Publish: d.publish, Save: d.saveHistory, StateDir: d.home.StateDir, Shim: shim})
 	d.gates = &gates{wanted: d.wanted, containers: d.containers, procs: d.procs, publish: d.bus.publish}
 	defer d.containers.set(nil)
 	defer d.procs.Close()

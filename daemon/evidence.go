@@ -29,15 +29,16 @@ func blamedExit(app stack.App, exits []view.ExitRecord, since time.Time) (newest
 // speaksAgainst says whether an exit is a fault of the program: nobody has asked for it, its definition does not say that it may
 // end, what it depends on was there, and it was the launch that served.
 func speaksAgainst(app stack.App, e view.ExitRecord) bool {
-	switch {
-	case e.Beside, e.DependencyDown:
-		return false
-	case e.Reason == view.Memory, e.Reason == view.Liveness:
-		return true
-	case e.Code != nil && slices.Contains(app.StopExitCodes, *e.Code):
+	if e.Beside || e.DependencyDown || mayEnd(app, e) {
 		return false
 	}
-	return e.Reason == view.Crash || e.Reason == view.Exited && app.Autorestart && !app.OneShot
+	return e.Reason.ByItself() || e.Reason == view.Memory || e.Reason == view.Liveness
+}
+
+// mayEnd says whether the definition of an app lets it end by itself as it has.
+func mayEnd(app stack.App, e view.ExitRecord) bool {
+	listed := e.Code != nil && slices.Contains(app.StopExitCodes, *e.Code)
+	return e.Reason.ByItself() && listed || e.Reason == view.Exited && (!app.Autorestart || app.OneShot)
 }
 
 // endings says in words how a launch ended, after what time, and how often that happened.
@@ -67,18 +68,13 @@ func nextStep(f api.Failure, st *stack.Stack, processes []procs.Process) string 
 func attachExit(f *api.Failure, exit *view.ExitRecord) {
 	f.LastLines, f.LogFiles = []string{}, []string{}
 	if exit != nil {
-		attachLines(f, exit.LastLines, exit.LogFile)
+		attachLines(f, exit.LastLines, exit.LogFiles)
 	}
 }
 
 // attachLines makes lines the evidence of a failure, and names the files that they are in.
-func attachLines[Path ~string](f *api.Failure, lines []string, files ...Path) {
-	f.LastLines, f.LogFiles, f.LogFile = orEmpty(lines), []string{}, ""
-	for _, file := range files {
-		if file != "" {
-			f.LogFiles = append(f.LogFiles, string(file))
-		}
-	}
+func attachLines(f *api.Failure, lines, files []string) {
+	f.LastLines, f.LogFiles, f.LogFile = orEmpty(lines), orEmpty(files), ""
 	if len(f.LogFiles) > 0 {
 		f.LogFile = f.LogFiles[0]
 	}
@@ -95,7 +91,7 @@ func addLastLines(failures []api.Failure, st *stack.Stack, processes []procs.Pro
 		}
 		f := &failures[i]
 		lines, files := procs.LastLines(procs.SourceOf(st.Apps[app], p.Instance, nil), stateDir, procs.ExitLines, *p.StartedAt)
-		attachLines(f, lines, files...)
+		attachLines(f, lines, files)
 		f.Message = withElsewhere(f.Message, st.Apps[app].Instance(p.Instance), p)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // A failure names the file that its lines came from, and none where there are no lines of that launch.
 func TestTheEvidenceIsInTheFileThatIsNamed(t *testing.T) {
 	app := stack.App{Name: "web", ErrorFile: "/logs/web-error.log", OutFile: "/logs/web-out.log"}
-	said := view.ExitRecord{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(101)}, LastLines: []string{"booting"}, LogFile: "/logs/web-out.log"}
+	said := view.ExitRecord{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(101)}, LastLines: []string{"booting"}, LogFiles: []string{"/logs/web-out.log"}}
 	silent := view.ExitRecord{Exit: said.Exit}
 	for _, tc := range []struct {
 		name    string
@@ -44,7 +44,7 @@ func TestTheEvidenceIsInTheFileThatIsNamed(t *testing.T) {
 
 // The failure of a process is known before its next launch has settled, and it is known once.
 func TestAFailureIsKnownAtOnce(t *testing.T) {
-	exits := []view.ExitRecord{{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(101)}, LastLines: []string{"boom"}, LogFile: "/e"}}
+	exits := []view.ExitRecord{{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(101)}, LastLines: []string{"boom"}, LogFiles: []string{"/e"}}}
 	launching := detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Launching}, Exits: exits})
 	slow := processOf(view.Process{Name: "slow", Status: view.Launching})
 	v := judge(goal{apps: []stack.App{{Name: "web"}, {Name: "slow"}}, began: at(100)}, nil, []procs.Process{launching, slow})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"devstack/daemon/api"
+	"devstack/probe"
 	"devstack/procs"
 	"devstack/stack"
 	"devstack/view"
@@ -37,6 +38,7 @@ type verdict struct {
 	failures []api.Failure       // will not, or not soon, become ready
 	blocked  []string            // not started because something else failed: a consequence, not a cause
 	waiting  map[string][]string // what an app waits for
+	over     []api.Failure       // of apps that have ended as they may, after they were ready if anything tells: failures if something waits for them
 }
 
 // settled reports whether waiting longer has no sense.
@@ -176,6 +178,14 @@ func (v *verdict) process(app stack.App, p procs.Process, began time.Time, bad m
 		if app.OneShot && app.MaxRestarts == 0 {
 			failure.Message = ending(p) + ": a one_shot that fails is not run again by itself"
 		}
+	case p.Status == view.Stopped && fresh && (exit.WasReady || mayEnd(app, *exit) && p.ReadyBy == view.Text(probe.Unchecked)):
+		failure.Message = endings(*exit, 1) + " and is not restarted"
+		if mayEnd(app, *exit) {
+			attachExit(&failure, exit)
+			failure.Message = which(app, p) + failure.Message
+			v.over = append(v.over, failure)
+			return
+		}
 	case p.Status == view.Stopped && (fresh || p.LastError != ""):
 		failure.Message = ending(p) + " before it was ready"
 	case p.Status == view.WaitingRestart && fresh && exit.Reason != view.Manual:
@@ -223,8 +233,13 @@ func which(app stack.App, p procs.Process) string {
 	return fmt.Sprintf("instance %d ", p.Instance)
 }
 
-// block settles apps whose gate cannot open because something behind it failed, also through other apps.
+// block settles apps whose gate cannot open because something behind it failed or is over, also through other apps.
 func (v *verdict) block(apps []stack.App, waiting map[string][]string, bad map[string]bool) {
+	for _, f := range v.over {
+		if slices.ContainsFunc(apps, func(a stack.App) bool { return slices.Contains(waiting[a.Name], f.Resource) }) {
+			v.fail(f, bad)
+		}
+	}
 	for changed := true; changed; {
 		changed = false
 		for _, app := range apps {

@@ -27,6 +27,9 @@ func TestJudge(t *testing.T) {
 	again := func(name string, exits []view.ExitRecord) []procs.Process {
 		return []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: name, Status: view.Online, Ready: true}, Exits: exits})}
 	}
+	over := func(exits []view.ExitRecord) []procs.Process {
+		return []procs.Process{detailsOf(view.ProcessDetails{Process: view.Process{Name: "web", Status: view.Stopped}, Exits: exits})}
+	}
 	failed := view.Exit{Code: new(1), Reason: view.Crash}
 	old := []view.ExitRecord{{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(50)}, LastLines: []string{"long ago"}}}
 	web := stack.App{Name: "web", ListenTimeout: 30 * time.Second, ErrorFile: "/logs/web-error.log"}
@@ -88,6 +91,34 @@ func TestJudge(t *testing.T) {
 		{
 			name: "ended by itself and is ready again", apps: []stack.App{{Name: "web", Autorestart: true}}, failed: []string{"web=7"}, contains: "exited with code 0",
 			processes: again("web", stayed(view.ExitRecord{Exit: view.Exit{Code: new(0), Reason: view.Exited}})),
+		},
+		{
+			name: "was ready and ended as it may", apps: []stack.App{{Name: "web"}},
+			processes: over(stayed(view.ExitRecord{Exit: view.Exit{Code: new(0), Reason: view.Exited}, WasReady: true})),
+		},
+		{
+			name: "was ready and ended with one of its stop_exit_codes", apps: []stack.App{{Name: "web", Autorestart: true, StopExitCodes: []int{7}}},
+			processes: over(stayed(view.ExitRecord{Exit: view.Exit{Code: new(7), Reason: view.Crash}, WasReady: true})),
+		},
+		{
+			name: "ended as it may while another waits for it", apps: []stack.App{{Name: "web"}, agent}, failed: []string{"web=7"}, blocked: []string{"agent"},
+			contains: "exited with code 0 after 900ms and is not restarted",
+			processes: append(over(stayed(view.ExitRecord{Exit: view.Exit{Code: new(0), Reason: view.Exited}, WasReady: true})),
+				processOf(view.Process{Name: "agent", Status: view.Waiting, WaitingFor: []string{"web"}})),
+		},
+		{
+			name: "ended as it may, and nothing tells when it is ready", apps: []stack.App{{Name: "web"}},
+			processes: []procs.Process{detailsOf(view.ProcessDetails{
+				Process: view.Process{Name: "web", Status: view.Stopped, ReadyBy: "unchecked"}, Exits: stayed(view.ExitRecord{Exit: view.Exit{Code: new(0), Reason: view.Exited}}),
+			})},
+		},
+		{
+			name: "ended as it may before it was ready", apps: []stack.App{{Name: "web"}}, failed: []string{"web=7"}, contains: "before it was ready",
+			processes: over(stayed(view.ExitRecord{Exit: view.Exit{Code: new(0), Reason: view.Exited}})),
+		},
+		{
+			name: "was ready, crashed and is not restarted", apps: []stack.App{{Name: "web"}}, failed: []string{"web=7"}, contains: "exited with code 1 after 900ms and is not restarted",
+			processes: over(stayed(view.ExitRecord{Exit: failed, WasReady: true})),
 		},
 		{name: "restarted by a command", apps: []stack.App{web}, processes: again("web", stayed(view.ExitRecord{Exit: view.Exit{Code: new(1), Reason: view.Manual}}))},
 		{name: "restarted for a file", apps: []stack.App{web}, processes: again("web", stayed(view.ExitRecord{Exit: view.Exit{Code: new(1), Reason: view.Watch}}))},

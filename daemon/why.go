@@ -74,9 +74,6 @@ func (v facts) whyProcess(app stack.App, p procs.Process) api.WhyInstance {
 		Restarts: p.Restarts, Causes: p.RestartsBy.Counts(), NextRestartAt: p.NextRestartAt,
 		LastFailure: lastFailure(app.OneShot, maskedExits(p.Exits)), LastProbe: last(maskedProbes(p.Probes)),
 	}
-	if out.LastFailure != nil {
-		out.LogFile = string(out.LastFailure.LogFile)
-	}
 	if exit := p.LastExit(); p.Status == view.Stopped && exit != nil && exit.Reason == view.Manual {
 		out.StoppedBy, out.StoppedAt = view.ByDevstack, &exit.At
 	}

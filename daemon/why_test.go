@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,7 +122,7 @@ func TestWhyOfAProcess(t *testing.T) {
 func TestWhyCountsCausesAndKeepsTheLastFailure(t *testing.T) {
 	exits := []view.ExitRecord{
 		{Exit: view.Exit{Code: new(1), Reason: view.Crash, At: at(1)}},
-		{Exit: view.Exit{Code: new(2), Reason: view.Crash, At: at(2)}, LastLines: []string{"boom"}, LogFile: "/logs/web-out.log"},
+		{Exit: view.Exit{Code: new(2), Reason: view.Crash, At: at(2)}, LastLines: []string{"boom"}, LogFiles: []string{"/logs/web-out.log"}},
 		{Exit: view.Exit{Code: new(0), Reason: view.Exited, At: at(3)}},
 		{Exit: view.Exit{Signal: "SIGTERM", Reason: view.Manual, At: at(4)}},
 	}
@@ -133,12 +134,12 @@ func TestWhyCountsCausesAndKeepsTheLastFailure(t *testing.T) {
 	if got.LastFailure == nil || *got.LastFailure.Code != 2 || got.LastFailure.LastLines[0] != "boom" {
 		t.Errorf("last failure %+v", got.LastFailure)
 	}
-	if got.LogFile != "/logs/web-out.log" {
-		t.Errorf("its lines are in %q", got.LogFile)
+	if !slices.Equal(got.LastFailure.LogFiles, []string{"/logs/web-out.log"}) {
+		t.Errorf("its lines are in %q", got.LastFailure.LogFiles)
 	}
 	v.st.Apps[0].OneShot = false // and so had no reason to end
-	if got := reasons(t, v, "web").Instances[0]; got.LastFailure == nil || *got.LastFailure.Code != 0 || got.LogFile != "" {
-		t.Errorf("last failure %+v, in %q", got.LastFailure, got.LogFile)
+	if got := reasons(t, v, "web").Instances[0]; got.LastFailure == nil || *got.LastFailure.Code != 0 || len(got.LastFailure.LogFiles) > 0 {
+		t.Errorf("last failure %+v", got.LastFailure)
 	}
 	if !got.StoppedAt.Equal(at(4)) {
 		t.Errorf("stopped at %v", got.StoppedAt)

@@ -173,7 +173,7 @@ func (m Machine) record(e ending) Effect {
 	case e.Code == 0:
 		reason = view.Exited
 	}
-	exit := view.ExitRecord{UptimeMS: e.uptime().Milliseconds(), LastLines: e.Lines}
+	exit := view.ExitRecord{UptimeMS: e.uptime().Milliseconds(), LastLines: e.Lines, LogFiles: []string{}}
 	exit.Reason, exit.At = reason, e.At
 	if e.Code >= 0 {
 		exit.Code = &e.Code

@@ -133,6 +133,7 @@ type (
 	Record struct {
 		Exit   Exited
 		Reason view.Reason
+		Ready  bool // it was ready when it exited
 		Beside bool // of a launch beside the one that serves
 		Closed bool // nobody had asked for it, and a dependency was not as far as it must be
 	}

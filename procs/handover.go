@@ -93,12 +93,13 @@ func (m Machine) succeeded() (Machine, []Effect) {
 // inherited is called when the launch that serves has died while it has an heir. The heir takes its place, and counts as
 // crashed if it exits from now on.
 func (m Machine) inherited(ev Exited) (Machine, []Effect) {
+	done := []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: ev.reason(), Ready: m.Ready}}
 	m.Gen, m.Ready, m.ReadyBy, m.Listens, m.Late = m.Heir.Gen, m.Heir.Ready, m.Heir.ReadyBy, m.Heir.Listens, false
 	m.State, m.Heir = view.Launching, Heir{}
 	if m.Ready {
 		m.State = view.Online
 	}
-	return m.counted(ev.reason()), []Effect{StopTimer{ev.Gen}, KillTree{ev.Gen}, Record{Exit: ev, Reason: ev.reason()}, Promote{m.Gen}}
+	return m.counted(ev.reason()), append(done, Promote{m.Gen})
 }
 
 // leave is a stop that lets clients go first, while others serve on the same socket.

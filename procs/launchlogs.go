@@ -1,6 +1,8 @@
 package procs
 
 import (
+	"context"
+
 	"devstack/probe"
 	"devstack/stack"
 )
@@ -35,33 +37,27 @@ func (s logStart) of(i int) *position {
 	return &s[i]
 }
 
-// lastLinesSince returns the newest n lines of a launch, and the file that they are in: its standard error, or its output if
-// it wrote no errors. The file is empty if there are no lines.
-func lastLinesSince(app stack.App, start logStart, n int) (lines []string, file string) {
-	format, layout := logFormat(app)
-	paths := logPaths(app)
-	for i := len(paths) - 1; i >= 0; i-- {
-		t := openTail(paths[i], lastLinesStart(paths[i], n, start.of(i)))
-		lines := []string{}
-		for {
-			line, err := t.next()
-			if err != nil {
-				last, ok := t.rest()
-				if !ok {
-					break
-				}
-				line = last
-			}
-			var r LogRecord
-			parseLine(&r, line.text, format, layout)
-			lines = append(lines, r.Message)
-		}
-		t.close()
-		if len(lines) > 0 {
-			return lines[max(0, len(lines)-n):], paths[i]
-		}
+// lastLinesSince returns the newest n lines of a launch and the files that they are in, as LastLines does.
+func lastLinesSince(app stack.App, start logStart, stateDir string, n int) (lines, files []string) {
+	src := LogSource{App: app.Name}
+	src.Format, src.Layout = logFormat(app)
+	var streams []*logStream
+	for i, path := range logPaths(app) {
+		end, t := endOf(path), openTail(path, lastLinesStart(path, n, start.of(i)))
+		t.stop = &end // a child that has left the tree may still write
+		streams = append(streams, &logStream{src: src, path: path, stateDir: stateDir, tail: t})
 	}
-	return []string{}, ""
+	var records []LogRecord
+	mergeAvailable(context.Background(), streams, LogQuery{}, func(r LogRecord, err error) bool {
+		if err == nil {
+			records = append(records, r)
+		}
+		return true
+	})
+	for _, s := range streams {
+		s.close()
+	}
+	return newest(records, n)
 }
 
 // linesSince are the lines of a launch as they are written. Call done after the last line.

@@ -88,7 +88,7 @@ func ReadLogs(ctx context.Context, q LogQuery) iter.Seq2[LogRecord, error] {
 }
 
 // LastLines returns the newest n lines of an app since the given time, both streams merged by time, and the files that they
-// are in.
+// are in. Neither stream pushes out the newest n/2 lines of the other: what one of them says may be the cause.
 func LastLines(src LogSource, stateDir string, n int, since time.Time) (lines, files []string) {
 	var records []LogRecord
 	for r, err := range ReadLogs(context.Background(), LogQuery{Sources: []LogSource{src}, StateDir: stateDir, Lines: n, Since: since}) {
@@ -96,8 +96,22 @@ func LastLines(src LogSource, stateDir string, n int, since time.Time) (lines, f
 			records = append(records, r)
 		}
 	}
+	return newest(records, n)
+}
+
+// newest are the newest n of the records of at most two files, which come oldest first, and those files.
+func newest(records []LogRecord, n int) (lines, files []string) {
+	surplus, of := len(records)-n, map[string]int{}
+	for _, r := range records {
+		of[r.file]++
+	}
 	lines, files = []string{}, []string{}
-	for _, r := range records[max(0, len(records)-n):] {
+	for _, r := range records {
+		if surplus > 0 && of[r.file] > n/2 {
+			surplus--
+			of[r.file]--
+			continue
+		}
 		lines = append(lines, r.Message)
 		if !slices.Contains(files, r.file) {
 			files = append(files, r.file)

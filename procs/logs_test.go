@@ -216,6 +216,31 @@ func TestMergedByTime(t *testing.T) {
 	}
 }
 
+// Warnings on one stream do not hide the cause on the other, nor does an output that goes on behind it.
+func TestTheLastLinesAreOfBothStreams(t *testing.T) {
+	said := func(file string, n int) (records []LogRecord) {
+		for i := range n {
+			records = append(records, LogRecord{Message: fmt.Sprint(file, i), file: file})
+		}
+		return records
+	}
+	for _, tc := range []struct {
+		name         string
+		records      []LogRecord
+		lines, files []string
+	}{
+		{"nothing", nil, []string{}, []string{}},
+		{"few", slices.Concat(said("e", 1), said("o", 2)), []string{"e0", "o0", "o1"}, []string{"e", "o"}},
+		{"one stream", said("o", 6), []string{"o2", "o3", "o4", "o5"}, []string{"o"}},
+		{"much output behind an error", slices.Concat(said("e", 1), said("o", 9)), []string{"e0", "o6", "o7", "o8"}, []string{"e", "o"}},
+		{"much of both", slices.Concat(said("e", 9), said("o", 9)), []string{"e7", "e8", "o7", "o8"}, []string{"e", "o"}},
+	} {
+		if lines, files := newest(tc.records, 4); !slices.Equal(lines, tc.lines) || !slices.Equal(files, tc.files) {
+			t.Errorf("%s: %q in %q", tc.name, lines, files)
+		}
+	}
+}
+
 // TestFollow goes through everything that can happen to a file under a reader.
 func TestFollow(t *testing.T) {
 	dir := t.TempDir()

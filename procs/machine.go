@@ -245,7 +245,7 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 	if m.State == view.Stopping {
 		why = m.Reason
 	}
-	done := []Effect{StopTimer{m.Gen}, KillTree{m.Gen}, Record{Exit: ev, Reason: why, Closed: m.Closed && m.State != view.Stopping}}
+	done := []Effect{StopTimer{m.Gen}, KillTree{m.Gen}, Record{Exit: ev, Reason: why, Ready: m.Ready, Closed: m.Closed && m.State != view.Stopping}}
 	wasStopping := m.State == view.Stopping
 	m.Ready, m.Late, m.Failed, m.State, m.Reason, m.Draining = false, false, 0, view.Stopped, "", false
 

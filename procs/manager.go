@@ -30,6 +30,8 @@ type Options struct {
 	// Save writes Saved to disk. It is called after every change, again after an error, and never twice at a time; an exit
 	// is acked to the keeper only after a Save that began after it has succeeded. nil: nothing is written.
 	Save func() error
+	// StateDir is where the keeper keeps its log indexes; empty: lines have no time.
+	StateDir string
 	// Shim is the path of the file that Node processes load first (node.Install).
 	Shim string
 }

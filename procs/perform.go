@@ -46,8 +46,8 @@ func (s *supervisor) perform(e Effect) (failed Event) {
 		s.known(e.Gen).stopTimer()
 	case Record:
 		l := s.known(e.Exit.Gen)
-		lines, file := lastLinesSince(l.app, l.logStart, ExitLines)
-		s.exitCause = s.shown.exited(e, lines, file)
+		lines, files := lastLinesSince(l.app, l.logStart, s.m.opts.StateDir, ExitLines)
+		s.exitCause = s.shown.exited(e, lines, files)
 	}
 	return nil
 }

@@ -59,11 +59,11 @@ func TestCrashKeepsItsLastLines(t *testing.T) {
 		t.Fatalf("restarts %d, exits %+v", got.Restarts, got.Exits)
 	}
 	last := got.Exits[1]
-	if *last.Code != 3 || last.Reason != view.Crash || !slices.Equal(last.LastLines, []string{"boom", "no end"}) {
+	if *last.Code != 3 || last.Reason != view.Crash || !slices.Equal(slices.Sorted(slices.Values(last.LastLines)), []string{"boom", "fine", "no end"}) {
 		t.Errorf("last exit %+v, last lines %q", last, last.LastLines)
 	}
-	if string(last.LogFile) != app.ErrorFile {
-		t.Errorf("the lines are in %q, said is %q", app.ErrorFile, last.LogFile)
+	if len(last.LogFiles) != 2 || !slices.Contains(last.LogFiles, app.OutFile) || !slices.Contains(last.LogFiles, app.ErrorFile) {
+		t.Errorf("the lines are in %q", last.LogFiles)
 	}
 }
 
@@ -74,11 +74,11 @@ func TestLastLinesKnowTheirFile(t *testing.T) {
 	silent := p.app("silent", "/bin/sh", "-c", "exit 1")
 	talks.MaxRestarts, silent.MaxRestarts = 0, 0
 	p.start(talks, silent)
-	if got := p.untilState("talks", view.Errored).Exits[0]; string(got.LogFile) != talks.OutFile || !slices.Equal(got.LastLines, []string{"booting"}) {
-		t.Errorf("%q in %q", got.LastLines, got.LogFile)
+	if got := p.untilState("talks", view.Errored).Exits[0]; !slices.Equal(got.LogFiles, []string{talks.OutFile}) || !slices.Equal(got.LastLines, []string{"booting"}) {
+		t.Errorf("%q in %q", got.LastLines, got.LogFiles)
 	}
-	if got := p.untilState("silent", view.Errored).Exits[0]; got.LogFile != "" || len(got.LastLines) > 0 {
-		t.Errorf("%q in %q", got.LastLines, got.LogFile)
+	if got := p.untilState("silent", view.Errored).Exits[0]; len(got.LogFiles) > 0 || len(got.LastLines) > 0 {
+		t.Errorf("%q in %q", got.LastLines, got.LogFiles)
 	}
 }
 

@@ -138,10 +138,10 @@ func (n *snapshot) setStopCause(cause string) {
 }
 
 // exited puts an exit into the history and returns in words how the launch ended.
-func (n *snapshot) exited(e Record, lastLines []string, logFile string) (ending string) {
+func (n *snapshot) exited(e Record, lastLines, logFiles []string) (ending string) {
 	exit := view.ExitRecord{
-		Exit: exitOf(e, time.Now()), UptimeMS: e.Exit.Uptime.Milliseconds(), LastLines: lastLines, LogFile: view.Text(logFile),
-		Beside: e.Beside, DependencyDown: e.Closed,
+		Exit: exitOf(e, time.Now()), UptimeMS: e.Exit.Uptime.Milliseconds(), LastLines: lastLines, LogFiles: logFiles,
+		WasReady: e.Ready, Beside: e.Beside, DependencyDown: e.Closed,
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -41,3 +41,25 @@ func TestAnExitHasACodeOrASignalOrNeither(t *testing.T) {
 		}
 	}
 }
+
+func TestAnExitIsRecordedWithWhetherItsLaunchWasReady(t *testing.T) {
+	heir := Heir{Gen: testGen + 1}
+	for _, tc := range []struct {
+		name  string
+		from  Machine
+		ready bool
+	}{
+		{"launching", Machine{State: view.Launching}, false},
+		{"online", Machine{State: view.Online, Ready: true}, true},
+		{"unhealthy since", Machine{State: view.Online}, false},
+		{"stopping", Machine{State: view.Stopping, Reason: view.Manual}, false},
+		{"online, and its heir is not ready", Machine{State: view.Online, Ready: true, Heir: heir}, true},
+	} {
+		tc.from.Gen, tc.from.Policy = testGen, testPolicy()
+		_, effects := tc.from.Step(Exited{Gen: testGen, Code: 1, Uptime: time.Minute})
+		i := slices.IndexFunc(effects, func(e Effect) bool { _, is := e.(Record); return is })
+		if i < 0 || effects[i].(Record).Ready != tc.ready {
+			t.Errorf("%s: %+v", tc.name, effects)
+		}
+	}
+}

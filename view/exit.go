@@ -21,7 +21,8 @@ type ExitRecord struct {
 	Cause     Text     `json:"cause"` // of a stop, in words: "src/server.js changed"; null when it ended by itself
 	UptimeMS  int64    `json:"uptime_ms"`
 	LastLines []string `json:"last_lines"` // of this very run, oldest first, at most 20
-	LogFile   Text     `json:"log_file"`   // of an app: the file that LastLines are in; null: there are none
+	LogFiles  []string `json:"log_files"`  // of an app: the files that LastLines are in
+	WasReady  bool     `json:"was_ready"`  // of an app: it ended by itself while it was ready
 	Beside    bool     `json:"beside"`     // of a launch that was not the one that serves: a reload's
 
 	// DependencyDown says that a dependency was not as far as it must be: the exit is not the program's fault.

@@ -23,7 +23,7 @@ func TestKeysOnlyGrow(t *testing.T) {
 		{Address{}, "host port"},
 		{PublishedPort{}, "host_ip host_port container_port protocol"},
 		{Exit{}, "code signal reason at"},
-		{ExitRecord{}, "cause uptime_ms last_lines log_file beside dependency_down"},
+		{ExitRecord{}, "cause uptime_ms last_lines log_files was_ready beside dependency_down"},
 		{Count{}, "cause count"},
 		{Restarts{}, "exited crash manual watch memory cron liveness"},
 		{Probe{}, "at ready detail"},

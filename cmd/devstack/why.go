@@ -77,9 +77,6 @@ func renderWhy(w *api.Why, now time.Time, c style) string {
 		if e := in.LastFailure; e != nil {
 			renderFailure(&out, *e, now, c)
 		}
-		if in.LogFile != "" {
-			fmt.Fprintf(&out, "  its log: %s\n", in.LogFile)
-		}
 	}
 	return out.String()
 }
@@ -128,6 +125,9 @@ func renderFailure(out *strings.Builder, e view.ExitRecord, now time.Time, c sty
 	fmt.Fprintf(out, "  %s %s ago: %s\n", what, format.Age(now.Sub(e.At)), printable(e.EndingAfter()))
 	for _, line := range e.LastLines {
 		fmt.Fprintf(out, "    %s\n", excerpt(line, c))
+	}
+	for _, file := range e.LogFiles {
+		fmt.Fprintf(out, "  its log: %s\n", file)
 	}
 }
 

@@ -15,9 +15,10 @@ func TestWhy(t *testing.T) {
 	next := now().Add(4 * time.Second)
 	crashing := api.Why{Name: "agent", Kind: "process", Instances: []api.WhyInstance{{
 		Name: "agent", Status: "waiting restart", Reason: "exited with code 1 and is about to be restarted", Restarts: 3, NextRestartAt: &next,
-		Causes: []view.Count{{Cause: "crash", Count: 2}, {Cause: "memory", Count: 1}}, LogFile: "/logs/agent-error.log",
+		Causes: []view.Count{{Cause: "crash", Count: 2}, {Cause: "memory", Count: 1}},
 		LastFailure: &view.ExitRecord{
 			Exit: view.Exit{Code: ptr(1), Reason: "crash", At: *before(2 * time.Second)}, UptimeMS: 300, LastLines: []string{"boom\x1b[2J"},
+			LogFiles: []string{"/logs/agent-error.log"},
 		},
 	}}}
 	waiting := api.Why{Name: "agent", Kind: "process", Instances: []api.WhyInstance{{

@@ -32,7 +32,6 @@ type WhyInstance struct {
 	NextRestartAt  *time.Time       `json:"next_restart_at"`
 	LastFailure    *view.ExitRecord `json:"last_failure"` // the newest exit that nobody asked for
 	LastProbe      *view.Probe      `json:"last_probe"`
-	LogFile        string           `json:"log_file"` // where the lines of LastFailure are; empty: nowhere
 }
 
 // Blocker is a dependency that is not as far as it must be, and what it waits for itself.
