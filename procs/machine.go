@@ -250,9 +250,6 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 	m.Ready, m.Late, m.Failed, m.State, m.Reason, m.Draining = false, false, 0, view.Stopped, "", false
 
 	enforced := why == view.Memory || why == view.Liveness // a failure like a crash: it must not go on for ever, either
-	if enforced || !wasStopping && !ev.killed() {
-		m.Boot = max(m.Boot, ev.Uptime)
-	}
 	switch p := m.Policy; {
 	case wasStopping && !m.Again:
 		return m, done
@@ -277,6 +274,9 @@ func (m Machine) exited(ev Exited) (Machine, []Effect) {
 // has failed, however long that took.
 func (m Machine) retry(ev Exited, why view.Reason, done []Effect) (Machine, []Effect) {
 	p := m.Policy
+	if why != view.Crash || !ev.killed() {
+		m.Boot = max(m.Boot, ev.Uptime)
+	}
 	switch {
 	case m.Closed: // it lost what it depends on: not its fault
 		m.State = view.Waiting
