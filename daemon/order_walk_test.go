@@ -118,7 +118,9 @@ func newWorld(t *testing.T, dir string, seed uint64) *world {
 			t.Fatal(refused)
 		}
 		st.Apps = nil
+		w.d.mu.Lock()
 		w.d.intent = intent{Stack: st, Services: names[:services], lasting: lasting{Driver: driverDocker}}
+		w.d.mu.Unlock()
 		w.d.containers.set(w.d.containers.newEngine(w.docker))
 	}
 	return w
